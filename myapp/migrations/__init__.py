@@ -1,0 +1,1 @@
+"""What changes in the database: one file per revision under `versions/`."""

@@ -1,0 +1,108 @@
+"""The one family of errors: what happened, what to type, and the exit status that scripts test."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class MigrateError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    `message` says what happened and why it matters, `hint` what to type; `{cmd}` in a hint stands
+    for the command line up to the subcommand. `details` are plain values for machines.
+    """
+
+    code: ClassVar[str] = "internal"
+    exit_code: int = 70
+
+    def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details: Mapping[str, Any] = details
+
+
+class MigrationFailed(MigrateError):
+    """A migration failed and was rolled back."""
+
+    code = "migration_failed"
+    exit_code = 1
+
+
+class UsageError(MigrateError):
+    """The command line can't be carried out as typed."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class SettingsError(MigrateError):
+    """The .ini file, a setting, or an environment variable is wrong."""
+
+    code = "settings"
+    exit_code = 2
+
+
+class HistoryError(MigrateError):
+    """The revision files don't form a history: one can't be loaded, or doesn't fit the others."""
+
+    code = "history"
+    exit_code = 2
+
+
+class RevisionNotFound(MigrateError):
+    """A revision was named that is unknown, ambiguous or out of reach."""
+
+    code = "revision"
+    exit_code = 2
+
+
+class PendingMigrations(MigrateError):
+    """The database is behind the code where it must not be."""
+
+    code = "pending"
+    exit_code = 3
+
+
+class SchemaDrift(MigrateError):
+    """Models and database differ."""
+
+    code = "drift"
+    exit_code = 4
+
+
+class DatabaseUnreachable(MigrateError):
+    """The database can't be connected to, read or written."""
+
+    code = "unreachable"
+    exit_code = 6
+
+
+class DatabaseAhead(MigrateError):
+    """The database stands at a revision that this code doesn't have."""
+
+    code = "ahead"
+    exit_code = 7
+
+
+class MultipleHeads(MigrateError):
+    """Several heads where one is needed."""
+
+    code = "multiple_heads"
+    exit_code = 8
+
+
+class HalfApplied(MigrateError):
+    """A migration failed after some of it was committed outside a transaction."""
+
+    code = "half_applied"
+    exit_code = 9
+
+
+class Interrupted(MigrateError):
+    """The run was stopped by Ctrl-C (130) or SIGTERM (143)."""
+
+    code = "interrupted"
+
+    def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.exit_code = exit_code
