@@ -1,0 +1,171 @@
+"""Commands that write or open revision files: revision, merge, edit."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from alembic import command
+from alembic.autogenerate import RevisionContext
+from alembic.config import Config
+from alembic.util.exc import CommandError
+
+from . import hooks
+from .comparison import describe_operations, require_at_heads, run_comparison
+from .database import read_heads, shared_engine
+from .errors import RevisionNotFound, UsageError
+from .history import History, Revision, describe, load_history
+from .targets import check_known, find, resolve
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class NewRevisions:
+    """The revisions that were written, and the operations that autogenerate found for them."""
+
+    revisions: tuple[Revision, ...]
+    operations: tuple[str, ...]
+
+
+def revision(
+    config: Config,
+    message: str | None = None,
+    *,
+    autogenerate: bool = False,
+    sql: bool = False,
+    head: str = "head",
+    splice: bool = False,
+    branch_label: str | None = None,
+    version_path: str | None = None,
+    rev_id: str | None = None,
+    depends_on: Sequence[str] = (),
+) -> NewRevisions:
+    """Write a new revision file; an autogenerate that finds nothing writes none.
+
+    Raises PendingMigrations when `autogenerate` is asked for a database behind the code,
+    MultipleHeads, RevisionNotFound, UsageError, or SettingsError when a post-write hook fails.
+    """
+    history = load_history(config)
+    _check_new(history, rev_id, branch_label)
+    for name in (head, *depends_on):
+        check_known(history, name)
+    arguments = {
+        "message": message,
+        "autogenerate": autogenerate,
+        "sql": sql,
+        "head": head,
+        "splice": splice,
+        "branch_label": branch_label,
+        "version_path": os.path.abspath(version_path) if version_path else None,
+        "rev_id": rev_id,
+        "depends_on": list(depends_on) or None,
+    }
+    context = RevisionContext(config, history.script, arguments)
+    uses_environment = config.get_main_option("revision_environment") == "true"
+    with shared_engine(config):
+        if autogenerate:
+            require_at_heads(config, history)
+        if autogenerate or uses_environment:
+            run_comparison(config, history, context)
+        elif sql:
+            raise UsageError(
+                "`revision --sql` has nothing to write: no env.py runs for an empty revision.",
+                hint="set `alembic.revision_environment = true`, or leave `--sql` out.",
+            )
+    found = tuple(line for s in context.generated_revisions for line in describe_operations(s))
+    if autogenerate and not found:
+        return NewRevisions((), ())
+    scripts = _write(history, "revision", lambda: list(context.generate_scripts()))
+    return NewRevisions(tuple(describe(s) for s in scripts if s is not None), found)
+
+
+def merge(
+    config: Config,
+    revisions: Sequence[str],
+    message: str | None = None,
+    *,
+    branch_label: str | None = None,
+    rev_id: str | None = None,
+    splice: bool = False,
+) -> NewRevisions:
+    """Write a revision that joins `revisions`.
+
+    Raises UsageError when they are fewer than two, and what `revision` raises.
+    """
+    history = load_history(config)
+    _check_new(history, rev_id, branch_label)
+    joined = {found.revision for name in revisions for found in find(history, name, "merge")}
+    if len(joined) < 2:
+        what = history.titles(joined) or "none"
+        raise UsageError(
+            f"`merge` joins two revisions or more; {' '.join(revisions)} names only {what}.",
+            hint="`{cmd} heads` lists the heads.",
+        )
+    written = _write(
+        history,
+        "merge",
+        lambda: command.merge(config, list(revisions), message, branch_label, rev_id, splice),
+    )
+    # Alembic's merge builds a ScriptDirectory of its own, so the file is read again.
+    known = set(history.ids())
+    fresh = load_history(config)
+    new = [fresh.get(name) for name in fresh.ids() if name not in known]
+    return NewRevisions(tuple(new) if written else (), ())
+
+
+def edit(config: Config, target: str) -> tuple[Revision, ...]:
+    """Open the files that `target` names in $EDITOR; `current` asks the database.
+
+    Raises RevisionNotFound when it names none, UsageError when there is no editor.
+    """
+    history = load_history(config)
+    if target == "current":
+        heads = read_heads(config, history.script)
+        history.require_known(heads)
+        found = tuple(history.get(head) for head in heads)
+    else:
+        found = find(history, target, f"edit {target}")
+    if not found:
+        raise RevisionNotFound(f"`{target}` names no revision, so there is no file to edit.")
+    for each in found:
+        try:
+            command.edit(config, each.revision)
+        except CommandError as error:
+            raise UsageError(
+                f"{each.path} can't be opened: {error}.", hint="set EDITOR to the editor's name."
+            ) from None
+    return found
+
+
+def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
+    known = history.ids()
+    if rev_id in known:
+        raise UsageError(
+            f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",
+            hint="leave out `--rev-id` to have one made.",
+        )
+    labels = {label: s for s in history.script.walk_revisions() for label in s.branch_labels}
+    if branch_label in labels:
+        raise UsageError(
+            f"The branch label `{branch_label}` is used by {labels[branch_label].revision}.",
+            hint="choose another label.",
+        )
+
+
+def _write(history: History, name: str, write: Callable[[], T]) -> T:
+    hooks.register()
+    try:
+        return resolve(history, "", name, write)
+    except SyntaxError as error:
+        # A message with quotes or a backslash in it can break the template's docstring, and a
+        # file that can't be loaded would stop every command.
+        if error.filename:
+            os.remove(error.filename)
+        raise UsageError(
+            f"No revision was written: the file would not be valid Python, {error.msg}.",
+            hint="leave quotes and backslashes out of the message, or mend script.py.mako.",
+        ) from None
+    except RevisionNotFound as error:
+        reason = str(error.__context__ or error.message)
+        raise UsageError(f"No revision was written: {reason}.") from None

@@ -1,0 +1,151 @@
+"""Compare the models with the database: what `check` and `revision --autogenerate` share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.autogenerate import RevisionContext
+from alembic.config import Config
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.util.exc import CommandError
+from sqlalchemy import Column, Constraint, Index, Table
+
+from .database import missing_file, read_heads, shared_engine
+from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
+from .failures import environment_failed
+from .history import History, load_history
+from .reports import pending_error
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What `check` found when models and database agree."""
+
+    heads: tuple[str, ...]
+
+
+def check(config: Config) -> Agreement:
+    """Compare the models with the database, creating nothing.
+
+    Raises SchemaDrift with the differences, PendingMigrations when the database is behind the
+    code, SettingsError when there are no models to compare with.
+    """
+    history = load_history(config)
+    with shared_engine(config):
+        heads = require_at_heads(config, history)
+        if path := missing_file(config):
+            raise DatabaseUnreachable(
+                f"The database file {path} does not exist, so there is nothing to compare with.",
+                hint="make it with `{cmd} upgrade`.",
+            )
+        compared = compare(config, history)
+    differences = [line for script in compared for line in describe_operations(script)]
+    if differences:
+        listed = "".join(f"\n  {line}" for line in differences)
+        count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
+        raise SchemaDrift(
+            f"Models and database differ, {count}:{listed}",
+            hint='write the missing revision with `{cmd} revision --autogenerate -m "..."`.',
+            differences=differences,
+        )
+    return Agreement(heads)
+
+
+def require_at_heads(config: Config, history: History) -> tuple[str, ...]:
+    """Return the database's heads.
+
+    Raises PendingMigrations when a revision is not applied, since a comparison would then find
+    what the pending revisions are about to change.
+    """
+    heads = read_heads(config, history.script)
+    history.require_known(heads)
+    applied = history.applied(heads)
+    if pending := [revision for revision in history.ids() if revision not in applied]:
+        raise pending_error(history, heads, pending)
+    return heads
+
+
+def compare(config: Config, history: History) -> list[MigrationScript]:
+    """Run `env.py` to compare the models with the database, and return the operations found."""
+    arguments = {
+        "message": None,
+        "autogenerate": True,
+        "sql": False,
+        "head": "head",
+        "splice": False,
+        "branch_label": None,
+        "version_path": None,
+        "rev_id": None,
+        "depends_on": None,
+    }
+    context = RevisionContext(config, history.script, arguments)
+    run_comparison(config, history, context)
+    return context.generated_revisions
+
+
+def run_comparison(config: Config, history: History, revision_context: RevisionContext) -> None:
+    """Let `env.py` fill `revision_context`; with `autogenerate` in its arguments, by comparing."""
+    arguments = revision_context.command_args
+
+    def fill(rev: Any, context: MigrationContext) -> list[Any]:
+        if arguments["autogenerate"]:
+            revision_context.run_autogenerate(rev, context)
+        else:
+            revision_context.run_no_autogenerate(rev, context)
+        return []
+
+    environment = EnvironmentContext(
+        config,
+        history.script,
+        fn=fill,
+        as_sql=arguments["sql"],
+        dont_mutate=True,
+        template_args=revision_context.template_args,
+        revision_context=revision_context,
+    )
+    try:
+        with environment:
+            history.script.run_env()
+    except CommandError as error:
+        if "MetaData" in str(error):
+            raise SettingsError(
+                "There are no models to compare the database with: `alembic.target_metadata` is"
+                " not set, and env.py names none.",
+                hint="add `alembic.target_metadata = package.models:Base.metadata`.",
+            ) from None
+        raise environment_failed(error) from error
+    except Exception as error:
+        raise environment_failed(error) from error
+
+
+def describe_operations(script: MigrationScript) -> list[str]:
+    """Return one line for each operation that would make the database match the models."""
+    return [line for ops in script.upgrade_ops_list for line in _lines(ops.as_diffs())]
+
+
+def _lines(diffs: Any) -> Iterator[str]:
+    for diff in diffs:
+        if isinstance(diff, list):
+            yield from _lines(diff)
+        else:
+            yield _line(*diff)
+
+
+def _line(operation: str, *what: Any) -> str:
+    verb = operation.replace("_", " ")
+    if operation.startswith("modify_"):
+        _, table, column, _, existing, wanted = what
+        return f"{verb} of {table}.{column}: {existing!r} -> {wanted!r}"
+    thing = what[-1]
+    if isinstance(thing, Table):
+        return f"{verb} {thing.fullname}"
+    if isinstance(thing, Column):
+        return f"{verb} {what[1]}.{thing.name}"
+    if isinstance(thing, Index | Constraint):
+        table = getattr(thing, "table", None)
+        columns = ", ".join(column.name for column in getattr(thing, "columns", ()))
+        on = f" on {table.fullname}" if table is not None else ""
+        return f"{verb} {thing.name or '(unnamed)'}{on}{f' ({columns})' if columns else ''}"
+    return f"{verb} {', '.join(map(str, what))}"

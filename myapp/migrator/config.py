@@ -1,0 +1,78 @@
+"""From settings to Alembic's `Config`, in memory: the heart of this package."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import TextIO, cast
+
+from alembic.config import Config
+
+from .settings import Settings, load_settings
+from .url import engine_url
+
+_SETTINGS = "migrate.settings"
+
+
+def alembic_config(
+    config_uri: str | PathLike[str],
+    config_vars: Mapping[str, str] | None = None,
+    *,
+    x: Sequence[str] = (),
+) -> Config:
+    """Return Alembic's `Config` for the application of `config_uri`, without an `alembic.ini`.
+
+    It is the standard object, for use with `alembic.command`, pytest-alembic, alembic-utils or a
+    script of one's own: `alembic.command.upgrade(alembic_config("development.ini"), "head")`.
+    `config_vars` are the NAME=VALUE pairs of the command line, `x` the `-x` arguments.
+
+    Raises SettingsError when the .ini file or a setting is wrong.
+    """
+    return build_config(load_settings(fspath(config_uri), config_vars), x=x)
+
+
+def build_config(
+    settings: Settings,
+    *,
+    x: Sequence[str] = (),
+    stdout: TextIO | None = None,
+    sql_output: TextIO | None = None,
+    **cmd_opts: object,
+) -> Config:
+    """Build the `Config` for `settings`.
+
+    `stdout` takes what Alembic prints, `sql_output` what `--sql` writes (None: standard output as
+    it is now, not as it was at import). `cmd_opts` are what an `env.py` may look for in
+    `config.cmd_opts`, such as `autogenerate`.
+    """
+    config = Config(
+        file_=str(settings.path),
+        # Alembic's own default for `stdout` binds when its module is imported.
+        stdout=stdout or sys.stdout,
+        output_buffer=sql_output or sys.stdout,
+        cmd_opts=Namespace(x=list(x), quiet=True, config=[str(settings.path)], **cmd_opts),
+        config_args={"__file__": str(settings.path), **settings.config_vars},
+        attributes={_SETTINGS: settings},
+    )
+    for name, value in settings.alembic.items():
+        _set(config, name, value)
+    if settings.has_url:
+        url = engine_url(settings.url).render_as_string(hide_password=False)
+        _set(config, "sqlalchemy.url", url)
+    return config
+
+
+def settings_of(config: Config) -> Settings:
+    """Return the settings that `config` was built from.
+
+    A `Config` that was built otherwise, by the `alembic` command, has its .ini file read.
+    """
+    settings = config.attributes.get(_SETTINGS)
+    if settings is None:
+        settings = config.attributes[_SETTINGS] = load_settings(str(config.config_file_name))
+    return cast(Settings, settings)
+
+
+def _set(config: Config, name: str, value: str) -> None:
+    # ConfigParser reports a lone `%` with the whole value in its message: a URL, its password too.
+    config.set_main_option(name, value.replace("%", "%%"))

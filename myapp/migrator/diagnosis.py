@@ -1,0 +1,181 @@
+"""Find out which revision file keeps a history from loading, and why."""
+
+import ast
+import re
+import tokenize
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from alembic.util import coerce_resource_to_filename
+
+from .errors import HistoryError, MigrateError
+
+_NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
+# Alembic 0.1 had the revision id in the file's name alone; Alembic still reads such files.
+_LEGACY_FILE_NAME = re.compile(r"[a-f0-9]+\.py")
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    revision: str
+    parents: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+def diagnose(script: ScriptDirectory, error: BaseException) -> MigrateError:
+    """Return what to tell of `error`, which came up when `script`'s files were loaded."""
+    try:
+        files = [file for path in _paths(script) if (file := _read(path))]
+    except HistoryError as found:
+        return found
+    return (
+        _raised_in_a_file(script, error)
+        or _duplicate(files)
+        or _missing_parent(files)
+        or _cycle(files)
+        or HistoryError(f"The revision files can't be loaded: {type(error).__name__}: {error}")
+    )
+
+
+def _paths(script: ScriptDirectory) -> Iterator[Path]:
+    folders = [coerce_resource_to_filename(str(path)) for path in script.version_locations]
+    for folder in folders or [Path(script.dir) / "versions"]:
+        found = folder.rglob("*.py") if script.recursive_version_locations else folder.glob("*.py")
+        yield from sorted(path for path in found if not path.name.startswith((".#", "__init__")))
+
+
+def _read(path: Path) -> _File | None:
+    try:
+        with tokenize.open(path) as source:
+            tree = ast.parse(source.read(), str(path))
+    except SyntaxError as error:
+        raise HistoryError(
+            f"Revision file {path} has a syntax error in line {error.lineno}: {error.msg}.",
+            hint="mend that line, or take the file away.",
+            path=str(path),
+        ) from None
+    except (OSError, UnicodeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise HistoryError(
+            f"Revision file {path} can't be read: {reason}.",
+            hint="make it readable UTF-8 text, or take it away.",
+            path=str(path),
+        ) from None
+    assigned = dict(_assignments(tree))
+    if "revision" not in assigned and not _LEGACY_FILE_NAME.fullmatch(path.name):
+        raise HistoryError(
+            f"Revision file {path} has no `revision`, so it has no place in the history.",
+            hint='add `revision = "..."` and `down_revision = "..."`, or take the file away.',
+            path=str(path),
+        )
+    names = {name: _literal(assigned[name]) if name in assigned else () for name in _NAMES}
+    if "revision" not in assigned:
+        names["revision"] = (path.stem,)
+    if names["revision"] is None:
+        return None
+    parents = (names["down_revision"] or ()) + (names["depends_on"] or ())
+    return _File(path, names["revision"][0], parents, names["branch_labels"] or ())
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            yield node.target.id, node.value
+
+
+def _literal(node: ast.expr) -> tuple[str, ...] | None:
+    """Return the names that a literal lists; None when only running the file can tell."""
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(map(str, value))
+
+
+def _raised_in_a_file(script: ScriptDirectory, error: BaseException) -> HistoryError | None:
+    paths = {str(path.resolve()): path for path in _paths(script)}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if path := paths.get(str(Path(frame.filename).resolve())):
+            return HistoryError(
+                f"Revision file {path} can't be loaded: line {frame.lineno} raised"
+                f" {type(error).__name__}: {error}.",
+                hint="mend that line; a revision file imports alembic and sqlalchemy only.",
+                path=str(path),
+            )
+    return None
+
+
+def _duplicate(files: list[_File]) -> HistoryError | None:
+    by_revision = defaultdict(list)
+    for file in files:
+        by_revision[file.revision].append(file.path)
+    for revision, paths in by_revision.items():
+        if len(paths) > 1:
+            return HistoryError(
+                f"{len(paths)} files have the revision {revision}: {', '.join(map(str, paths))}.",
+                hint="give one of them another `revision`, or take it away.",
+                paths=[str(path) for path in paths],
+            )
+    return None
+
+
+def _missing_parent(files: list[_File]) -> HistoryError | None:
+    known = {file.revision for file in files}
+    labels = {label for file in files for label in file.labels}
+    for file in files:
+        for parent in file.parents:
+            is_partial = any(revision.startswith(parent) for revision in known)
+            if parent not in known | labels and not is_partial:
+                return HistoryError(
+                    f"Revision file {file.path} follows revision {parent}, which no file has.",
+                    hint=f"bring back the file of {parent}, or mend `down_revision` and"
+                    " `depends_on` in this one.",
+                    path=str(file.path),
+                )
+    return None
+
+
+def _cycle(files: list[_File]) -> HistoryError | None:
+    by_revision = {file.revision: file for file in files}
+    done: set[str] = set()
+    for start in by_revision:
+        trail = [start]
+        todo = [(start, iter(_known_parents(start, by_revision)))]
+        while todo:
+            revision, parents = todo[-1]
+            parent = next((p for p in parents if p not in done), None)
+            if parent is None:
+                done.add(revision)
+                todo.pop()
+                trail.pop()
+            elif parent in trail:
+                return _cycle_error([by_revision[r] for r in trail[trail.index(parent) :]])
+            else:
+                trail.append(parent)
+                todo.append((parent, iter(_known_parents(parent, by_revision))))
+    return None
+
+
+def _known_parents(revision: str, by_revision: dict[str, _File]) -> list[str]:
+    return [parent for parent in by_revision[revision].parents if parent in by_revision]
+
+
+def _cycle_error(files: list[_File]) -> HistoryError:
+    steps = " -> ".join([file.revision for file in files] + [files[0].revision])
+    return HistoryError(
+        f"The revisions follow each other in a circle: {steps}"
+        f" (files: {', '.join(str(file.path) for file in files)}).",
+        hint="mend `down_revision` or `depends_on` in one of these files.",
+        paths=[str(file.path) for file in files],
+    )

@@ -1,0 +1,168 @@
+"""The revision history: what the files say, and how revisions stand to each other."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.util.exc import CommandError
+
+from .config import settings_of
+from .diagnosis import diagnose
+from .errors import DatabaseAhead, MigrateError, SettingsError
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision, as its file describes it."""
+
+    revision: str
+    down_revisions: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    branch_labels: tuple[str, ...]
+    message: str
+    doc: str
+    path: str
+    next_revisions: tuple[str, ...]
+    is_head: bool
+
+    @property
+    def is_branch_point(self) -> bool:
+        """Whether several revisions follow this one."""
+        return len(self.next_revisions) > 1
+
+    @property
+    def is_merge_point(self) -> bool:
+        """Whether this revision joins several others."""
+        return len(self.down_revisions) > 1
+
+    @property
+    def title(self) -> str:
+        """The id and the message, for use in a sentence."""
+        return f"{self.revision} ({self.message})" if self.message else self.revision
+
+
+def load_history(config: Config) -> "History":
+    """Load the revision files of `config`.
+
+    Raises SettingsError when there is no such folder, HistoryError when the files form no history.
+    """
+    location = settings_of(config).script_location
+    try:
+        script = ScriptDirectory.from_config(config)
+    except (CommandError, ModuleNotFoundError, ValueError) as error:
+        raise SettingsError(
+            f"`alembic.script_location` is `{location}`, which does not exist: {error}",
+            hint="mend it (a relative path starts at the .ini file's folder), or make the folder"
+            " with `{cmd} init FOLDER`.",
+        ) from None
+    try:
+        with warnings.catch_warnings():
+            # Alembic only warns where one file hides another, or a parent is missing.
+            warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
+            script.get_heads()
+    except MigrateError:
+        raise
+    except Exception as error:
+        raise diagnose(script, error) from error
+    return History(script)
+
+
+class History:
+    """The revisions of one script directory."""
+
+    def __init__(self, script: ScriptDirectory) -> None:
+        self.script = script
+
+    def heads(self) -> tuple[str, ...]:
+        """Return the ids of the revisions that no other follows."""
+        return tuple(self.script.get_heads())
+
+    def get(self, revision: str) -> Revision:
+        """Return the revision with exactly this id."""
+        return describe(self.script.get_revision(revision))
+
+    def all(self) -> Iterator[Revision]:
+        """Yield every revision, the newest first."""
+        return map(describe, self.script.walk_revisions())
+
+    def titles(self, revisions: Iterable[str]) -> str:
+        """Return ids with their messages, for use in a sentence."""
+        return ", ".join(self.get(revision).title for revision in revisions)
+
+    def ids(self) -> list[str]:
+        """Return every revision id, the newest first."""
+        return [script.revision for script in self.script.walk_revisions()]
+
+    def applied(self, heads: Iterable[str]) -> set[str]:
+        """Return the ids of all revisions that a database at `heads` has been through."""
+        seen: set[str] = set()
+        todo = list(heads)
+        while todo:
+            revision = todo.pop()
+            if revision not in seen:
+                seen.add(revision)
+                todo.extend(self._parents(revision))
+        return seen
+
+    def current(self, heads: Iterable[str]) -> list[str]:
+        """Return where each branch of a database at `heads` stands, dependencies included.
+
+        A head that another branch depends on has no row of its own in the version table.
+        """
+        applied = self.applied(heads)
+        return [
+            revision
+            for revision in self.ids()
+            if revision in applied
+            and applied.isdisjoint(self.script.get_revision(revision).nextrev)
+        ]
+
+    def require_known(self, heads: Iterable[str], *, hint: str = "") -> None:
+        """Raise DatabaseAhead when the database stands at a revision that no file has.
+
+        `hint` is added to what the error says to do.
+        """
+        known = set(self.ids())
+        unknown = [head for head in heads if head not in known]
+        if unknown:
+            raise DatabaseAhead(
+                f"The database stands at {', '.join(unknown)}, which this code does not have:"
+                " a newer version of it has been deployed.",
+                hint=f"deploy that version, or downgrade with it first. {hint}".strip(),
+                unknown=unknown,
+            )
+
+    def _parents(self, revision: str) -> list[str]:
+        script = self.script.get_revision(revision)
+        parents = list(_names(script.down_revision))
+        for name in _names(script.dependencies):
+            parents.append(self.script.get_revision(name).revision)
+        return parents
+
+
+def describe(script: Script) -> Revision:
+    """Return Alembic's `Script` as plain values."""
+    return Revision(
+        revision=script.revision,
+        down_revisions=_names(script.down_revision),
+        depends_on=_names(script.dependencies),
+        branch_labels=tuple(sorted(script.branch_labels)),
+        message=" ".join(script.doc.split()),
+        doc=script.longdoc,
+        path=script.path,
+        next_revisions=tuple(sorted(script.nextrev)),
+        is_head=script.is_head,
+    )
+
+
+def standing(history: History, heads: Sequence[str]) -> str:
+    """Return where a database at `heads` stands, for use in a sentence."""
+    return history.titles(heads) if heads else "base (no revision)"
+
+
+def _names(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -1,0 +1,210 @@
+"""From a config_uri to frozen settings."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+import plaster
+
+from .errors import SettingsError
+from .ini import read_ini
+from .variables import expand_variables
+
+#: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
+#: `true` (Config.get_alembic_boolean_option), so they are read here, as Pyramid reads booleans.
+BOOLEANS = frozenset(
+    {
+        "compare_server_default",
+        "compare_type",
+        "include_schemas",
+        "recursive_version_locations",
+        "render_as_batch",
+        "revision_environment",
+        "sourceless",
+        "version_table_pk",
+    }
+)
+_TRUTHY = {"t", "true", "y", "yes", "on", "1"}
+_PATH_LISTS = ("version_locations", "prepend_sys_path")
+_SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
+_INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
+_MIGRATE_KEYS: tuple[str, ...] = ("lock_timeout", "statement_timeout")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the .ini file says about migrations.
+
+    `alembic` holds Alembic's options under Alembic's names, paths absolute and booleans as `true`
+    or `false`. The timeouts are in seconds, 0 meaning none.
+    """
+
+    path: Path
+    section: str
+    config_vars: Mapping[str, str] = field(repr=False)
+    engine_options: Mapping[str, str] = field(repr=False)
+    alembic: Mapping[str, str] = field(repr=False)
+    lock_timeout: float
+    statement_timeout: float
+    url_in_default: bool
+    has_logging: bool
+
+    @property
+    def url(self) -> str:
+        """The database URL as the .ini file has it.
+
+        Raises SettingsError when there is none.
+        """
+        url = self.engine_options.get("sqlalchemy.url", "").strip()
+        if url:
+            return url
+        message = (
+            f"[app:{self.section}] in {self.path} has no `sqlalchemy.url`, so there is no database."
+        )
+        if self.url_in_default:
+            raise SettingsError(
+                f"{message} It stands in [DEFAULT], and PasteDeploy keeps such keys from the app.",
+                hint=f"move it to [app:{self.section}], or add `get sqlalchemy.url = sqlalchemy.url`.",
+            )
+        raise SettingsError(message, hint="add `sqlalchemy.url = postgresql://user@host/database`.")
+
+    @property
+    def has_url(self) -> bool:
+        """Whether a database is configured at all."""
+        return bool(self.engine_options.get("sqlalchemy.url", "").strip())
+
+    @property
+    def script_location(self) -> str:
+        """Where the migrations are: an absolute path, or `package:folder`.
+
+        Raises SettingsError when it is not set.
+        """
+        location = self.alembic.get("script_location")
+        if location:
+            return location
+        near = get_close_matches("script_location", self.alembic, 1)
+        hint = f"is `alembic.{near[0]}` a misspelling of it?" if near else None
+        raise SettingsError(
+            f"[app:{self.section}] in {self.path} has no `alembic.script_location`, so there are no"
+            " migrations.",
+            hint=hint
+            or "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one.",
+        )
+
+
+def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of `config_uri`, `file.ini`, `file.ini#name` or `file.ini?key=value`.
+
+    Raises SettingsError.
+    """
+    path, section, variables = _locate(config_uri, config_vars or {})
+    ini = read_ini(path, section, variables)
+    used = {
+        key: value
+        for key, value in ini.app.items()
+        if key.startswith(("sqlalchemy.", "alembic.", "migrate."))
+    }
+    used = expand_variables(used)
+    alembic = expand_variables(ini.alembic) | _under("alembic.", used)
+    engine_options = {key: value for key, value in used.items() if key.startswith("sqlalchemy.")}
+    if "sqlalchemy.url" in ini.alembic:
+        engine_options.setdefault("sqlalchemy.url", alembic["sqlalchemy.url"])
+    migrate = _known(_under("migrate.", used))
+    return Settings(
+        path=path,
+        section=ini.section,
+        config_vars=variables,
+        engine_options=engine_options,
+        alembic=_normalised(alembic, path.parent),
+        lock_timeout=_seconds(migrate, "lock_timeout"),
+        statement_timeout=_seconds(migrate, "statement_timeout"),
+        url_in_default="sqlalchemy.url" in ini.defaults,
+        has_logging=ini.has_logging,
+    )
+
+
+def _locate(
+    config_uri: str, config_vars: Mapping[str, str]
+) -> tuple[Path, str | None, dict[str, str]]:
+    try:
+        uri = plaster.parse_uri(config_uri)
+    except plaster.InvalidURI:
+        raise SettingsError(
+            f"`{config_uri}` is not the name of an .ini file.",
+            hint="give the path of the application's .ini file, such as `development.ini`.",
+        ) from None
+    if uri.scheme not in _INI_SCHEMES:
+        raise SettingsError(
+            f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.",
+            hint="give the path of the application's .ini file, such as `development.ini`.",
+        )
+    path = Path(os.path.abspath(uri.path))
+    return path, uri.fragment or None, {**uri.options, **config_vars}
+
+
+def _under(prefix: str, settings: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)
+    }
+
+
+def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
+    normalised = dict(options)
+    for key in BOOLEANS & options.keys():
+        normalised[key] = "true" if options[key].strip().lower() in _TRUTHY else "false"
+    if options.get("script_location"):
+        normalised["script_location"] = _absolute(options["script_location"], here)
+    separator = options.get("path_separator") or options.get("version_path_separator")
+    for key in _PATH_LISTS:
+        if options.get(key):
+            paths = _split(options[key], separator)
+            normalised[key] = "\n".join(_absolute(path, here) for path in paths)
+    normalised["path_separator"] = "newline"
+    normalised.pop("version_path_separator", None)
+    return normalised
+
+
+def _split(value: str, separator: str | None) -> list[str]:
+    """Split a list of paths as Alembic does; without `path_separator`, on commas and white space."""
+    if separator is None:
+        return [path for path in re.split(r"[,\s]+", value) if path]
+    if separator not in _SEPARATORS:
+        raise SettingsError(
+            f"`alembic.path_separator` is `{separator}`, which is none of its values.",
+            hint="write one of: space, newline, os, `:`, `;`.",
+        )
+    return [path.strip() for path in value.split(_SEPARATORS[separator]) if path.strip()]
+
+
+def _absolute(location: str, here: Path) -> str:
+    is_resource = ":" in location and not os.path.isabs(location)
+    return location if is_resource else os.path.normpath(here / location)
+
+
+def _known(migrate: dict[str, str]) -> dict[str, str]:
+    for key in migrate:
+        if key not in _MIGRATE_KEYS:
+            near = get_close_matches(key, _MIGRATE_KEYS, 1, 0.4)
+            known = ", ".join(f"migrate.{name}" for name in _MIGRATE_KEYS)
+            raise SettingsError(
+                f"`migrate.{key}` is not a setting of this command.",
+                hint=f"is `migrate.{near[0]}` meant?" if near else f"the known ones: {known}.",
+            )
+    return migrate
+
+
+def _seconds(migrate: Mapping[str, str], key: str) -> float:
+    text = migrate.get(key, "0")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e6:
+        raise SettingsError(
+            f"`migrate.{key}` is `{text}`, which is no number of seconds.",
+            hint=f"write `migrate.{key} = 5`, or 0 for none.",
+        )
+    return seconds

@@ -1,0 +1,72 @@
+"""Database URLs: which driver a bare scheme means, and which parts of a URL are secret."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from .errors import SettingsError
+
+_BARE_POSTGRESQL = {"postgres", "postgresql"}
+_SECRET_QUERY_KEY = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
+
+
+def engine_url(url: str) -> URL:
+    """Parse `url` for SQLAlchemy; a bare `postgresql://` or `postgres://` means psycopg2.
+
+    SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3
+    (https://docs.sqlalchemy.org/en/21/changelog/migration_21.html); an explicit `+driver` is kept.
+
+    Raises SettingsError, whose text holds no part of `url`, when it isn't a database URL.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "`sqlalchemy.url` is not a database URL.",
+            hint="write `dialect://user:password@host:port/database`; in the password, `@`, `/`, `:`,"
+            " `#` and `%` stand as %40, %2F, %3A, %23 and %25 (in an .ini file with `%%` for `%`).",
+        ) from None
+    if parsed.drivername in _BARE_POSTGRESQL:
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    return parsed
+
+
+def secrets_in(url: str) -> Iterator[str]:
+    """Yield every secret in `url`: as typed, and decoded.
+
+    Works on text that is no valid URL too, so that an error about it can be redacted.
+    """
+    authority = re.match(r"[^:/?#]+://[^:/?#@]*:(.*)@", url)
+    typed = [authority.group(1)] if authority else []
+    _, _, query = url.partition("?")
+    for pair in re.split("[&;]", query):
+        key, _, value = pair.partition("=")
+        if _SECRET_QUERY_KEY.search(key):
+            typed.append(value)
+    for secret in typed:
+        yield secret
+        yield unquote(secret)
+        yield unquote(secret.replace("+", " "))
+    try:
+        password = make_url(url).password
+    except (ArgumentError, ValueError):
+        return
+    if password:
+        yield str(password)
+
+
+def sqlite_file(url: URL) -> str | None:
+    """Return the path of the SQLite database file that `url` names, or None.
+
+    None means that there is no such file to look for: another dialect, or a database in memory.
+    """
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    if not url.database.startswith("file:"):
+        return url.database
+    path = url.database.removeprefix("file:").partition("?")[0]
+    in_memory = path == ":memory:" or url.query.get("mode") == "memory"
+    return None if in_memory or not path else unquote(path)

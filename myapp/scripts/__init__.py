@@ -1,0 +1,1 @@
+"""The command line: who asks, and how the answer is shown."""

@@ -1,0 +1,131 @@
+"""The command line's grammar where it differs from Click's: the .ini file, variables, `-1`."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..migrator.errors import UsageError
+from .session import Session
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_VARIABLE = re.compile(r"[A-Za-z_][\w.\-]*=")
+_RELATIVE = re.compile(r"-\d+")
+
+
+class MigrateCommand(click.Command):
+    """A command that returns its result, which is then shown."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let `-1` be a revision: Click would take it for an option."""
+        # Revision strips the blank off again; no option starts with one.
+        args = [f" {arg}" if _RELATIVE.fullmatch(arg) else arg for arg in args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the command with its story on standard error, then write its answer."""
+        session = ctx.ensure_object(Session)
+        with session.story():
+            result = super().invoke(ctx)
+        if result is not None:
+            session.answer(result)
+
+
+class IniGroup(click.Group):
+    """A group whose commands stand after CONFIG_URI and NAME=VALUE pairs."""
+
+    command_class = MigrateCommand
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show where the variables stand."""
+        return ["[OPTIONS]", "CONFIG_URI", "[NAME=VALUE]...", "COMMAND [ARGS]..."]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command under Alembic's spelling too: `ensure_version`."""
+        return super().get_command(ctx, cmd_name.replace("_", "-"))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as Click does; tell the order when a command stands where the .ini should."""
+        rest = super().parse_args(ctx, args)
+        config_uri = str(ctx.params.get("config_uri") or "")
+        command = self.get_command(ctx, config_uri)
+        if command and not ctx.resilient_parsing:
+            if "--help" in args:
+                command.make_context(config_uri, ["--help"], parent=ctx)
+            raise UsageError(
+                f"`{config_uri}` stands where the .ini file should.",
+                hint=f"the order is: `myapp-migrate development.ini {config_uri}`.",
+            )
+        return rest
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Take the NAME=VALUE pairs off, then find the command."""
+        session = ctx.ensure_object(Session)
+        session.config_uri = str(ctx.params.get("config_uri") or "")
+        while args and _VARIABLE.match(args[0]):
+            name, _, value = args.pop(0).partition("=")
+            session.config_vars[name] = value
+        if args and args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx):
+            raise UsageError(
+                f"`{args[0]}` stands between the .ini file and the command.",
+                hint="options stand before the .ini file or after the command.",
+            )
+        if not args:
+            if ctx.resilient_parsing:
+                return None, None, []
+            ctx.fail("Missing command.")
+        resolved = super().resolve_command(ctx, args)
+        session.command = resolved[1].name if resolved[1] else None
+        return resolved
+
+
+class RevisionType(click.ParamType[str]):
+    """A revision: an id or its first characters, a symbol, a branch, or a relative one."""
+
+    name = "revision"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take off the blank that marks a relative revision."""
+        return str(value).strip()
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Offer the revisions of the .ini file that stands on the line."""
+        from .completion import revisions
+
+        return revisions(ctx.ensure_object(Session), incomplete)
+
+
+REVISION = RevisionType()
+
+
+def shared_options(function: F) -> F:
+    """Add the options that stand before CONFIG_URI and after the command alike."""
+    options = [
+        _shared("--json", is_flag=True, help="Write one JSON document, errors included."),
+        _shared("-x", multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
+        _shared("-v", "--verbose", is_flag=True, help="Show more."),
+        _shared("-q", "--quiet", is_flag=True, help="Show errors only."),
+        _shared("--color/--no-color", default=None, help="Use colour or not (NO_COLOR: not)."),
+        _shared("--traceback", is_flag=True, help="Show a traceback with an error."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _shared(*names: str, **attributes: Any) -> Callable[[F], F]:
+    return click.option(*names, **attributes, expose_value=False, callback=_keep)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    session = ctx.ensure_object(Session)
+    if param.name == "x":
+        session.x.extend(value)
+    elif value or (value is False and param.name == "color"):
+        setattr(session, str(param.name), value)

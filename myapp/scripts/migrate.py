@@ -1,0 +1,283 @@
+"""`myapp-migrate`: each command is one call of the engine."""
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..migrator.errors import MigrateError, UsageError
+from .group import REVISION, IniGroup, shared_options
+from .session import Session, sigterm_as_interrupt
+
+_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
+
+
+@click.group(cls=IniGroup, context_settings=_OPTIONS)
+@click.argument("config_uri")
+@shared_options
+@click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
+def cli(config_uri: str) -> None:
+    """Migrate the database of the Pyramid application that CONFIG_URI configures.
+
+    CONFIG_URI is the application's .ini file, `development.ini` or `development.ini#name`.
+    NAME=VALUE pairs after it are its variables, as in Pyramid's own scripts.
+    """
+
+
+@cli.command("upgrade")
+@click.argument("revision", type=REVISION, default="heads")
+@click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION may be FROM:TO.")
+@click.option("--tag", help="A tag that env.py can ask for.")
+@shared_options
+@click.pass_obj
+def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
+    """Upgrade the database to REVISION, by default to all heads."""
+    from ..migrator import offline, run
+    from .progress import progress
+
+    config = session.config(sql=sql, tag=tag, revision=revision)
+    if sql:
+        return offline.upgrade_sql(config, revision, tag=tag)
+    return run.upgrade(config, revision, tag=tag, progress=partial(progress, session))
+
+
+@cli.command("downgrade")
+@click.argument("revision", type=REVISION)
+@click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
+@click.option("--tag", help="A tag that env.py can ask for.")
+@shared_options
+@click.pass_obj
+def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
+    """Downgrade the database to REVISION, such as `-1` or `base`."""
+    from ..migrator import offline, run
+    from .progress import progress
+
+    config = session.config(sql=sql, tag=tag, revision=revision)
+    if sql:
+        return offline.downgrade_sql(config, revision, tag=tag)
+    return run.downgrade(config, revision, tag=tag, progress=partial(progress, session))
+
+
+@cli.command("current")
+@click.option(
+    "-c", "--check-heads", is_flag=True, help="End with status 3 unless all heads are applied."
+)
+@shared_options
+@click.pass_obj
+def current(session: Session, check_heads: bool) -> object:
+    """Show the revision at which the database stands."""
+    from ..migrator import reports
+
+    return reports.current(session.config(), check_heads=check_heads)
+
+
+@cli.command("history")
+@click.option("-r", "--rev-range", metavar="[START]:[END]", help="Show this range only.")
+@click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
+@shared_options
+@click.pass_obj
+def history(session: Session, rev_range: str | None, indicate_current: bool) -> object:
+    """List the revisions, the newest first, each applied, current or pending."""
+    from ..migrator import reports
+
+    report = reports.history(session.config(), rev_range, require_database=indicate_current)
+    if report.unmarked:
+        session.warn(f"no revision is marked as applied or pending. {report.unmarked}")
+    return report
+
+
+@cli.command("heads")
+@click.option("--resolve-dependencies", is_flag=True, help="Leave out what others depend on.")
+@shared_options
+@click.pass_obj
+def heads(session: Session, resolve_dependencies: bool) -> object:
+    """Show the revisions that no other follows."""
+    from ..migrator import reports
+
+    return reports.heads(session.config(), resolve_dependencies=resolve_dependencies)
+
+
+@cli.command("branches")
+@shared_options
+@click.pass_obj
+def branches(session: Session) -> object:
+    """Show the revisions at which the history branches."""
+    from ..migrator import reports
+
+    return reports.branches(session.config())
+
+
+@cli.command("show")
+@click.argument("revision", type=REVISION)
+@shared_options
+@click.pass_obj
+def show(session: Session, revision: str) -> object:
+    """Show the revisions that REVISION names, in full."""
+    from ..migrator import reports
+
+    session.verbose = True
+    return reports.show(session.config(), revision)
+
+
+@cli.command("revision")
+@click.option("-m", "--message", help="What the revision does.")
+@click.option("--autogenerate", is_flag=True, help="Fill it from the models' differences.")
+@click.option("--sql", is_flag=True, help="Write env.py's SQL to standard output as well.")
+@click.option("--head", default="head", type=REVISION, help="The head or BRANCH@head to follow.")
+@click.option("--splice", is_flag=True, help="Allow a --head that is no head.")
+@click.option("--branch-label", help="A label for the branch that starts here.")
+@click.option("--version-path", help="The folder of `version_locations` to write to.")
+@click.option("--rev-id", help="The revision's id, instead of one made up.")
+@click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
+@shared_options
+@click.pass_obj
+def revision(session: Session, /, message: str | None, **options: Any) -> object:
+    """Write a new revision file."""
+    from ..migrator import authoring
+
+    config = session.config(message=message, **options)
+    return authoring.revision(config, message, **options)
+
+
+@cli.command("merge")
+@click.argument("revisions", type=REVISION, nargs=-1, required=True)
+@click.option("-m", "--message", help="What the revision does.")
+@click.option("--branch-label", help="A label for the branch that starts here.")
+@click.option("--rev-id", help="The revision's id, instead of one made up.")
+@click.option("--splice", is_flag=True, help="Allow REVISIONS that are no heads.")
+@shared_options
+@click.pass_obj
+def merge(
+    session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
+) -> object:
+    """Write a revision that joins REVISIONS, such as `heads`."""
+    from ..migrator import authoring
+
+    config = session.config(message=message, **options)
+    return authoring.merge(config, revisions, message, **options)
+
+
+@cli.command("stamp")
+@click.argument("revisions", type=REVISION, nargs=-1, required=True)
+@click.option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
+@click.option("--tag", help="A tag that env.py can ask for.")
+@click.option("--purge", is_flag=True, help="Empty the version table first.")
+@shared_options
+@click.pass_obj
+def stamp(
+    session: Session, revisions: tuple[str, ...], sql: bool, tag: str | None, purge: bool
+) -> object:
+    """Set the version table to REVISIONS without running them."""
+    from ..migrator import offline, stamping
+
+    if sql and purge:
+        raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
+    config = session.config(sql=sql, tag=tag, purge=purge, revisions=list(revisions))
+    if sql:
+        return offline.stamp_sql(config, revisions, tag=tag)
+    return stamping.stamp(config, revisions, tag=tag, purge=purge)
+
+
+@cli.command("check")
+@shared_options
+@click.pass_obj
+def check(session: Session) -> object:
+    """Compare the models with the database; end with status 4 if they differ."""
+    from ..migrator import comparison
+
+    return comparison.check(session.config(autogenerate=True))
+
+
+@cli.command("edit")
+@click.argument("revision", type=REVISION)
+@shared_options
+@click.pass_obj
+def edit(session: Session, revision: str) -> object:
+    """Open the files of REVISION in $EDITOR."""
+    from ..migrator import authoring
+
+    return authoring.edit(session.config(), revision)
+
+
+@cli.command("ensure-version")
+@click.option("--sql", is_flag=True, help="Write the SQL instead.")
+@shared_options
+@click.pass_obj
+def ensure_version(session: Session, sql: bool) -> object:
+    """Create the version table if it doesn't exist."""
+    from ..migrator import offline, stamping
+
+    config = session.config(sql=sql)
+    return offline.ensure_version_sql(config) if sql else stamping.ensure_version(config)
+
+
+@cli.command("init")
+@click.argument("directory")
+@click.option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
+@click.option("--package", is_flag=True, help="Make it a Python package.")
+@shared_options
+@click.pass_obj
+def init(session: Session, directory: str, template: str, package: bool) -> object:
+    """Make a migrations folder, and show the lines that the .ini file needs."""
+    from ..migrator import scaffold
+
+    return scaffold.init(session.config(), directory, template=template, package=package)
+
+
+@cli.command("list-templates")
+@shared_options
+@click.pass_obj
+def list_templates(session: Session) -> object:
+    """List the templates of `init`."""
+    from ..migrator import scaffold
+
+    return {"templates": scaffold.templates()}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (None: the process's own) and return the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    session = Session(json="--json" in arguments)
+    if os.environ.get("NO_COLOR"):
+        session.color = False
+    try:
+        with sigterm_as_interrupt():
+            cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help(), err=True)
+        return error.exit_code
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return session.fail(_usage_error(error))
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except KeyboardInterrupt as interrupt:
+        return session.fail(_interrupted(interrupt))
+    except Exception as error:  # noqa: BLE001 - the one place where errors become exit statuses
+        return session.fail(error)
+    return 0
+
+
+def _usage_error(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "myapp-migrate"
+    return UsageError(error.format_message(), hint=f"`{path} --help` shows what it takes.")
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> MigrateError:
+    from ..migrator.errors import Interrupted
+
+    number = int(interrupt.args[0]) if interrupt.args else 2
+    return Interrupted("Interrupted before anything was changed.", exit_code=128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""From a result to text for a person, or to JSON for a program."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from ..migrator.authoring import NewRevisions
+from ..migrator.comparison import Agreement
+from ..migrator.history import Revision
+from ..migrator.reports import Branch, HistoryReport, Standing
+from ..migrator.run import Run
+from ..migrator.scaffold import Scaffold
+from ..migrator.stamping import Stamp
+from .progress import format_seconds
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
+
+
+def as_json(command: str | None, result: object) -> dict[str, Any]:
+    """Return the JSON document of a result: its fields beside `command` and `ok`."""
+    return {"command": command, "ok": True} | _fields(result)
+
+
+def as_text(result: object, *, verbose: bool, quiet: bool) -> str:
+    """Return a result as text, empty where `quiet` leaves nothing to say."""
+    if isinstance(result, str):
+        return result
+    if quiet and isinstance(result, Run | Stamp | Agreement):
+        return ""
+    return "\n".join(_lines(result, verbose))
+
+
+def _fields(result: object) -> dict[str, Any]:
+    if isinstance(result, str):
+        return {"sql": result}
+    if isinstance(result, dict):
+        return result
+    if isinstance(result, tuple):
+        key = "branches" if result and isinstance(result[0], Branch) else "revisions"
+        return {key: [asdict(each) for each in result]}
+    return asdict(cast("DataclassInstance", result))
+
+
+@singledispatch
+def _lines(result: Any, verbose: bool) -> Iterable[str]:
+    raise TypeError(f"no text for {type(result).__name__}")
+
+
+@_lines.register
+def _(result: Run, verbose: bool) -> Iterable[str]:
+    if result.steps:
+        done = "Upgraded" if result.direction == "upgrade" else "Downgraded"
+        seconds = format_seconds(sum(step.seconds or 0 for step in result.steps))
+        count = _count(len(result.steps), "revision")
+        return [f"{done} {count} in {seconds}: the database is at {result.standing}."]
+    if result.is_past:
+        return [
+            f"Nothing to do: the database is already past {result.target}; it is at"
+            f" {result.standing}. To go back, use `downgrade`."
+        ]
+    return [f"Nothing to do: the database is at {result.standing}."]
+
+
+@_lines.register
+def _(result: Stamp, verbose: bool) -> Iterable[str]:
+    return [f"The version table is written: the database is at {result.standing}."]
+
+
+@_lines.register
+def _(result: Standing, verbose: bool) -> Iterable[str]:
+    if verbose:
+        yield f"Current revision(s) for {result.database}:"
+    for revision in result.current:
+        yield _long(revision) if verbose else _short(revision)
+    if not result.current:
+        yield "base (no revision)"
+
+
+@_lines.register
+def _(result: HistoryReport, verbose: bool) -> Iterable[str]:
+    for marked in result.revisions:
+        text = _long(marked.revision) if verbose else _with_parents(marked.revision)
+        if marked.state is None:
+            yield text
+        elif verbose:
+            yield f"State: {marked.state}\n{text}"
+        else:
+            yield f"{click.style(f'{marked.state:8}', fg=_COLORS[marked.state])}{text}"
+
+
+@_lines.register
+def _(result: Branch, verbose: bool) -> Iterable[str]:
+    yield _long(result.revision) if verbose else _short(result.revision)
+    indent = " " * len(result.revision.revision)
+    for revision in result.next_revisions:
+        yield f"{indent} -> {_short(revision)}"
+
+
+@_lines.register
+def _(result: Revision, verbose: bool) -> Iterable[str]:
+    yield _long(result) if verbose else _short(result)
+
+
+@_lines.register(tuple)
+def _(result: tuple[Any, ...], verbose: bool) -> Iterable[str]:
+    for each in result:
+        yield from _lines(each, verbose)
+
+
+@_lines.register
+def _(result: Agreement, verbose: bool) -> Iterable[str]:
+    return ["Models and database agree."]
+
+
+@_lines.register
+def _(result: NewRevisions, verbose: bool) -> Iterable[str]:
+    for operation in result.operations:
+        yield f"Found: {operation}"
+    for revision in result.revisions:
+        yield f"Wrote {revision.path}"
+    if not result.revisions:
+        yield "Models and database agree: no revision was written."
+
+
+@_lines.register
+def _(result: Scaffold, verbose: bool) -> Iterable[str]:
+    yield from (f"Wrote {path}" for path in result.files)
+    yield "Add to the [app:main] section of the .ini file:"
+    yield from (f"    {line}" for line in result.ini_lines)
+
+
+@_lines.register(dict)
+def _(result: dict[str, Any], verbose: bool) -> Iterable[str]:
+    yield from (f"{name}  {text}" for name, text in result["templates"].items())
+
+
+def _short(revision: Revision) -> str:
+    return f"{revision.revision}{_marks(revision)}{_message(revision)}"
+
+
+def _with_parents(revision: Revision) -> str:
+    depends = f" ({', '.join(revision.depends_on)})" if revision.depends_on else ""
+    return f"{_parents(revision)}{depends} -> {_short(revision)}"
+
+
+def _long(revision: Revision) -> str:
+    merged = "Merges" if revision.is_merge_point else "Parent"
+    lines = [f"Rev: {revision.revision}{_flags(revision)}", f"{merged}: {_parents(revision)}"]
+    named = {
+        "Also depends on": revision.depends_on,
+        "Branches into": revision.next_revisions if revision.is_branch_point else (),
+        "Branch names": revision.branch_labels,
+    }
+    lines += [f"{name}: {', '.join(values)}" for name, values in named.items() if values]
+    lines += [f"Path: {revision.path}", ""]
+    lines += [f"    {line}".rstrip() for line in revision.doc.splitlines()]
+    return "\n".join([*lines, ""])
+
+
+def _parents(revision: Revision) -> str:
+    return ", ".join(revision.down_revisions) or "<base>"
+
+
+def _marks(revision: Revision) -> str:
+    labels = f" ({', '.join(revision.branch_labels)})" if revision.branch_labels else ""
+    return labels + _flags(revision)
+
+
+def _flags(revision: Revision) -> str:
+    flags = {
+        "head": revision.is_head,
+        "branchpoint": revision.is_branch_point,
+        "mergepoint": revision.is_merge_point,
+    }
+    return "".join(f" ({name})" for name, is_set in flags.items() if is_set)
+
+
+def _message(revision: Revision) -> str:
+    return f", {revision.message}" if revision.message else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

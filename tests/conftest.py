@@ -1,0 +1,60 @@
+"""Fixtures for tests against real databases."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from support import postgresql
+from support.ini import MakeIni, write_ini
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Pyramid 2.1 and PasteDeploy 3.1 use pkg_resources, and WebOb 1.8 cgi up to Python 3.12.
+    for message in (
+        "pkg_resources is deprecated",
+        "Deprecated call to `pkg_resources",
+        "'cgi' is deprecated",
+    ):
+        config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The admin URL of a PostgreSQL server, one for each pytest-xdist worker."""
+    given = os.environ.get("MYAPP_TEST_POSTGRESQL_URL")
+    if given:
+        yield given
+        return
+    with postgresql.start_server() as admin_url:
+        yield admin_url
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of the test's own."""
+    with postgresql.create_database(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite file that doesn't exist yet."""
+    return f"sqlite:///{tmp_path / 'test.sqlite'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def make_ini(tmp_path: Path) -> MakeIni:
+    """Write an .ini file into the test's folder: `make_ini({"sqlalchemy.url": url})`."""
+
+    def make(settings: Mapping[str, str], *, extra: str = "", name: str = "app.ini") -> Path:
+        return write_ini(tmp_path / name, settings, extra)
+
+    return make

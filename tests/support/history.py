@@ -1,0 +1,70 @@
+"""Migrations folders with any graph of revisions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent, indent
+
+import myapp
+
+ENV = '''\
+"""Run the migrations."""
+
+from myapp.migrator.environment import run_migrations
+
+run_migrations()
+'''
+
+TEMPLATE = Path(myapp.__file__).parent / "migrations" / "script.py.mako"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision file; `upgrade` and `downgrade` are the bodies of these functions."""
+
+    id: str
+    down_revision: str | tuple[str, ...] | None = None
+    message: str = "a change"
+    upgrade: str = "pass"
+    downgrade: str = "pass"
+    branch_labels: str | tuple[str, ...] | None = None
+    depends_on: str | tuple[str, ...] | None = None
+
+
+def make_history(folder: Path, revisions: Iterable[Revision] = ()) -> Path:
+    """Write a migrations folder with `revisions`, and return it."""
+    (folder / "versions").mkdir(parents=True)
+    (folder / "env.py").write_text(ENV)
+    (folder / "script.py.mako").write_text(TEMPLATE.read_text())
+    for revision in revisions:
+        add_revision(folder, revision)
+    return folder
+
+
+def add_revision(folder: Path, revision: Revision) -> Path:
+    """Write one more revision into a migrations folder, and return its file."""
+    path = folder / "versions" / f"{revision.id}_.py"
+    path.write_text(
+        f'"""{revision.message}"""\n\n'
+        "import sqlalchemy as sa\n"
+        "from alembic import op\n\n"
+        f"revision = {revision.id!r}\n"
+        f"down_revision = {revision.down_revision!r}\n"
+        f"branch_labels = {revision.branch_labels!r}\n"
+        f"depends_on = {revision.depends_on!r}\n\n\n"
+        f"def upgrade():\n{_body(revision.upgrade)}\n\n\n"
+        f"def downgrade():\n{_body(revision.downgrade)}\n"
+    )
+    return path
+
+
+def create_table(name: str) -> dict[str, str]:
+    """Return a revision's bodies for one table: `Revision("a1", **create_table("t"))`."""
+    return {
+        "upgrade": f"op.create_table({name!r}, sa.Column('id', sa.Integer, primary_key=True))",
+        "downgrade": f"op.drop_table({name!r})",
+    }
+
+
+def _body(code: str) -> str:
+    return indent(dedent(code).strip(), "    ")
