@@ -149,7 +149,7 @@ def describe(script: Script) -> Revision:
         down_revisions=_names(script.down_revision),
         depends_on=_names(script.dependencies),
         branch_labels=tuple(sorted(script.branch_labels)),
-        message=" ".join(script.doc.split()),
+        message=" ".join(script.doc.split()).removesuffix("."),
         doc=script.longdoc,
         path=script.path,
         next_revisions=tuple(sorted(script.nextrev)),

@@ -67,7 +67,8 @@ class Settings:
         if self.url_in_default:
             raise SettingsError(
                 f"{message} It stands in [DEFAULT], and PasteDeploy keeps such keys from the app.",
-                hint=f"move it to [app:{self.section}], or add `get sqlalchemy.url = sqlalchemy.url`.",
+                hint=f"move it to [app:{self.section}], or add there"
+                " `get sqlalchemy.url = sqlalchemy.url`.",
             )
         raise SettingsError(message, hint="add `sqlalchemy.url = postgresql://user@host/database`.")
 
@@ -168,7 +169,7 @@ def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
 
 
 def _split(value: str, separator: str | None) -> list[str]:
-    """Split a list of paths as Alembic does; without `path_separator`, on commas and white space."""
+    """Split a list of paths as Alembic does: without a separator, on commas and white space."""
     if separator is None:
         return [path for path in re.split(r"[,\s]+", value) if path]
     if separator not in _SEPARATORS:

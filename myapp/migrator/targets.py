@@ -50,7 +50,7 @@ def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -
 
 
 def check_known(history: History, target: str) -> None:
-    """Raise RevisionNotFound when a revision or branch named in `target` is unknown or ambiguous."""
+    """Raise RevisionNotFound when a name in `target` is unknown or ambiguous."""
     for part in target.split(":"):
         name = match["symbol"] if (match := _RELATIVE.match(part)) else part
         branch, _, symbol = name.rpartition("@")

@@ -26,8 +26,8 @@ def engine_url(url: str) -> URL:
     except (ArgumentError, ValueError):
         raise SettingsError(
             "`sqlalchemy.url` is not a database URL.",
-            hint="write `dialect://user:password@host:port/database`; in the password, `@`, `/`, `:`,"
-            " `#` and `%` stand as %40, %2F, %3A, %23 and %25 (in an .ini file with `%%` for `%`).",
+            hint="write `dialect://user:password@host:port/database`; in a password, `@`, `/`, `:`,"
+            " `#` and `%` stand as %40, %2F, %3A, %23 and %25, in an .ini file with `%%` for `%`.",
         ) from None
     if parsed.drivername in _BARE_POSTGRESQL:
         parsed = parsed.set(drivername="postgresql+psycopg2")

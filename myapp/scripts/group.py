@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..migrator.errors import UsageError
 from .session import Session
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,7 +97,7 @@ class RevisionType(click.ParamType[str]):
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
+    ) -> list["CompletionItem"]:
         """Offer the revisions of the .ini file that stands on the line."""
         from .completion import revisions
 
@@ -109,7 +112,9 @@ def shared_options(function: F) -> F:
     options = [
         _shared("--json", is_flag=True, help="Write one JSON document, errors included."),
         _shared("-x", multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
-        _shared("-v", "--verbose", is_flag=True, help="Show more."),
+        _shared(
+            "-v", "--verbose", is_flag=True, help="Show more: revisions in full, SQL as it runs."
+        ),
         _shared("-q", "--quiet", is_flag=True, help="Show errors only."),
         _shared("--color/--no-color", default=None, help="Use colour or not (NO_COLOR: not)."),
         _shared("--traceback", is_flag=True, help="Show a traceback with an error."),

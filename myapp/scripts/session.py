@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from ..migrator.settings import Settings
 
+_WRITES = {"upgrade", "downgrade", "stamp", "ensure-version"}
+
 
 @dataclass
 class Session:
@@ -51,7 +53,7 @@ class Session:
         if settings.has_url:
             self.redactor.add(secrets_in(settings.url))
         self._set_up_logging(settings)
-        return build_config(settings, x=self.x, cmd=self.command, verbose=self.verbose, **cmd_opts)
+        return build_config(settings, x=self.x, cmd=self.command, **cmd_opts)
 
     def _set_up_logging(self, settings: "Settings") -> None:
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
@@ -71,8 +73,8 @@ class Session:
                 f"The logging sections of {settings.path} can't be used: {cause}.",
                 hint="mend [loggers], [handlers] and [formatters]; a log file's folder must exist.",
             ) from error
-        if self.verbose:
-            logging.getLogger("alembic").setLevel(logging.INFO)
+        if self.verbose and self.command in _WRITES:
+            logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
         if self.quiet:
             logging.getLogger().setLevel(logging.ERROR)
             logging.getLogger("alembic").setLevel(logging.ERROR)

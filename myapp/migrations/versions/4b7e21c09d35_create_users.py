@@ -1,4 +1,4 @@
-"""Create users.
+"""Create users
 
 Revision ID: 4b7e21c09d35
 Revises: base

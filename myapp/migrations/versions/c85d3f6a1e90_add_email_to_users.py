@@ -1,4 +1,4 @@
-"""Add email to users.
+"""Add email to users
 
 Revision ID: c85d3f6a1e90
 Revises: 4b7e21c09d35
