@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from alembic import command
@@ -14,18 +13,11 @@ from . import hooks
 from .comparison import describe_operations, require_at_heads, run_comparison
 from .database import read_heads, shared_engine
 from .errors import RevisionNotFound, UsageError
-from .history import History, Revision, describe, load_history
+from .history import History, describe, load_history
+from .results import NewRevisions, Revision
 from .targets import check_known, find, resolve
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class NewRevisions:
-    """The revisions that were written, and the operations that autogenerate found for them."""
-
-    revisions: tuple[Revision, ...]
-    operations: tuple[str, ...]
 
 
 def revision(

@@ -1,7 +1,6 @@
 """Compare the models with the database: what `check` and `revision --autogenerate` share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
@@ -17,13 +16,7 @@ from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from .failures import environment_failed
 from .history import History, load_history
 from .reports import pending_error
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What `check` found when models and database agree."""
-
-    heads: tuple[str, ...]
+from .results import Agreement
 
 
 def check(config: Config) -> Agreement:

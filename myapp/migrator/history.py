@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -11,36 +10,7 @@ from alembic.util.exc import CommandError
 from .config import settings_of
 from .diagnosis import diagnose
 from .errors import DatabaseAhead, MigrateError, SettingsError
-
-
-@dataclass(frozen=True)
-class Revision:
-    """One revision, as its file describes it."""
-
-    revision: str
-    down_revisions: tuple[str, ...]
-    depends_on: tuple[str, ...]
-    branch_labels: tuple[str, ...]
-    message: str
-    doc: str
-    path: str
-    next_revisions: tuple[str, ...]
-    is_head: bool
-
-    @property
-    def is_branch_point(self) -> bool:
-        """Whether several revisions follow this one."""
-        return len(self.next_revisions) > 1
-
-    @property
-    def is_merge_point(self) -> bool:
-        """Whether this revision joins several others."""
-        return len(self.down_revisions) > 1
-
-    @property
-    def title(self) -> str:
-        """The id and the message, for use in a sentence."""
-        return f"{self.revision} ({self.message})" if self.message else self.revision
+from .results import Revision
 
 
 def load_history(config: Config) -> "History":

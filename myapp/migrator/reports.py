@@ -1,51 +1,14 @@
 """What the reading commands tell: current, heads, history, branches, show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from alembic.config import Config
 
 from .database import database_name, read_heads
 from .errors import MigrateError, PendingMigrations, RevisionNotFound, UsageError
-from .history import History, Revision, describe, load_history, standing
+from .history import History, describe, load_history, standing
+from .results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
 from .targets import find, resolve
-
-State = Literal["applied", "current", "pending"]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where the database stands against the code. `heads` are the version table's rows."""
-
-    database: str
-    heads: tuple[str, ...]
-    current: tuple[Revision, ...]
-    pending: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class MarkedRevision:
-    """A revision and its state in the database; None when that is unknown."""
-
-    revision: Revision
-    state: State | None
-
-
-@dataclass(frozen=True)
-class HistoryReport:
-    """The history, the newest first; `unmarked` says why no revision has a state."""
-
-    revisions: tuple[MarkedRevision, ...]
-    unmarked: str | None
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A revision that several others follow."""
-
-    revision: Revision
-    next_revisions: tuple[Revision, ...]
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:

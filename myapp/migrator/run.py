@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -15,36 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from .database import read_heads, shared_engine
 from .errors import HalfApplied, Interrupted, MigrateError, MigrationFailed
 from .failures import environment_failed, first_line
-from .history import History, Revision, describe, load_history, standing
+from .history import History, describe, load_history, standing
 from .journal import Journal
 from .plan import is_past, plan_downgrade, plan_upgrade
+from .results import Direction, Run, Step
 
-Direction = Literal["upgrade", "downgrade"]
 Planner = Callable[[History, str, Sequence[str]], list[RevisionStep]]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One revision of a run; `seconds` is None while it runs, its duration afterwards."""
-
-    number: int
-    total: int
-    revision: Revision
-    direction: Direction
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run did. `before` and `after` are the database's heads, `standing` tells `after`."""
-
-    direction: Direction
-    target: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    steps: tuple[Step, ...]
-    is_past: bool
-    standing: str
 
 
 Progress = Callable[[Step], None]

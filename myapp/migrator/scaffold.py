@@ -1,13 +1,13 @@
 """`init`: make a migrations folder for an application that has none."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.config import Config
 
 from .config import settings_of
 from .errors import UsageError
+from .results import Scaffold
 
 DEFAULT_TEMPLATE = "pyramid"
 _ENV_PY = f'''"""Run the migrations: every decision stands in the .ini file and in the migrator."""
@@ -18,14 +18,6 @@ run_migrations()
 '''
 # These belong to the configuration file of the `alembic` command, which is not needed here.
 _NOT_COPIED = {"alembic.ini.mako", "pyproject.toml.mako", "README", "__pycache__"}
-
-
-@dataclass(frozen=True)
-class Scaffold:
-    """The files that were made, and the lines that the .ini file needs to name them."""
-
-    files: tuple[str, ...]
-    ini_lines: tuple[str, ...]
 
 
 def templates() -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Commands that write the version table and run no migration: stamp, ensure-version."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from alembic import command
 from alembic.config import Config
@@ -9,16 +8,8 @@ from alembic.config import Config
 from .database import read_heads, shared_engine
 from .failures import environment_failed
 from .history import load_history, standing
+from .results import Stamp
 from .targets import find
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """The version table's rows before and after; `standing` tells the latter."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    standing: str
 
 
 def stamp(

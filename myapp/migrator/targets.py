@@ -10,7 +10,8 @@ from alembic.script.revision import RangeNotAncestorError, RevisionError
 from alembic.util.exc import CommandError
 
 from .errors import MigrateError, MultipleHeads, RevisionNotFound
-from .history import History, Revision, describe
+from .history import History, describe
+from .results import Revision
 
 T = TypeVar("T")
 

@@ -37,12 +37,14 @@ def cli(config_uri: str) -> None:
 @click.pass_obj
 def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
-    from ..migrator import offline, run
-    from .progress import progress
-
     config = session.config(sql=sql, tag=tag, revision=revision)
     if sql:
+        from ..migrator import offline
+
         return offline.upgrade_sql(config, revision, tag=tag)
+    from ..migrator import run
+    from .progress import progress
+
     return run.upgrade(config, revision, tag=tag, progress=partial(progress, session))
 
 
@@ -54,12 +56,14 @@ def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> obje
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Downgrade the database to REVISION, such as `-1` or `base`."""
-    from ..migrator import offline, run
-    from .progress import progress
-
     config = session.config(sql=sql, tag=tag, revision=revision)
     if sql:
+        from ..migrator import offline
+
         return offline.downgrade_sql(config, revision, tag=tag)
+    from ..migrator import run
+    from .progress import progress
+
     return run.downgrade(config, revision, tag=tag, progress=partial(progress, session))
 
 

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from ..migrator.authoring import NewRevisions
-from ..migrator.comparison import Agreement
-from ..migrator.history import Revision
-from ..migrator.reports import Branch, HistoryReport, Standing
-from ..migrator.run import Run
-from ..migrator.scaffold import Scaffold
-from ..migrator.stamping import Stamp
+from ..migrator.results import (
+    Agreement,
+    Branch,
+    HistoryReport,
+    NewRevisions,
+    Revision,
+    Run,
+    Scaffold,
+    Stamp,
+    Standing,
+)
 from .progress import format_seconds
 
 if TYPE_CHECKING:

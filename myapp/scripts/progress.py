@@ -9,7 +9,7 @@ import click
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..migrator.run import Step
+    from ..migrator.results import Step
 
 _CLEAR_TO_END = "\x1b[K"
 

@@ -1,5 +1,6 @@
 """One invocation: what was asked for, where the story goes, and how an error ends it."""
 
+import gc
 import json
 import logging
 import logging.config
@@ -45,9 +46,10 @@ class Session:
 
         Raises SettingsError.
         """
-        from ..migrator.config import build_config
-        from ..migrator.settings import load_settings
-        from ..migrator.url import secrets_in
+        with _collecting_later():
+            from ..migrator.config import build_config
+            from ..migrator.settings import load_settings
+            from ..migrator.url import secrets_in
 
         settings = load_settings(self.config_uri, self.config_vars)
         if settings.has_url:
@@ -136,6 +138,17 @@ class Session:
 def write_json(document: dict[str, Any]) -> None:
     """Write one JSON document to standard output."""
     click.echo(json.dumps(document, indent=2))
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Import without garbage collections, which find nothing and cost a tenth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @contextmanager

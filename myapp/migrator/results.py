@@ -1,0 +1,127 @@
+"""What the commands return: plain values, and the shapes of the JSON documents."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["upgrade", "downgrade"]
+State = Literal["applied", "current", "pending"]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision, as its file describes it."""
+
+    revision: str
+    down_revisions: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    branch_labels: tuple[str, ...]
+    message: str
+    doc: str
+    path: str
+    next_revisions: tuple[str, ...]
+    is_head: bool
+
+    @property
+    def is_branch_point(self) -> bool:
+        """Whether several revisions follow this one."""
+        return len(self.next_revisions) > 1
+
+    @property
+    def is_merge_point(self) -> bool:
+        """Whether this revision joins several others."""
+        return len(self.down_revisions) > 1
+
+    @property
+    def title(self) -> str:
+        """The id and the message, for use in a sentence."""
+        return f"{self.revision} ({self.message})" if self.message else self.revision
+
+
+@dataclass(frozen=True)
+class Step:
+    """One revision of a run; `seconds` is None while it runs, its duration afterwards."""
+
+    number: int
+    total: int
+    revision: Revision
+    direction: Direction
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run did. `before` and `after` are the database's heads, `standing` tells `after`."""
+
+    direction: Direction
+    target: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    steps: tuple[Step, ...]
+    is_past: bool
+    standing: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where the database stands against the code. `heads` are the version table's rows."""
+
+    database: str
+    heads: tuple[str, ...]
+    current: tuple[Revision, ...]
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MarkedRevision:
+    """A revision and its state in the database; None when that is unknown."""
+
+    revision: Revision
+    state: State | None
+
+
+@dataclass(frozen=True)
+class HistoryReport:
+    """The history, the newest first; `unmarked` says why no revision has a state."""
+
+    revisions: tuple[MarkedRevision, ...]
+    unmarked: str | None
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A revision that several others follow."""
+
+    revision: Revision
+    next_revisions: tuple[Revision, ...]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The version table's rows before and after; `standing` tells the latter."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    standing: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What `check` found when models and database agree."""
+
+    heads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NewRevisions:
+    """The revisions that were written, and the operations that autogenerate found for them."""
+
+    revisions: tuple[Revision, ...]
+    operations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scaffold:
+    """The files that were made, and the lines that the .ini file needs to name them."""
+
+    files: tuple[str, ...]
+    ini_lines: tuple[str, ...]
