@@ -1,5 +1,7 @@
 """From settings to Alembic's `Config`, in memory: the heart of this package."""
 
+import os
+import socket
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -8,10 +10,13 @@ from typing import TextIO, cast
 
 from alembic.config import Config
 
+from .canceller import Canceller
 from .settings import Settings, load_settings
 from .url import engine_url
 
 _SETTINGS = "migrate.settings"
+_APPLICATION = "migrate.application"
+_CANCELLER = "migrate.canceller"
 
 
 def alembic_config(
@@ -37,12 +42,15 @@ def build_config(
     x: Sequence[str] = (),
     stdout: TextIO | None = None,
     sql_output: TextIO | None = None,
+    application: str = "alembic",
+    canceller: Canceller | None = None,
     **cmd_opts: object,
 ) -> Config:
     """Build the `Config` for `settings`.
 
     `stdout` takes what Alembic prints, `sql_output` what `--sql` writes (None: standard output as
-    it is now, not as it was at import). `cmd_opts` are what an `env.py` may look for in
+    it is now, not as it was at import). `application` is the name under which a run is seen in the
+    database; `canceller` stops its statement. `cmd_opts` are what an `env.py` may look for in
     `config.cmd_opts`, such as `autogenerate`.
     """
     config = Config(
@@ -52,7 +60,11 @@ def build_config(
         output_buffer=sql_output or sys.stdout,
         cmd_opts=Namespace(x=list(x), quiet=True, config=[str(settings.path)], **cmd_opts),
         config_args={"__file__": str(settings.path), **settings.config_vars},
-        attributes={_SETTINGS: settings},
+        attributes={
+            _SETTINGS: settings,
+            _APPLICATION: f"{application} {socket.gethostname()}:{os.getpid()}",
+            _CANCELLER: canceller or Canceller(),
+        },
     )
     for name, value in settings.alembic.items():
         _set(config, name, value)
@@ -71,6 +83,16 @@ def settings_of(config: Config) -> Settings:
     if settings is None:
         settings = config.attributes[_SETTINGS] = load_settings(str(config.config_file_name))
     return cast(Settings, settings)
+
+
+def application_of(config: Config) -> str:
+    """Return how a run calls itself: the program, the command, the host and the process."""
+    return str(config.attributes.get(_APPLICATION, "alembic"))
+
+
+def canceller_of(config: Config) -> Canceller:
+    """Return what stops the statements of a run with `config`."""
+    return cast(Canceller, config.attributes.setdefault(_CANCELLER, Canceller()))
 
 
 def _set(config: Config, name: str, value: str) -> None:

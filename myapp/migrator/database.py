@@ -112,8 +112,6 @@ def _make_engine(settings: Settings) -> Engine:
         ) from None
     if made.dialect.name == "sqlite":
         _make_transactional(made)
-    if made.dialect.name == "postgresql":
-        _bound_statements(made, settings)
     return made
 
 
@@ -134,23 +132,3 @@ def _make_transactional(made: Engine) -> None:
         if options.get("isolation_level") != "AUTOCOMMIT":
             writes = options.get("migrate_writes")
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _bound_statements(made: Engine, settings: Settings) -> None:
-    """Set PostgreSQL's timeouts when a session starts.
-
-    A SET on the migration's own connection would open a transaction before Alembic looks, and
-    Alembic would then silently leave `transaction_per_migration` off.
-    """
-    timeouts = {
-        "lock_timeout": settings.lock_timeout,
-        "statement_timeout": settings.statement_timeout,
-    }
-
-    @event.listens_for(made, "connect")
-    def set_timeouts(dbapi_connection: Any, record: Any) -> None:
-        with dbapi_connection.cursor() as cursor:
-            for name, seconds in timeouts.items():
-                if seconds:
-                    cursor.execute(f"SET {name} = {int(seconds * 1000)}")
-        dbapi_connection.commit()

@@ -33,7 +33,11 @@ def run_migrations(**options: Any) -> None:
     """
     config = context.config
     settings = settings_of(config)
-    options = _configured(settings) | {"transaction_per_migration": True} | options
+    options = (
+        _configured(settings)
+        | {"transaction_per_migration": not settings.options.single_transaction}
+        | options
+    )
     if context.is_offline_mode():
         url = engine_url(settings.url)
         if url.get_backend_name() == "sqlite":

@@ -70,6 +70,20 @@ class SchemaDrift(MigrateError):
     exit_code = 4
 
 
+class LockNotObtained(MigrateError):
+    """Another run holds the lock and did not finish in time."""
+
+    code = "locked"
+    exit_code = 5
+
+
+class LockLost(MigrateError):
+    """The lock was lost while a run held it."""
+
+    code = "lock_lost"
+    exit_code = 5
+
+
 class DatabaseUnreachable(MigrateError):
     """The database can't be connected to, read or written."""
 

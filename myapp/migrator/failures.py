@@ -35,8 +35,7 @@ def environment_failed(error: BaseException) -> MigrateError:
 def database_failed(error: sqlalchemy.exc.DBAPIError) -> MigrateError:
     """Tell what the database refused, outside any migration."""
     reason = first_line(error)
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    if state == _INVALID_SCHEMA_NAME:
+    if sqlstate(error) == _INVALID_SCHEMA_NAME:
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
             hint="create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
@@ -63,6 +62,13 @@ def _hint(reason: str) -> str:
         if text in reason:
             return hint
     return "is the server running, and are host and port in `sqlalchemy.url` right?"
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE of a driver's error, or of the one that SQLAlchemy wraps."""
+    original = getattr(error, "orig", None) or error
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return str(state) if state else None
 
 
 def first_line(error: BaseException) -> str:

@@ -94,15 +94,18 @@ class History:
 
         `hint` is added to what the error says to do.
         """
-        known = set(self.ids())
-        unknown = [head for head in heads if head not in known]
-        if unknown:
+        if unknown := self.unknown(heads):
             raise DatabaseAhead(
                 f"The database stands at {', '.join(unknown)}, which this code does not have:"
                 " a newer version of it has been deployed.",
                 hint=f"deploy that version, or downgrade with it first. {hint}".strip(),
                 unknown=unknown,
             )
+
+    def unknown(self, heads: Iterable[str]) -> list[str]:
+        """Return those of `heads` that no file has."""
+        known = set(self.ids())
+        return [head for head in heads if head not in known]
 
     def _parents(self, revision: str) -> list[str]:
         script = self.script.get_revision(revision)

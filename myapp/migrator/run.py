@@ -1,29 +1,20 @@
-"""Upgrade and downgrade: run the planned revisions, tell of each, and say where it ended."""
+"""Upgrade and downgrade: plan, lock, run each revision, try again what may be, and say the end."""
 
-import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext, RevisionStep
-from sqlalchemy.exc import DBAPIError
 
+from .config import canceller_of, settings_of
 from .database import read_heads, shared_engine
-from .errors import HalfApplied, Interrupted, MigrateError, MigrationFailed
-from .failures import environment_failed, first_line
-from .history import History, describe, load_history, standing
-from .journal import Journal
+from .errors import MigrationFailed
+from .execution import Execution, Planner
+from .history import History, load_history, standing
+from .outcome import failure
 from .plan import is_past, plan_downgrade, plan_upgrade
 from .results import Direction, Run, Step
-
-Planner = Callable[[History, str, Sequence[str]], list[RevisionStep]]
-
-
-Progress = Callable[[Step], None]
+from .retries import Attempts
+from .watcher import Watcher
+from .writing import writing
 
 
 def upgrade(
@@ -31,16 +22,19 @@ def upgrade(
     target: str = "heads",
     *,
     tag: str | None = None,
-    progress: Progress = lambda step: None,
+    allow_ahead: bool = False,
+    watcher: Watcher | None = None,
 ) -> Run:
-    """Upgrade the database to `target`, each revision in its own transaction.
+    """Upgrade the database to `target`, each revision in its own transaction, under the lock.
 
-    `progress` is called before and after each revision.
+    With `allow_ahead`, a database at a revision that the code lacks counts as done. `watcher`
+    hears of each revision, wait and retry.
 
-    Raises MigrationFailed or HalfApplied when a revision fails, and what `plan.plan_upgrade` and
-    `database.read_heads` raise before anything is changed.
+    Raises MigrationFailed or HalfApplied when a revision fails, LockNotObtained, LockLost or
+    Interrupted, and what `plan.plan_upgrade` and `database.read_heads` raise before anything is
+    changed.
     """
-    return _run(config, "upgrade", plan_upgrade, target, tag, progress)
+    return _run(config, "upgrade", plan_upgrade, target, tag, watcher or Watcher(), allow_ahead)
 
 
 def downgrade(
@@ -48,10 +42,10 @@ def downgrade(
     target: str,
     *,
     tag: str | None = None,
-    progress: Progress = lambda step: None,
+    watcher: Watcher | None = None,
 ) -> Run:
     """Downgrade the database to `target`; raises what `upgrade` raises."""
-    return _run(config, "downgrade", plan_downgrade, target, tag, progress)
+    return _run(config, "downgrade", plan_downgrade, target, tag, watcher or Watcher(), False)
 
 
 def _run(
@@ -60,16 +54,20 @@ def _run(
     planner: Planner,
     target: str,
     tag: str | None,
-    progress: Progress,
+    watcher: Watcher,
+    allow_ahead: bool,
 ) -> Run:
     history = load_history(config)
     with shared_engine(config):
         before = read_heads(config, history.script)
+        if allow_ahead and history.unknown(before):
+            return Run(direction, target, before, before, (), True, ", ".join(before))
         if not planner(history, target, before):
             past = direction == "upgrade" and is_past(history, target, before)
             return Run(direction, target, before, before, (), past, standing(history, before))
-        execution = _Execution(config, history, direction, planner, target, progress)
-        execution.run(tag)
+        with writing(config, watcher) as lock:
+            execution = Execution(config, history, direction, planner, target, lock, watcher)
+            _execute(execution, tag)
         after = read_heads(config, history.script)
         _require_persisted(history, execution.done, before, after)
         return Run(
@@ -83,96 +81,23 @@ def _run(
         )
 
 
-@dataclass
-class _Execution:
-    """One run through `env.py`, and what is known of it at each moment."""
-
-    config: Config
-    history: History
-    direction: Direction
-    planner: Planner
-    target: str
-    progress: Progress
-    journal: Journal = field(default_factory=Journal)
-    done: list[Step] = field(default_factory=list)
-    running: Step | None = None
-    transactional_ddl: bool = True
-
-    def run(self, tag: str | None) -> None:
-        script = self.history.script
-        environment = EnvironmentContext(
-            self.config, script, fn=self._steps, destination_rev=self.target, tag=tag
-        )
-        try:
-            with ExitStack() as stack:
-                stack.enter_context(self.journal.recording())
-                stack.enter_context(environment)
-                script.run_env()
-        except KeyboardInterrupt as interrupt:
-            raise self._interrupted(interrupt) from None
-        except (Exception, SystemExit) as error:
-            if self.running is None:
-                raise environment_failed(error) from error
-            raise self._failed(self.running, error) from error
-
-    def _steps(self, heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
-        """Yield the steps to Alembic, which asks for the next when one is committed."""
-        self.transactional_ddl = context.impl.transactional_ddl
-        plan = self.planner(self.history, self.target, heads)
-        for number, step in enumerate(plan, 1):
-            started = Step(number, len(plan), describe(step.revision), self.direction)
-            self.running = started
-            self.journal.begin_revision()
-            self.progress(started)
-            start = time.perf_counter()
-            yield step
-            finished = Step(
-                number,
-                len(plan),
-                started.revision,
-                self.direction,
-                time.perf_counter() - start,
-            )
-            self.running = None
-            self.done.append(finished)
-            self.progress(finished)
-
-    def _failed(self, step: Step, error: BaseException) -> MigrateError:
-        title, reason = step.revision.title, _reason(error)
-        details = {"revision": step.revision.revision, "path": step.revision.path}
-        standing, heads = self._standing()
-        committed = self.journal.committed(transactional_ddl=self.transactional_ddl)
-        if committed:
-            listed = "".join(f"\n  {statement}" for statement in committed)
-            return HalfApplied(
-                f"Revision {title} failed outside a transaction: {reason}.\n{standing}"
-                f" Of {step.revision.revision}, this was committed and stays:{listed}",
-                hint=f"undo that by hand or mend the rest of {_where(step, error)},"
-                " then run the command again.",
-                **details,
-                heads=heads,
-                committed=committed,
-            )
-        return MigrationFailed(
-            f"Revision {title} failed and was rolled back: {reason}.\n{standing}",
-            hint=f"mend {_where(step, error)}, then run the command again.",
-            **details,
-            heads=heads,
-        )
-
-    def _interrupted(self, interrupt: KeyboardInterrupt) -> MigrateError:
-        exit_code = 128 + (int(interrupt.args[0]) if interrupt.args else 2)
-        standing, heads = self._standing()
-        what = f"in revision {self.running.revision.title}" if self.running else "between revisions"
-        return Interrupted(f"Interrupted {what}. {standing}", exit_code=exit_code, heads=heads)
-
-    def _standing(self) -> tuple[str, list[str] | None]:
-        """Say where the database stands now, as far as it can still be asked."""
-        try:
-            heads = read_heads(self.config, self.history.script)
-        except MigrateError as error:
-            return f"Where the database stands can't be told: {error.message}", None
-        return f"The database stands at {standing(self.history, heads)}.", list(heads)
+def _execute(execution: Execution, tag: str | None) -> None:
+    """Run to the end, trying again a revision that met the application's locks."""
+    lock, signal = execution.lock, canceller_of(execution.config)
+    invalid_before = lock.invalid_indexes()
+    try:
+        attempts = Attempts(execution, settings_of(execution.config).options.retries)
+        while True:
+            try:
+                execution.run(tag)
+                break
+            except Exception as error:
+                if not attempts.another(error):
+                    raise
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        raise failure(execution, error, invalid_before, signal.signal) from error
+    if left := lock.invalid_indexes() - invalid_before:
+        execution.watcher.notice(f"the run left invalid indexes: {', '.join(sorted(left))}")
 
 
 def _require_persisted(
@@ -191,19 +116,3 @@ def _require_persisted(
             " commit it.",
             heads=list(after),
         )
-
-
-def _reason(error: BaseException) -> str:
-    reason = first_line(error)
-    if isinstance(error, DBAPIError):
-        statement = " ".join(str(error.statement or "").split())
-        shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
-        return reason + (shown if statement else "")
-    return f"{type(error).__name__}: {reason}" if str(error) else type(error).__name__
-
-
-def _where(step: Step, error: BaseException) -> str:
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == step.revision.path:
-            return f"{step.revision.path} (line {frame.lineno})"
-    return step.revision.path

@@ -11,6 +11,7 @@ import plaster
 
 from .errors import SettingsError
 from .ini import read_ini
+from .options import Options, read_options
 from .variables import expand_variables
 
 #: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
@@ -31,7 +32,6 @@ _TRUTHY = {"t", "true", "y", "yes", "on", "1"}
 _PATH_LISTS = ("version_locations", "prepend_sys_path")
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
-_MIGRATE_KEYS: tuple[str, ...] = ("lock_timeout", "statement_timeout")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Settings:
     """Everything that the .ini file says about migrations.
 
     `alembic` holds Alembic's options under Alembic's names, paths absolute and booleans as `true`
-    or `false`. The timeouts are in seconds, 0 meaning none.
+    or `false`.
     """
 
     path: Path
@@ -47,8 +47,7 @@ class Settings:
     config_vars: Mapping[str, str] = field(repr=False)
     engine_options: Mapping[str, str] = field(repr=False)
     alembic: Mapping[str, str] = field(repr=False)
-    lock_timeout: float
-    statement_timeout: float
+    options: Options
     url_in_default: bool
     has_logging: bool
 
@@ -113,15 +112,13 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
     engine_options = {key: value for key, value in used.items() if key.startswith("sqlalchemy.")}
     if "sqlalchemy.url" in ini.alembic:
         engine_options.setdefault("sqlalchemy.url", alembic["sqlalchemy.url"])
-    migrate = _known(_under("migrate.", used))
     return Settings(
         path=path,
         section=ini.section,
         config_vars=variables,
         engine_options=engine_options,
         alembic=_normalised(alembic, path.parent),
-        lock_timeout=_seconds(migrate, "lock_timeout"),
-        statement_timeout=_seconds(migrate, "statement_timeout"),
+        options=read_options(_under("migrate.", used)),
         url_in_default="sqlalchemy.url" in ini.defaults,
         has_logging=ini.has_logging,
     )
@@ -183,29 +180,3 @@ def _split(value: str, separator: str | None) -> list[str]:
 def _absolute(location: str, here: Path) -> str:
     is_resource = ":" in location and not os.path.isabs(location)
     return location if is_resource else os.path.normpath(here / location)
-
-
-def _known(migrate: dict[str, str]) -> dict[str, str]:
-    for key in migrate:
-        if key not in _MIGRATE_KEYS:
-            near = get_close_matches(key, _MIGRATE_KEYS, 1, 0.4)
-            known = ", ".join(f"migrate.{name}" for name in _MIGRATE_KEYS)
-            raise SettingsError(
-                f"`migrate.{key}` is not a setting of this command.",
-                hint=f"is `migrate.{near[0]}` meant?" if near else f"the known ones: {known}.",
-            )
-    return migrate
-
-
-def _seconds(migrate: Mapping[str, str], key: str) -> float:
-    text = migrate.get(key, "0")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e6:
-        raise SettingsError(
-            f"`migrate.{key}` is `{text}`, which is no number of seconds.",
-            hint=f"write `migrate.{key} = 5`, or 0 for none.",
-        )
-    return seconds

@@ -5,15 +5,22 @@ from collections.abc import Sequence
 from alembic import command
 from alembic.config import Config
 
-from .database import read_heads, shared_engine
+from .database import read_heads
 from .failures import environment_failed
 from .history import load_history, standing
 from .results import Stamp
 from .targets import find
+from .watcher import Watcher
+from .writing import writing
 
 
 def stamp(
-    config: Config, revisions: Sequence[str], *, purge: bool = False, tag: str | None = None
+    config: Config,
+    revisions: Sequence[str],
+    *,
+    purge: bool = False,
+    tag: str | None = None,
+    watcher: Watcher | None = None,
 ) -> Stamp:
     """Set the version table to `revisions`; with `purge`, empty it first.
 
@@ -23,7 +30,7 @@ def stamp(
     history = load_history(config)
     for revision in revisions:
         find(history, revision, f"stamp {revision}")
-    with shared_engine(config):
+    with writing(config, watcher or Watcher()):
         before = read_heads(config, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
@@ -35,10 +42,10 @@ def stamp(
         return Stamp(before, after, standing(history, after))
 
 
-def ensure_version(config: Config) -> Stamp:
+def ensure_version(config: Config, *, watcher: Watcher | None = None) -> Stamp:
     """Create the version table if it doesn't exist."""
     history = load_history(config)
-    with shared_engine(config):
+    with writing(config, watcher or Watcher()):
         try:
             command.ensure_version(config)
         except Exception as error:

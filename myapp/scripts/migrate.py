@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import click
@@ -43,9 +42,9 @@ def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> obje
 
         return offline.upgrade_sql(config, revision, tag=tag)
     from ..migrator import run
-    from .progress import progress
+    from .progress import Terminal
 
-    return run.upgrade(config, revision, tag=tag, progress=partial(progress, session))
+    return run.upgrade(config, revision, tag=tag, watcher=Terminal(session))
 
 
 @cli.command("downgrade")
@@ -62,9 +61,9 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 
         return offline.downgrade_sql(config, revision, tag=tag)
     from ..migrator import run
-    from .progress import progress
+    from .progress import Terminal
 
-    return run.downgrade(config, revision, tag=tag, progress=partial(progress, session))
+    return run.downgrade(config, revision, tag=tag, watcher=Terminal(session))
 
 
 @cli.command("current")
@@ -178,13 +177,14 @@ def stamp(
 ) -> object:
     """Set the version table to REVISIONS without running them."""
     from ..migrator import offline, stamping
+    from .progress import Terminal
 
     if sql and purge:
         raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
     config = session.config(sql=sql, tag=tag, purge=purge, revisions=list(revisions))
     if sql:
         return offline.stamp_sql(config, revisions, tag=tag)
-    return stamping.stamp(config, revisions, tag=tag, purge=purge)
+    return stamping.stamp(config, revisions, tag=tag, purge=purge, watcher=Terminal(session))
 
 
 @cli.command("check")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..migrator.watcher import Watcher
 from .session import Session
 
 if TYPE_CHECKING:
@@ -14,8 +15,22 @@ if TYPE_CHECKING:
 _CLEAR_TO_END = "\x1b[K"
 
 
-def progress(session: Session, step: "Step") -> None:
-    """Write one line for each finished step; on a terminal, show the running one meanwhile."""
+class Terminal(Watcher):
+    """Writes what a run tells to standard error."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def step(self, step: "Step") -> None:
+        """Write one line for each finished step; on a terminal, show the running one meanwhile."""
+        _write(self._session, step)
+
+    def notice(self, sentence: str) -> None:
+        """Write a wait, a retry or a warning."""
+        self._session.warn(sentence)
+
+
+def _write(session: Session, step: "Step") -> None:
     if session.quiet:
         return
     is_terminal = sys.stderr.isatty()

@@ -55,7 +55,13 @@ class Session:
         if settings.has_url:
             self.redactor.add(secrets_in(settings.url))
         self._set_up_logging(settings)
-        return build_config(settings, x=self.x, cmd=self.command, **cmd_opts)
+        return build_config(
+            settings,
+            x=self.x,
+            application=f"myapp-migrate {self.command}",
+            cmd=self.command,
+            **cmd_opts,
+        )
 
     def _set_up_logging(self, settings: "Settings") -> None:
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}

@@ -1,0 +1,41 @@
+"""One writer at a time: the lock that a run holds from its first look to its last.
+
+A holder that dies loses it: the server, or the kernel, sees to that.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from alembic.config import Config
+
+from ..config import application_of, settings_of
+from ..url import engine_url, sqlite_file
+from .holding import Lock
+from .postgresql import advisory_lock
+from .sqlite import file_lock
+
+__all__ = ["Lock", "writer_lock"]
+
+
+@contextmanager
+def writer_lock(config: Config, notice: Callable[[str], None]) -> Iterator[Lock]:
+    """Hold the lock on `config`'s database, waiting for it up to `migrate.lock_wait` seconds.
+
+    `notice` is told, in a sentence, who holds it, or that this kind of database has no lock.
+
+    Raises LockNotObtained, DatabaseUnreachable, or SettingsError when `migrate.lock_url` is wrong
+    or the connection goes through a pooler.
+    """
+    settings = settings_of(config)
+    url = engine_url(settings.url)
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        with advisory_lock(config, notice) as lock:
+            yield lock
+    elif backend == "sqlite" and (path := sqlite_file(url)):
+        with file_lock(path, application_of(config), settings.options.lock_wait, notice) as lock:
+            yield lock
+    else:
+        if backend != "sqlite":
+            notice(f"nothing keeps a second run out: there is no lock for {backend}.")
+        yield Lock()

@@ -1,0 +1,79 @@
+"""What all locks share: who holds one, waiting for it, and the error when the wait is over."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from ..blockers import Blocker
+from ..errors import LockNotObtained
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+
+
+class Lock:
+    """A lock that is held, and what its connection can tell of the run; this one holds nothing."""
+
+    def require_held(self) -> None:
+        """Raise LockLost when the lock is gone, and with it the right to go on."""
+
+    def join(self, connection: Connection) -> None:
+        """Make `connection` part of the run: none other starts while a statement runs on it.
+
+        Raises SettingsError when the lock is held in another database.
+        """
+
+    def invalid_indexes(self) -> frozenset[str]:
+        """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name."""
+        return frozenset()
+
+    def blockers(self) -> tuple[Blocker, ...]:
+        """Return who was last seen to keep the run's statement waiting."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock; `since` is when its session began."""
+
+    pid: int
+    application: str
+    host: str
+    since: datetime
+
+    def __str__(self) -> str:
+        where = f" on {self.host}" if self.host else ""
+        return f"pid {self.pid}{where} ({self.application}), since {self.since:%Y-%m-%d %H:%M:%S}"
+
+
+def wait_for(
+    attempt: Callable[[], bool],
+    holder: Callable[[], Holder | None],
+    wait: float,
+    notice: Callable[[str], None],
+) -> None:
+    """Call `attempt` until it succeeds, for `wait` seconds at most, telling who holds the lock.
+
+    Raises LockNotObtained.
+    """
+    deadline = time.monotonic() + wait
+    pause, told = _FIRST_PAUSE, None
+    while not attempt():
+        found = holder()
+        left = deadline - time.monotonic()
+        if left <= 0:
+            who = f": {found}" if found else ""
+            raise LockNotObtained(
+                f"Another run is migrating this database{who}. It did not finish within"
+                f" {wait:g} s.",
+                hint="wait for it and run again, or wait longer with `--lock-wait SECONDS`.",
+                holder=str(found) if found else None,
+            )
+        if found is not None and found != told:
+            notice(f"waiting for another run to finish: {found}")
+            told = found
+        time.sleep(min(pause * random.uniform(0.5, 1.5), left))
+        pause = min(pause * 2, _LONGEST_PAUSE)

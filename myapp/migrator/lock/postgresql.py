@@ -1,0 +1,154 @@
+"""PostgreSQL: a session advisory lock, on a connection that does nothing else.
+
+It is polled for: a process that blocks in `pg_advisory_lock` holds a snapshot, for which another's
+CREATE INDEX CONCURRENTLY waits for ever.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from alembic.config import Config
+from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ..blockers import Blocker, BlockerWatch
+from ..config import application_of, settings_of
+from ..errors import LockLost, SettingsError
+from ..failures import database_failed
+from ..settings import Settings
+from ..url import engine_url
+from .holding import Holder, Lock, wait_for
+from .pooler import refuse_pooler
+from .session import INTERNAL, PATIENT, configure_session, execute_aside
+
+# A bigint key is shown in pg_locks as its high and low half
+# (https://www.postgresql.org/docs/current/view-pg-locks.html).
+_IN_PG_LOCKS = """
+    locktype = 'advisory' AND objsubid = 1 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND ((classid::bigint << 32) | objid::bigint) = :key
+"""
+_TRY = text("SELECT pg_try_advisory_lock(:key)")
+_IS_HELD = text(f"SELECT count(*) FROM pg_locks WHERE pid = :pid AND {_IN_PG_LOCKS}")  # noqa: S608 - all parts are constants of this file
+_INVALID_INDEXES = text(
+    "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid AND indislive"
+)
+_HOLDER = text(
+    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), ''), a.backend_start"
+    " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    f" WHERE {_IN_PG_LOCKS} LIMIT 1"
+)
+
+
+@contextmanager
+def advisory_lock(config: Config, notice: Callable[[str], None]) -> Iterator["HeldAdvisoryLock"]:
+    """Hold the advisory lock of `config`'s version table; raises what `writer_lock` raises."""
+    settings = settings_of(config)
+    engine = create_engine(
+        engine_url(settings.options.lock_url or settings.url),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        execution_options={INTERNAL: True},
+    )
+    try:
+        with engine.connect() as connection:
+            configure_session(connection, PATIENT | {"application_name": application_of(config)})
+            refuse_pooler(engine, connection, is_lock_url=bool(settings.options.lock_url))
+            lock = HeldAdvisoryLock(engine, connection, settings)
+            lock.acquire(settings.options.lock_wait, notice)
+            with lock.watch.watching():
+                yield lock
+    except DBAPIError as error:
+        raise database_failed(error) from error
+    finally:
+        engine.dispose()
+
+
+class HeldAdvisoryLock(Lock):
+    """The advisory lock, and the connection that holds it."""
+
+    def __init__(self, engine: Engine, connection: Connection, settings: Settings) -> None:
+        self._connection = connection
+        self._is_pooled = bool(settings.options.lock_url)
+        self._writer, self._running = _keys(connection, settings)
+        self._pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        self._migration_pid: int | None = None
+        interval = min(1.0, settings.options.lock_timeout / 3 or 1.0)
+        self.watch = BlockerWatch(engine, lambda: self._migration_pid, interval)
+
+    def acquire(self, wait: float, notice: Callable[[str], None]) -> None:
+        """Wait for the lock, and for the last statement of a run that was killed."""
+        key = {"key": self._writer}
+        wait_for(
+            lambda: bool(self._connection.scalar(_TRY, key)),
+            lambda: self._holder(self._writer),
+            wait,
+            notice,
+        )
+        # A killed run loses its lock at once; its server ends its statement a moment later.
+        wait_for(
+            lambda: self._holder(self._running) is None,
+            lambda: self._holder(self._running),
+            wait,
+            notice,
+        )
+
+    def require_held(self) -> None:
+        """Raise LockLost when the connection, or the lock on it, is gone."""
+        try:
+            held = self._connection.scalar(_IS_HELD, {"key": self._writer, "pid": self._pid})
+        except DBAPIError:
+            held = 0
+        if not held:
+            raise LockLost(
+                "The connection that held the lock is lost, so another run may have started;"
+                " this one stopped before its next revision.",
+                hint="run the command again.",
+            )
+
+    def join(self, connection: Connection) -> None:
+        """Take the shared lock of a running statement, which lasts as long as its session.
+
+        Through a pooler there is no session to lock; there it is checked that both URLs lead to
+        one database.
+        """
+        if not self._is_pooled:
+            statement = f"SELECT pg_backend_pid(), pg_advisory_lock_shared({self._running})"
+            self._migration_pid = execute_aside(connection, statement)
+            return
+        bound = _IS_HELD.bindparams(key=self._writer, pid=self._pid)
+        compiled = bound.compile(connection.engine, compile_kwargs={"literal_binds": True})
+        if not execute_aside(connection, str(compiled)):
+            raise SettingsError(
+                "`migrate.lock_url` leads to another database than `sqlalchemy.url`, so its lock"
+                " would keep no one out.",
+                hint="let both name the same server and database.",
+            )
+
+    def invalid_indexes(self) -> frozenset[str]:
+        """Return the invalid indexes of the database, schema-qualified."""
+        return frozenset(self._connection.scalars(_INVALID_INDEXES))
+
+    def blockers(self) -> tuple[Blocker, ...]:
+        """Return whom the watch saw last."""
+        return self.watch.seen
+
+    def _holder(self, key: int) -> Holder | None:
+        row = self._connection.execute(_HOLDER, {"key": key}).one_or_none()
+        return Holder(*row) if row else None
+
+
+def _keys(connection: Connection, settings: Settings) -> tuple[int, int]:
+    """Return the 64-bit keys for this version table: of the writer, and of a running statement."""
+    schema = settings.alembic.get("version_table_schema") or connection.scalar(
+        text("SELECT current_schema()")
+    )
+    table = settings.alembic.get("version_table", "alembic_version")
+    return _key(f"writer {schema}.{table}"), _key(f"running {schema}.{table}")
+
+
+def _key(name: str) -> int:
+    digest = hashlib.sha256(f"migrate {name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)

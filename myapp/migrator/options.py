@@ -1,0 +1,95 @@
+"""The `migrate.*` settings: this command's own."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from .errors import SettingsError
+
+_DEFAULTS = {
+    "lock_timeout": "5",
+    "lock_url": "",
+    "lock_wait": "60",
+    "retries": "10",
+    "statement_timeout": "0",
+    "transaction": "revision",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run behaves towards others. Times are in seconds; a timeout of 0 means none."""
+
+    lock_timeout: float
+    lock_url: str = field(repr=False)
+    lock_wait: float
+    retries: int
+    single_transaction: bool
+    statement_timeout: float
+
+
+def read_options(given: Mapping[str, str]) -> Options:
+    """Read the `migrate.*` settings, named without the prefix.
+
+    Raises SettingsError on an unknown name, naming the nearest known one, and on a bad value.
+    """
+    values = _known(given)
+    return Options(
+        lock_timeout=_seconds(values, "lock_timeout"),
+        lock_url=values["lock_url"].strip(),
+        lock_wait=_seconds(values, "lock_wait"),
+        retries=_count(values, "retries"),
+        single_transaction=_single(values),
+        statement_timeout=_seconds(values, "statement_timeout"),
+    )
+
+
+def _known(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the `migrate.*` settings with their defaults; raises SettingsError on others."""
+    for key in given:
+        if key not in _DEFAULTS:
+            near = get_close_matches(key, _DEFAULTS, 1, 0.4)
+            known = ", ".join(f"migrate.{name}" for name in _DEFAULTS)
+            raise SettingsError(
+                f"`migrate.{key}` is not a setting of this command.",
+                hint=f"is `migrate.{near[0]}` meant?" if near else f"the known ones: {known}.",
+            )
+    return {**_DEFAULTS, **given}
+
+
+def seconds(text: str, name: str) -> float:
+    """Return a time in seconds; raises SettingsError naming `name` when it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise SettingsError(
+            f"`{name}` is `{text}`, which is no number of seconds.",
+            hint=f"write `{name} = 5`, or 0 for none.",
+        )
+    return value
+
+
+def _seconds(migrate: Mapping[str, str], key: str) -> float:
+    return seconds(migrate[key], f"migrate.{key}")
+
+
+def _count(migrate: Mapping[str, str], key: str) -> int:
+    if not re.fullmatch(r"\d{1,6}", migrate[key].strip()):
+        raise SettingsError(
+            f"`migrate.{key}` is `{migrate[key]}`, which is no count.",
+            hint=f"write `migrate.{key} = 10`, or 0 for none.",
+        )
+    return int(migrate[key])
+
+
+def _single(migrate: Mapping[str, str]) -> bool:
+    value = migrate["transaction"].strip()
+    if value not in ("revision", "single"):
+        raise SettingsError(
+            f"`migrate.transaction` is `{value}`, which is none of its values.",
+            hint="write `revision` (a transaction for each) or `single` (one for the whole run).",
+        )
+    return value == "single"

@@ -1,0 +1,51 @@
+"""Try a revision again when it met the application's locks."""
+
+import random
+import time
+
+from .execution import Execution
+from .failures import sqlstate
+
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html
+RETRYABLE = {
+    "55P03": "a lock was not to be had in time",
+    "40P01": "of a deadlock",
+    "40001": "of a serialization failure",
+}
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+
+
+class Attempts:
+    """Counts how often the revision that runs has been tried."""
+
+    def __init__(self, execution: Execution, retries: int) -> None:
+        self._execution = execution
+        self._retries = retries
+        self._failed = 0
+        self._done = 0
+
+    def another(self, error: BaseException) -> bool:
+        """Wait a growing, jittered while and return True, when the revision may be tried again.
+
+        The application's own queries, which queued up behind the migration, go on meanwhile. A
+        revision that has committed something outside a transaction is never tried again.
+        """
+        execution = self._execution
+        if execution.running is None or sqlstate(error) not in RETRYABLE or execution.committed():
+            return False
+        if len(execution.done) > self._done:
+            self._failed, self._done = 0, len(execution.done)
+        self._failed += 1
+        if self._failed > self._retries:
+            return False
+        longest = min(_FIRST_PAUSE * 2 ** (self._failed - 1), _LONGEST_PAUSE)
+        pause = longest * random.uniform(0.5, 1.0)
+        blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.lock.blockers())
+        execution.watcher.notice(
+            f"revision {execution.running.revision.title} was rolled back because"
+            f" {RETRYABLE[str(sqlstate(error))]}; try {self._failed + 1} of {self._retries + 1}"
+            f" in {pause:.1f} s{blocked}"
+        )
+        execution.forget_rolled_back()
+        time.sleep(pause)
+        return True

@@ -1,0 +1,16 @@
+"""What an operation tells while it runs."""
+
+from .results import Step
+
+
+class Watcher:
+    """Hears of each revision and of whatever else a person would want to know; says nothing.
+
+    The command line's own watcher writes both to standard error.
+    """
+
+    def step(self, step: Step) -> None:
+        """Hear that a revision begins (`seconds` is None) or has been committed."""
+
+    def notice(self, sentence: str) -> None:
+        """Hear of a wait, a retry or a warning."""

@@ -1,0 +1,67 @@
+"""What every command that changes the database does around its work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic.config import Config
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection
+
+from .canceller import Canceller
+from .config import application_of, canceller_of, settings_of
+from .database import shared_engine
+from .lock import Lock, writer_lock
+from .lock.session import INTERNAL, LIVENESS, configure_session
+from .settings import Settings
+from .watcher import Watcher
+
+
+@contextmanager
+def writing(config: Config, watcher: Watcher) -> Iterator[Lock]:
+    """Hold the lock, and set up every connection that is opened within, whichever engine opens it.
+
+    A foreign `env.py` makes an engine of its own, so all engines of the process are listened to.
+    """
+    with shared_engine(config), writer_lock(config, watcher.notice) as lock:
+        setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
+        listeners = {"engine_connect": setup.connected, "begin": setup.begun}
+        for name, listener in listeners.items():
+            event.listen(Engine, name, listener)
+        try:
+            yield lock
+        finally:
+            for name, listener in listeners.items():
+                event.remove(Engine, name, listener)
+
+
+class _Setup:
+    def __init__(
+        self, settings: Settings, lock: Lock, application: str, canceller: Canceller
+    ) -> None:
+        self._lock = lock
+        self._canceller = canceller
+        self._application = application
+        self._is_pooled = bool(settings.options.lock_url)
+        self._timeouts = {
+            "lock_timeout": f"{settings.options.lock_timeout * 1000:.0f}",
+            "statement_timeout": f"{settings.options.statement_timeout * 1000:.0f}",
+        }
+
+    def connected(self, connection: Connection) -> None:
+        if connection.get_execution_options().get(INTERNAL):
+            return
+        self._canceller.watch(connection.connection.dbapi_connection)
+        if connection.dialect.name != "postgresql":
+            return
+        if not self._is_pooled:
+            values = {"application_name": self._application, **LIVENESS, **self._timeouts}
+            configure_session(connection, values)
+        self._lock.join(connection)
+
+    def begun(self, connection: Connection) -> None:
+        """Set the timeouts for a transaction only, where the session is shared with others."""
+        options = connection.get_execution_options()
+        is_ours = not options.get(INTERNAL) and options.get("isolation_level") != "AUTOCOMMIT"
+        if self._is_pooled and is_ours and connection.dialect.name == "postgresql":
+            for name, value in {**LIVENESS, **self._timeouts}.items():
+                connection.exec_driver_sql(f"SET LOCAL {name} = '{value}'")
