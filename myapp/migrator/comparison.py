@@ -32,6 +32,7 @@ def check(config: Config) -> Agreement:
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",
                 hint="make it with `{cmd} upgrade`.",
+                is_passing=False,
             )
         compared = compare(config, history)
     differences = [line for script in compared for line in describe_operations(script)]

@@ -13,10 +13,12 @@ from alembic.config import Config
 from .canceller import Canceller
 from .settings import Settings, load_settings
 from .url import engine_url
+from .watcher import Watcher
 
 _SETTINGS = "migrate.settings"
 _APPLICATION = "migrate.application"
 _CANCELLER = "migrate.canceller"
+_WATCHER = "migrate.watcher"
 
 
 def alembic_config(
@@ -44,14 +46,15 @@ def build_config(
     sql_output: TextIO | None = None,
     application: str = "alembic",
     canceller: Canceller | None = None,
+    watcher: Watcher | None = None,
     **cmd_opts: object,
 ) -> Config:
     """Build the `Config` for `settings`.
 
     `stdout` takes what Alembic prints, `sql_output` what `--sql` writes (None: standard output as
     it is now, not as it was at import). `application` is the name under which a run is seen in the
-    database; `canceller` stops its statement. `cmd_opts` are what an `env.py` may look for in
-    `config.cmd_opts`, such as `autogenerate`.
+    database; `canceller` stops its statement; `watcher` hears of its progress. `cmd_opts` are what
+    an `env.py` may look for in `config.cmd_opts`, such as `autogenerate`.
     """
     config = Config(
         file_=str(settings.path),
@@ -64,6 +67,7 @@ def build_config(
             _SETTINGS: settings,
             _APPLICATION: f"{application} {socket.gethostname()}:{os.getpid()}",
             _CANCELLER: canceller or Canceller(),
+            _WATCHER: watcher or Watcher(),
         },
     )
     for name, value in settings.alembic.items():
@@ -93,6 +97,11 @@ def application_of(config: Config) -> str:
 def canceller_of(config: Config) -> Canceller:
     """Return what stops the statements of a run with `config`."""
     return cast(Canceller, config.attributes.setdefault(_CANCELLER, Canceller()))
+
+
+def watcher_of(config: Config) -> Watcher:
+    """Return who hears of the progress of a run with `config`."""
+    return cast(Watcher, config.attributes.setdefault(_WATCHER, Watcher()))
 
 
 def _set(config: Config, name: str, value: str) -> None:

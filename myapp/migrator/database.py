@@ -10,13 +10,15 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, engine_from_config, event
+from sqlalchemy import Engine, engine_from_config
 from sqlalchemy.engine import Connection
 
-from .config import settings_of
-from .errors import SettingsError
+from .config import settings_of, watcher_of
+from .errors import DatabaseUnreachable, SettingsError
 from .failures import environment_failed
+from .patience import attempts
 from .settings import Settings
+from .sqlite import WRITES, make_transactional
 from .url import engine_url, sqlite_file
 
 _ENGINE = "migrate.engine"
@@ -48,7 +50,7 @@ def connect(config: Config) -> Iterator[Connection]:
         config.attributes[_ENGINE] = made
         with made.connect() as connection:
             reads = config.attributes.get(_READ_ONLY)
-            yield connection if reads else connection.execution_options(migrate_writes=True)
+            yield connection if reads else connection.execution_options(**{WRITES: True})
 
 
 def database_name(config: Config) -> str:
@@ -71,8 +73,22 @@ def read_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
-    if missing_file(config):
-        return ()
+    told = None
+    for is_last in attempts(settings_of(config).options.wait_db):
+        if missing_file(config):
+            return ()
+        try:
+            return _ask_heads(config, script)
+        except DatabaseUnreachable as error:
+            if is_last or not error.details["is_passing"]:
+                raise
+            if error.message != told:
+                told = error.message
+                watcher_of(config).notice(f"waiting for the database. {told}")
+    raise AssertionError("attempts() ends with a last one")
+
+
+def _ask_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
     heads: list[str] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
@@ -111,24 +127,5 @@ def _make_engine(settings: Settings) -> Engine:
             hint="see SQLAlchemy's `create_engine` for the options and their values.",
         ) from None
     if made.dialect.name == "sqlite":
-        _make_transactional(made)
+        make_transactional(made)
     return made
-
-
-def _make_transactional(made: Engine) -> None:
-    """Put SQLite's DDL into transactions too: Python's driver opens none for it by itself.
-
-    As SQLAlchemy's documentation of SQLite says, under "Enabling Non-Legacy SQLite Transactional
-    Modes"; a writer takes the write lock at once, since one that asks for it later can be refused.
-    """
-
-    @event.listens_for(made, "connect")
-    def leave_transactions_to_us(dbapi_connection: Any, record: Any) -> None:
-        dbapi_connection.isolation_level = None
-
-    @event.listens_for(made, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get("isolation_level") != "AUTOCOMMIT":
-            writes = options.get("migrate_writes")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

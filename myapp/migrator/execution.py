@@ -10,12 +10,11 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from .config import settings_of
+from .config import settings_of, watcher_of
 from .history import History, describe
 from .journal import Journal
 from .lock import Lock
 from .results import Direction, Step
-from .watcher import Watcher
 
 Planner = Callable[[History, str, Sequence[str]], list[RevisionStep]]
 
@@ -30,7 +29,6 @@ class Execution:
     planner: Planner
     target: str
     lock: Lock
-    watcher: Watcher
     journal: Journal = field(default_factory=Journal)
     done: list[Step] = field(default_factory=list)
     running: Step | None = None
@@ -61,16 +59,17 @@ class Execution:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
         self.transactional_ddl = context.impl.transactional_ddl
         plan = self.planner(self.history, self.target, heads)
+        watcher = watcher_of(self.config)
         total = len(self.done) + len(plan)
         for step in plan:
             self.lock.require_held()
             number = len(self.done) + 1
             self.running = Step(number, total, describe(step.revision), self.direction)
             self.journal.begin_revision()
-            self.watcher.step(self.running)
+            watcher.step(self.running)
             start = time.perf_counter()
             yield step
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
             self.done.append(finished)
-            self.watcher.step(finished)
+            watcher.step(finished)

@@ -10,6 +10,16 @@ from .errors import (
 )
 
 #: SQLSTATE of an unknown schema (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_PASSING = (
+    "could not translate host name",
+    "starting up",
+    "shutting down",
+    "recovery mode",
+    "too many clients",
+    "database is locked",
+)
+#: Connection exceptions, insufficient resources, operator intervention.
+_PASSING_CLASSES = ("08", "53", "57")
 _INVALID_SCHEMA_NAME = "3F000"
 
 
@@ -44,8 +54,25 @@ def database_failed(error: sqlalchemy.exc.DBAPIError) -> MigrateError:
         return DatabaseUnreachable(
             "The database can't be written: its file, or the folder it stands in, is read-only.",
             hint="give this user the right to write both; SQLite writes a journal beside the file.",
+            is_passing=False,
         )
-    return DatabaseUnreachable(f"The database can't be used: {reason}.", hint=_hint(reason))
+    return DatabaseUnreachable(
+        f"The database can't be used: {reason}.",
+        hint=_hint(reason),
+        is_passing=_is_passing(reason, sqlstate(error)),
+    )
+
+
+def _is_passing(reason: str, state: str | None) -> bool:
+    """Tell whether the database may well answer a moment later: it is not up yet, or busy.
+
+    A driver gives no SQLSTATE for a connection that was refused; what a server that is up says
+    begins with FATAL.
+    """
+    if state is not None:
+        return state[:2] in _PASSING_CLASSES
+    is_refused = "connection" in reason and "FATAL" not in reason
+    return is_refused or any(text in reason for text in _PASSING)
 
 
 def _hint(reason: str) -> str:

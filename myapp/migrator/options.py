@@ -14,6 +14,7 @@ _DEFAULTS = {
     "retries": "10",
     "statement_timeout": "0",
     "transaction": "revision",
+    "wait_db": "0",
 }
 
 
@@ -27,6 +28,7 @@ class Options:
     retries: int
     single_transaction: bool
     statement_timeout: float
+    wait_db: float
 
 
 def read_options(given: Mapping[str, str]) -> Options:
@@ -42,6 +44,7 @@ def read_options(given: Mapping[str, str]) -> Options:
         retries=_count(values, "retries"),
         single_transaction=_single(values),
         statement_timeout=_seconds(values, "statement_timeout"),
+        wait_db=_seconds(values, "wait_db"),
     )
 
 
@@ -67,7 +70,7 @@ def seconds(text: str, name: str) -> float:
     if not 0 <= value < 1e6:
         raise SettingsError(
             f"`{name}` is `{text}`, which is no number of seconds.",
-            hint=f"write `{name} = 5`, or 0 for none.",
+            hint="write a number such as 5 or 0.5; 0 is none.",
         )
     return value
 

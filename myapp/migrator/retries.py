@@ -3,6 +3,7 @@
 import random
 import time
 
+from .config import watcher_of
 from .execution import Execution
 from .failures import sqlstate
 
@@ -41,7 +42,7 @@ class Attempts:
         longest = min(_FIRST_PAUSE * 2 ** (self._failed - 1), _LONGEST_PAUSE)
         pause = longest * random.uniform(0.5, 1.0)
         blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.lock.blockers())
-        execution.watcher.notice(
+        watcher_of(execution.config).notice(
             f"revision {execution.running.revision.title} was rolled back because"
             f" {RETRYABLE[str(sqlstate(error))]}; try {self._failed + 1} of {self._retries + 1}"
             f" in {pause:.1f} s{blocked}"

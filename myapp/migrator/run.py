@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from alembic.config import Config
 
-from .config import canceller_of, settings_of
+from .config import canceller_of, settings_of, watcher_of
 from .database import read_heads, shared_engine
 from .errors import MigrationFailed
 from .execution import Execution, Planner
@@ -13,7 +13,6 @@ from .outcome import failure
 from .plan import is_past, plan_downgrade, plan_upgrade
 from .results import Direction, Run, Step
 from .retries import Attempts
-from .watcher import Watcher
 from .writing import writing
 
 
@@ -23,29 +22,21 @@ def upgrade(
     *,
     tag: str | None = None,
     allow_ahead: bool = False,
-    watcher: Watcher | None = None,
 ) -> Run:
     """Upgrade the database to `target`, each revision in its own transaction, under the lock.
 
-    With `allow_ahead`, a database at a revision that the code lacks counts as done. `watcher`
-    hears of each revision, wait and retry.
+    With `allow_ahead`, a database at a revision that the code lacks counts as done.
 
     Raises MigrationFailed or HalfApplied when a revision fails, LockNotObtained, LockLost or
     Interrupted, and what `plan.plan_upgrade` and `database.read_heads` raise before anything is
     changed.
     """
-    return _run(config, "upgrade", plan_upgrade, target, tag, watcher or Watcher(), allow_ahead)
+    return _run(config, "upgrade", plan_upgrade, target, tag, allow_ahead)
 
 
-def downgrade(
-    config: Config,
-    target: str,
-    *,
-    tag: str | None = None,
-    watcher: Watcher | None = None,
-) -> Run:
+def downgrade(config: Config, target: str, *, tag: str | None = None) -> Run:
     """Downgrade the database to `target`; raises what `upgrade` raises."""
-    return _run(config, "downgrade", plan_downgrade, target, tag, watcher or Watcher(), False)
+    return _run(config, "downgrade", plan_downgrade, target, tag, False)
 
 
 def _run(
@@ -54,7 +45,6 @@ def _run(
     planner: Planner,
     target: str,
     tag: str | None,
-    watcher: Watcher,
     allow_ahead: bool,
 ) -> Run:
     history = load_history(config)
@@ -65,8 +55,8 @@ def _run(
         if not planner(history, target, before):
             past = direction == "upgrade" and is_past(history, target, before)
             return Run(direction, target, before, before, (), past, standing(history, before))
-        with writing(config, watcher) as lock:
-            execution = Execution(config, history, direction, planner, target, lock, watcher)
+        with writing(config) as lock:
+            execution = Execution(config, history, direction, planner, target, lock)
             _execute(execution, tag)
         after = read_heads(config, history.script)
         _require_persisted(history, execution.done, before, after)
@@ -97,7 +87,9 @@ def _execute(execution: Execution, tag: str | None) -> None:
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         raise failure(execution, error, invalid_before, signal.signal) from error
     if left := lock.invalid_indexes() - invalid_before:
-        execution.watcher.notice(f"the run left invalid indexes: {', '.join(sorted(left))}")
+        watcher_of(execution.config).notice(
+            f"the run left invalid indexes: {', '.join(sorted(left))}"
+        )
 
 
 def _require_persisted(

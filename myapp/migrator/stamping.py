@@ -10,7 +10,6 @@ from .failures import environment_failed
 from .history import load_history, standing
 from .results import Stamp
 from .targets import find
-from .watcher import Watcher
 from .writing import writing
 
 
@@ -20,7 +19,6 @@ def stamp(
     *,
     purge: bool = False,
     tag: str | None = None,
-    watcher: Watcher | None = None,
 ) -> Stamp:
     """Set the version table to `revisions`; with `purge`, empty it first.
 
@@ -30,7 +28,7 @@ def stamp(
     history = load_history(config)
     for revision in revisions:
         find(history, revision, f"stamp {revision}")
-    with writing(config, watcher or Watcher()):
+    with writing(config):
         before = read_heads(config, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
@@ -42,10 +40,10 @@ def stamp(
         return Stamp(before, after, standing(history, after))
 
 
-def ensure_version(config: Config, *, watcher: Watcher | None = None) -> Stamp:
+def ensure_version(config: Config) -> Stamp:
     """Create the version table if it doesn't exist."""
     history = load_history(config)
-    with writing(config, watcher or Watcher()):
+    with writing(config):
         try:
             command.ensure_version(config)
         except Exception as error:

@@ -8,27 +8,28 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 
 from .canceller import Canceller
-from .config import application_of, canceller_of, settings_of
+from .config import application_of, canceller_of, settings_of, watcher_of
 from .database import shared_engine
 from .lock import Lock, writer_lock
 from .lock.session import INTERNAL, LIVENESS, configure_session
 from .settings import Settings
-from .watcher import Watcher
+from .sqlite import foreign_keys_checked_at_commit
 
 
 @contextmanager
-def writing(config: Config, watcher: Watcher) -> Iterator[Lock]:
+def writing(config: Config) -> Iterator[Lock]:
     """Hold the lock, and set up every connection that is opened within, whichever engine opens it.
 
     A foreign `env.py` makes an engine of its own, so all engines of the process are listened to.
     """
-    with shared_engine(config), writer_lock(config, watcher.notice) as lock:
+    with shared_engine(config), writer_lock(config, watcher_of(config).notice) as lock:
         setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
         listeners = {"engine_connect": setup.connected, "begin": setup.begun}
         for name, listener in listeners.items():
             event.listen(Engine, name, listener)
         try:
-            yield lock
+            with foreign_keys_checked_at_commit():
+                yield lock
         finally:
             for name, listener in listeners.items():
                 event.remove(Engine, name, listener)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..migrator.errors import UsageError
+from ..migrator.options import seconds
 from .session import Session
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _VARIABLE = re.compile(r"[A-Za-z_][\w.\-]*=")
+_KEEP_FALSY = ("color", "lock_wait", "wait_db")
 _RELATIVE = re.compile(r"-\d+")
 
 
@@ -104,7 +106,20 @@ class RevisionType(click.ParamType[str]):
         return revisions(ctx.ensure_object(Session), incomplete)
 
 
+class SecondsType(click.ParamType[float]):
+    """A time in seconds, 0 or more."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number; raises SettingsError, as for the setting of the same meaning."""
+        return seconds(str(value), param.opts[0] if param else self.name)
+
+
 REVISION = RevisionType()
+SECONDS = SecondsType()
 
 
 def shared_options(function: F) -> F:
@@ -124,6 +139,23 @@ def shared_options(function: F) -> F:
     return function
 
 
+def lock_options(function: F) -> F:
+    """Add the options of commands that change the database."""
+    seconds = _shared(
+        "--lock-wait",
+        type=SECONDS,
+        help="How long to wait for another run to finish; 0: not at all. [default: 60]",
+    )
+    return seconds(database_options(function))
+
+
+def database_options(function: F) -> F:
+    """Add the options of commands that connect."""
+    return _shared(
+        "--wait-db", type=SECONDS, help="How long to wait for a database that is not up yet."
+    )(function)
+
+
 def _shared(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, **attributes, expose_value=False, callback=_keep)
 
@@ -132,5 +164,5 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     session = ctx.ensure_object(Session)
     if param.name == "x":
         session.x.extend(value)
-    elif value or (value is False and param.name == "color"):
+    elif value or (value is not None and param.name in _KEEP_FALSY):
         setattr(session, str(param.name), value)

@@ -9,8 +9,9 @@ import click
 
 from .. import __version__
 from ..migrator.errors import MigrateError, UsageError
-from .group import REVISION, IniGroup, shared_options
-from .session import Session, sigterm_as_interrupt
+from .group import REVISION, SECONDS, IniGroup, database_options, lock_options, shared_options
+from .session import Session
+from .signals import interrupts
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
@@ -32,9 +33,13 @@ def cli(config_uri: str) -> None:
 @click.argument("revision", type=REVISION, default="heads")
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
+@click.option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
+@lock_options
 @shared_options
 @click.pass_obj
-def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
+def upgrade(
+    session: Session, revision: str, sql: bool, tag: str | None, allow_ahead: bool
+) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
     config = session.config(sql=sql, tag=tag, revision=revision)
     if sql:
@@ -42,15 +47,15 @@ def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> obje
 
         return offline.upgrade_sql(config, revision, tag=tag)
     from ..migrator import run
-    from .progress import Terminal
 
-    return run.upgrade(config, revision, tag=tag, watcher=Terminal(session))
+    return run.upgrade(config, revision, tag=tag, allow_ahead=allow_ahead)
 
 
 @cli.command("downgrade")
 @click.argument("revision", type=REVISION)
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
+@lock_options
 @shared_options
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
@@ -61,15 +66,15 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 
         return offline.downgrade_sql(config, revision, tag=tag)
     from ..migrator import run
-    from .progress import Terminal
 
-    return run.downgrade(config, revision, tag=tag, watcher=Terminal(session))
+    return run.downgrade(config, revision, tag=tag)
 
 
 @cli.command("current")
 @click.option(
     "-c", "--check-heads", is_flag=True, help="End with status 3 unless all heads are applied."
 )
+@database_options
 @shared_options
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
@@ -82,6 +87,7 @@ def current(session: Session, check_heads: bool) -> object:
 @cli.command("history")
 @click.option("-r", "--rev-range", metavar="[START]:[END]", help="Show this range only.")
 @click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
+@database_options
 @shared_options
 @click.pass_obj
 def history(session: Session, rev_range: str | None, indicate_current: bool) -> object:
@@ -117,6 +123,7 @@ def branches(session: Session) -> object:
 
 @cli.command("show")
 @click.argument("revision", type=REVISION)
+@database_options
 @shared_options
 @click.pass_obj
 def show(session: Session, revision: str) -> object:
@@ -137,6 +144,7 @@ def show(session: Session, revision: str) -> object:
 @click.option("--version-path", help="The folder of `version_locations` to write to.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
 @click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
+@database_options
 @shared_options
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:
@@ -170,6 +178,7 @@ def merge(
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
 @click.option("--purge", is_flag=True, help="Empty the version table first.")
+@lock_options
 @shared_options
 @click.pass_obj
 def stamp(
@@ -177,17 +186,17 @@ def stamp(
 ) -> object:
     """Set the version table to REVISIONS without running them."""
     from ..migrator import offline, stamping
-    from .progress import Terminal
 
     if sql and purge:
         raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
     config = session.config(sql=sql, tag=tag, purge=purge, revisions=list(revisions))
     if sql:
         return offline.stamp_sql(config, revisions, tag=tag)
-    return stamping.stamp(config, revisions, tag=tag, purge=purge, watcher=Terminal(session))
+    return stamping.stamp(config, revisions, tag=tag, purge=purge)
 
 
 @cli.command("check")
+@database_options
 @shared_options
 @click.pass_obj
 def check(session: Session) -> object:
@@ -197,8 +206,23 @@ def check(session: Session) -> object:
     return comparison.check(session.config(autogenerate=True))
 
 
+@cli.command("wait")
+@click.option(
+    "--timeout", type=SECONDS, default=60, show_default=True, help="How long to wait, in seconds."
+)
+@click.option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
+@shared_options
+@click.pass_obj
+def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
+    """Wait until the database is at the code's heads; end with status 3 if it isn't in time."""
+    from ..migrator import waiting
+
+    return waiting.wait(session.config(), timeout, allow_ahead=allow_ahead)
+
+
 @cli.command("edit")
 @click.argument("revision", type=REVISION)
+@database_options
 @shared_options
 @click.pass_obj
 def edit(session: Session, revision: str) -> object:
@@ -210,6 +234,7 @@ def edit(session: Session, revision: str) -> object:
 
 @cli.command("ensure-version")
 @click.option("--sql", is_flag=True, help="Write the SQL instead.")
+@lock_options
 @shared_options
 @click.pass_obj
 def ensure_version(session: Session, sql: bool) -> object:
@@ -250,7 +275,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.environ.get("NO_COLOR"):
         session.color = False
     try:
-        with sigterm_as_interrupt():
+        with interrupts(session.canceller):
             cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)

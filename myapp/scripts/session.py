@@ -4,17 +4,17 @@ import gc
 import json
 import logging
 import logging.config
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from configparser import Error as IniError
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from ..migrator.canceller import Canceller
 from ..migrator.errors import MigrateError, SettingsError
 from ..migrator.redaction import Redactor
 
@@ -39,6 +39,9 @@ class Session:
     quiet: bool = False
     traceback: bool = False
     color: bool | None = None
+    lock_wait: float | None = None
+    wait_db: float | None = None
+    canceller: Canceller = field(default_factory=Canceller)
     redactor: Redactor = field(default_factory=Redactor)
 
     def config(self, **cmd_opts: Any) -> "Config":
@@ -51,7 +54,9 @@ class Session:
             from ..migrator.settings import load_settings
             from ..migrator.url import secrets_in
 
-        settings = load_settings(self.config_uri, self.config_vars)
+        from .progress import Terminal
+
+        settings = self._overridden(load_settings(self.config_uri, self.config_vars))
         if settings.has_url:
             self.redactor.add(secrets_in(settings.url))
         self._set_up_logging(settings)
@@ -59,9 +64,18 @@ class Session:
             settings,
             x=self.x,
             application=f"myapp-migrate {self.command}",
+            watcher=Terminal(self),
+            canceller=self.canceller,
             cmd=self.command,
             **cmd_opts,
         )
+
+    def _overridden(self, settings: "Settings") -> "Settings":
+        given = {"lock_wait": self.lock_wait, "wait_db": self.wait_db}
+        changes: dict[str, Any] = {
+            name: value for name, value in given.items() if value is not None
+        }
+        return replace(settings, options=replace(settings.options, **changes))
 
     def _set_up_logging(self, settings: "Settings") -> None:
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
@@ -155,20 +169,6 @@ def _collecting_later() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
-
-
-@contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: rolled back, with a last line."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt(number)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Story:

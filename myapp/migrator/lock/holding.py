@@ -1,7 +1,5 @@
 """What all locks share: who holds one, waiting for it, and the error when the wait is over."""
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +8,7 @@ from sqlalchemy.engine import Connection
 
 from ..blockers import Blocker
 from ..errors import LockNotObtained
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+from ..patience import attempts
 
 
 class Lock:
@@ -59,21 +56,18 @@ def wait_for(
 
     Raises LockNotObtained.
     """
-    deadline = time.monotonic() + wait
-    pause, told = _FIRST_PAUSE, None
-    while not attempt():
+    told = None
+    for is_last in attempts(wait):
+        if attempt():
+            return
         found = holder()
-        left = deadline - time.monotonic()
-        if left <= 0:
-            who = f": {found}" if found else ""
+        if is_last:
             raise LockNotObtained(
-                f"Another run is migrating this database{who}. It did not finish within"
-                f" {wait:g} s.",
+                f"Another run is migrating this database{f': {found}' if found else ''}. It did not"
+                f" finish within {wait:g} s.",
                 hint="wait for it and run again, or wait longer with `--lock-wait SECONDS`.",
                 holder=str(found) if found else None,
             )
         if found is not None and found != told:
             notice(f"waiting for another run to finish: {found}")
             told = found
-        time.sleep(min(pause * random.uniform(0.5, 1.5), left))
-        pause = min(pause * 2, _LONGEST_PAUSE)

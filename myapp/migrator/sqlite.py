@@ -1,0 +1,90 @@
+"""SQLite, so that a revision is all or nothing and no row is lost by it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection
+
+WRITES = "migrate_writes"
+_ENFORCED = "migrate_foreign_keys"
+_SHOWN = 5
+
+
+class ForeignKeyViolation(Exception):
+    """Rows that a revision has left pointing nowhere."""
+
+
+def make_transactional(engine: Engine) -> None:
+    """Put DDL into transactions too: Python's driver opens none for it by itself.
+
+    As SQLAlchemy's documentation of SQLite says, under "Enabling Non-Legacy SQLite Transactional
+    Modes"; a writer takes the write lock at once, since one that asks for it later can be refused.
+    """
+
+    @event.listens_for(engine, "connect")
+    def leave_transactions_to_us(dbapi_connection: Any, record: Any) -> None:
+        dbapi_connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITES) else "BEGIN")
+
+
+@contextmanager
+def foreign_keys_checked_at_commit() -> Iterator[None]:
+    """Replace the enforcement of foreign keys, on every connection within, by a check at COMMIT.
+
+    Alembic's batch mode rebuilds a table by dropping it, and an enforced ON DELETE CASCADE then
+    deletes the rows that refer to it. SQLite's own documentation of ALTER TABLE
+    (https://www.sqlite.org/lang_altertable.html#otheralter) takes these steps, and that the
+    enforcement can't be changed within a transaction makes it too late for a revision itself.
+    """
+    listeners = {"engine_connect": _stop_enforcing, "commit": _check}
+    for name, listener in listeners.items():
+        event.listen(Engine, name, listener)
+    try:
+        yield
+    finally:
+        for name, listener in listeners.items():
+            event.remove(Engine, name, listener)
+
+
+def _stop_enforcing(connection: Connection) -> None:
+    dbapi_connection: Any = connection.connection.dbapi_connection
+    if connection.dialect.name != "sqlite" or _ENFORCED in connection.info:
+        return
+    if dbapi_connection.execute("PRAGMA foreign_keys").fetchone()[0]:
+        dbapi_connection.execute("PRAGMA foreign_keys = OFF")
+        connection.info[_ENFORCED] = _violations(dbapi_connection)
+
+
+def _check(connection: Connection) -> None:
+    """Raise ForeignKeyViolation for rows that pointed somewhere before."""
+    if connection.dialect.name != "sqlite" or _ENFORCED not in connection.info:
+        return
+    found = _violations(connection.connection.dbapi_connection)
+    # A table that is rebuilt may number its rows anew, so that old violations look new.
+    before = connection.info[_ENFORCED]
+    more_than = Counter(_where(each) for each in found) - Counter(_where(each) for each in before)
+    if new := sorted((each for each in found - before if _where(each) in more_than), key=str):
+        shown = "; ".join(
+            f"{table} row {row} refers to no row of {parent}"
+            for table, row, parent, _ in new[:_SHOWN]
+        )
+        more = f"; and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
+        raise ForeignKeyViolation(f"it breaks foreign keys: {shown}{more}")
+    connection.info[_ENFORCED] = found
+
+
+def _where(violation: tuple[Any, ...]) -> tuple[Any, ...]:
+    table, _, parent, _ = violation
+    return table, parent
+
+
+def _violations(dbapi_connection: Any) -> set[tuple[Any, ...]]:
+    return set(dbapi_connection.execute("PRAGMA foreign_key_check").fetchall())

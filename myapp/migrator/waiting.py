@@ -1,0 +1,51 @@
+"""Wait until another process has migrated the database."""
+
+from alembic.config import Config
+
+from .config import watcher_of
+from .database import database_name, read_heads, shared_engine
+from .errors import DatabaseUnreachable, MigrateError
+from .history import History, load_history
+from .patience import attempts
+from .reports import pending_error
+from .results import Standing
+
+
+def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standing:
+    """Wait up to `timeout` seconds until the database is at the code's heads.
+
+    For containers of the application that start beside the one that migrates. With `allow_ahead`,
+    a database at a revision that the code lacks counts as there.
+
+    Raises PendingMigrations or DatabaseUnreachable when it isn't in time, DatabaseAhead at once.
+    """
+    history = load_history(config)
+    told = None
+    with shared_engine(config):
+        for is_last in attempts(timeout):
+            found = _look(config, history, allow_ahead)
+            if isinstance(found, Standing):
+                return found
+            if is_last:
+                raise found
+            if found.message != told:
+                told = found.message
+                watcher_of(config).notice(f"waiting. {told}")
+    raise AssertionError("attempts() ends with a last one")
+
+
+def _look(config: Config, history: History, allow_ahead: bool) -> Standing | MigrateError:
+    try:
+        heads = read_heads(config, history.script)
+    except DatabaseUnreachable as error:
+        if not error.details["is_passing"]:
+            raise
+        return error
+    if allow_ahead and history.unknown(heads):
+        return Standing(database_name(config), heads, (), ())
+    history.require_known(heads)
+    applied = history.applied(heads)
+    if pending := [revision for revision in history.ids() if revision not in applied]:
+        return pending_error(history, heads, pending)
+    current = tuple(history.get(revision) for revision in history.current(heads))
+    return Standing(database_name(config), heads, current, ())

@@ -1,0 +1,46 @@
+"""Ctrl-C and SIGTERM: cancel what runs in the database, then end as an interrupted run ends."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from ..migrator.canceller import Canceller
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def interrupts(canceller: Canceller) -> Iterator[None]:
+    """Turn both signals into KeyboardInterrupt within, and let `canceller` hear of them at once.
+
+    While a driver waits for its server, Python runs no signal handler; but it writes the signal's
+    number to the wakeup file descriptor, which a thread reads.
+    """
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    thread = threading.Thread(target=_listen, args=(readable, canceller), daemon=True)
+    before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
+    wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(writable)
+        thread.join()
+
+
+def _listen(readable: int, canceller: Canceller) -> None:
+    with suppress(OSError):  # the server may refuse to be asked: the run then ends by itself
+        while number := os.read(readable, 1):
+            if number[0] in _SIGNALS:
+                canceller.received(number[0])
+    os.close(readable)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt(number)
