@@ -57,8 +57,8 @@ class Session:
         from .progress import Terminal
 
         settings = self._overridden(load_settings(self.config_uri, self.config_vars))
-        if settings.has_url:
-            self.redactor.add(secrets_in(settings.url))
+        for url in (settings.url if settings.has_url else "", settings.options.lock_url):
+            self.redactor.add(secrets_in(url))
         self._set_up_logging(settings)
         return build_config(
             settings,
