@@ -15,7 +15,7 @@ from .database import read_heads, shared_engine
 from .errors import RevisionNotFound, UsageError
 from .history import History, describe, load_history
 from .results import NewRevisions, Revision
-from .targets import check_known, find, resolve
+from .targets import find, resolve
 
 T = TypeVar("T")
 
@@ -41,7 +41,11 @@ def revision(
     history = load_history(config)
     _check_new(history, rev_id, branch_label)
     for name in (head, *depends_on):
-        check_known(history, name)
+        find(history, name, "revision")
+    if autogenerate and sql:
+        raise UsageError(
+            "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
+        )
     arguments = {
         "message": message,
         "autogenerate": autogenerate,

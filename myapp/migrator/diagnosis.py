@@ -57,21 +57,21 @@ def _read(path: Path) -> _File | None:
         raise HistoryError(
             f"Revision file {path} has a syntax error in line {error.lineno}: {error.msg}.",
             hint="mend that line, or take the file away.",
-            path=str(path),
+            paths=[str(path)],
         ) from None
     except (OSError, UnicodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise HistoryError(
             f"Revision file {path} can't be read: {reason}.",
             hint="make it readable UTF-8 text, or take it away.",
-            path=str(path),
+            paths=[str(path)],
         ) from None
     assigned = dict(_assignments(tree))
     if "revision" not in assigned and not _LEGACY_FILE_NAME.fullmatch(path.name):
         raise HistoryError(
             f"Revision file {path} has no `revision`, so it has no place in the history.",
             hint='add `revision = "..."` and `down_revision = "..."`, or take the file away.',
-            path=str(path),
+            paths=[str(path)],
         )
     names = {name: _literal(assigned[name]) if name in assigned else () for name in _NAMES}
     if "revision" not in assigned:
@@ -111,7 +111,7 @@ def _raised_in_a_file(script: ScriptDirectory, error: BaseException) -> HistoryE
                 f"Revision file {path} can't be loaded: line {frame.lineno} raised"
                 f" {type(error).__name__}: {error}.",
                 hint="mend that line; a revision file imports alembic and sqlalchemy only.",
-                path=str(path),
+                paths=[str(path)],
             )
     return None
 
@@ -135,13 +135,12 @@ def _missing_parent(files: list[_File]) -> HistoryError | None:
     labels = {label for file in files for label in file.labels}
     for file in files:
         for parent in file.parents:
-            is_partial = any(revision.startswith(parent) for revision in known)
-            if parent not in known | labels and not is_partial:
+            if parent not in known | labels:
                 return HistoryError(
                     f"Revision file {file.path} follows revision {parent}, which no file has.",
                     hint=f"bring back the file of {parent}, or mend `down_revision` and"
                     " `depends_on` in this one.",
-                    path=str(file.path),
+                    paths=[str(file.path)],
                 )
     return None
 

@@ -1,5 +1,7 @@
 """What a database's or an `env.py`'s exception means, in this package's errors."""
 
+import traceback
+
 import sqlalchemy.exc
 
 from .errors import (
@@ -8,6 +10,7 @@ from .errors import (
     MigrateError,
     SettingsError,
 )
+from .results import Revision
 
 #: SQLSTATE of an unknown schema (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _INVALID_SCHEMA_NAME = "3F000"
@@ -70,3 +73,21 @@ def first_line(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(original).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(original).__name__
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a migration failed, with the SQL statement that the database refused."""
+    reason = first_line(error)
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        statement = " ".join(str(error.statement or "").split())
+        shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
+        return reason + (shown if statement else "")
+    return f"{type(error).__name__}: {reason}" if str(error) else type(error).__name__
+
+
+def where_in(revision: Revision, error: BaseException) -> str:
+    """Return the revision's file, with the line that failed where that is known."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename == revision.path:
+            return f"{revision.path} (line {frame.lineno})"
+    return revision.path

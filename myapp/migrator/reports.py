@@ -8,7 +8,7 @@ from .database import database_name, read_heads
 from .errors import MigrateError, PendingMigrations, RevisionNotFound, UsageError
 from .history import History, describe, load_history, standing
 from .results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
-from .targets import find, resolve
+from .targets import check_known, find, resolve
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:
@@ -90,6 +90,9 @@ def history(
     """
     known = load_history(config)
     base, head = _range(rev_range)
+    for end in (base, head):
+        if end not in ("", "current"):
+            check_known(known, end)
     needs_database = require_database or "current" in (base, head)
     unmarked = None
     heads: tuple[str, ...] = ()

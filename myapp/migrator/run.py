@@ -1,7 +1,6 @@
 """Upgrade and downgrade: run the planned revisions, tell of each, and say where it ended."""
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,18 +9,14 @@ from typing import Any
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from sqlalchemy.exc import DBAPIError
 
 from .database import read_heads, shared_engine
 from .errors import HalfApplied, Interrupted, MigrateError, MigrationFailed
-from .failures import environment_failed, first_line
+from .failures import environment_failed, reason_of, where_in
 from .history import History, describe, load_history, standing
 from .journal import Journal
-from .plan import is_past, plan_downgrade, plan_upgrade
+from .plan import Planner, is_past, plan_downgrade, plan_upgrade
 from .results import Direction, Run, Step
-
-Planner = Callable[[History, str, Sequence[str]], list[RevisionStep]]
-
 
 Progress = Callable[[Step], None]
 
@@ -138,7 +133,7 @@ class _Execution:
             self.progress(finished)
 
     def _failed(self, step: Step, error: BaseException) -> MigrateError:
-        title, reason = step.revision.title, _reason(error)
+        title, reason = step.revision.title, reason_of(error)
         details = {"revision": step.revision.revision, "path": step.revision.path}
         standing, heads = self._standing()
         committed = self.journal.committed(transactional_ddl=self.transactional_ddl)
@@ -147,7 +142,7 @@ class _Execution:
             return HalfApplied(
                 f"Revision {title} failed outside a transaction: {reason}.\n{standing}"
                 f" Of {step.revision.revision}, this was committed and stays:{listed}",
-                hint=f"undo that by hand or mend the rest of {_where(step, error)},"
+                hint=f"undo that by hand or mend the rest of {where_in(step.revision, error)},"
                 " then run the command again.",
                 **details,
                 heads=heads,
@@ -155,7 +150,7 @@ class _Execution:
             )
         return MigrationFailed(
             f"Revision {title} failed and was rolled back: {reason}.\n{standing}",
-            hint=f"mend {_where(step, error)}, then run the command again.",
+            hint=f"mend {where_in(step.revision, error)}, then run the command again.",
             **details,
             heads=heads,
         )
@@ -191,19 +186,3 @@ def _require_persisted(
             " commit it.",
             heads=list(after),
         )
-
-
-def _reason(error: BaseException) -> str:
-    reason = first_line(error)
-    if isinstance(error, DBAPIError):
-        statement = " ".join(str(error.statement or "").split())
-        shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
-        return reason + (shown if statement else "")
-    return f"{type(error).__name__}: {reason}" if str(error) else type(error).__name__
-
-
-def _where(step: Step, error: BaseException) -> str:
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == step.revision.path:
-            return f"{step.revision.path} (line {frame.lineno})"
-    return step.revision.path
