@@ -38,8 +38,9 @@ _MIGRATE_KEYS: tuple[str, ...] = ("lock_timeout", "statement_timeout")
 class Settings:
     """Everything that the .ini file says about migrations.
 
-    `alembic` holds Alembic's options under Alembic's names, paths absolute and booleans as `true`
-    or `false`. The timeouts are in seconds, 0 meaning none.
+    `section` is where they stand: `[app:main] in /srv/shop/shop.ini`. `alembic` holds Alembic's
+    options under Alembic's names, paths absolute and booleans as `true` or `false`. The timeouts
+    are in seconds, 0 meaning none.
     """
 
     path: Path
@@ -61,13 +62,17 @@ class Settings:
         url = self.engine_options.get("sqlalchemy.url", "").strip()
         if url:
             return url
-        message = (
-            f"[app:{self.section}] in {self.path} has no `sqlalchemy.url`, so there is no database."
-        )
+        message = f"{self.section} has no `sqlalchemy.url`, so there is no database."
+        if "sqlalchemy.url" in self.config_vars:
+            raise SettingsError(
+                f"{message} It was given as NAME=VALUE, and PasteDeploy keeps such keys from the"
+                " app.",
+                hint="give `url=...`, and write `sqlalchemy.url = %(url)s` into that section.",
+            )
         if self.url_in_default:
             raise SettingsError(
                 f"{message} It stands in [DEFAULT], and PasteDeploy keeps such keys from the app.",
-                hint=f"move it to [app:{self.section}], or add there"
+                hint=f"move it to {self.section}, or add there"
                 " `get sqlalchemy.url = sqlalchemy.url`.",
             )
         raise SettingsError(message, hint="add `sqlalchemy.url = postgresql://user@host/database`.")
@@ -89,8 +94,7 @@ class Settings:
         near = get_close_matches("script_location", self.alembic, 1)
         hint = f"is `alembic.{near[0]}` a misspelling of it?" if near else None
         raise SettingsError(
-            f"[app:{self.section}] in {self.path} has no `alembic.script_location`, so there are no"
-            " migrations.",
+            f"{self.section} has no `alembic.script_location`, so there are no migrations.",
             hint=hint
             or "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one.",
         )
