@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from .database import read_heads
 from .errors import MigrateError, MigrationFailed, UsageError
-from .failures import environment_failed, reason_of, where_in
+from .failures import reason_of, told_as_errors, where_in
 from .history import History, describe, load_history
 from .plan import Planner, plan_downgrade, plan_upgrade
 from .results import Revision
@@ -124,11 +124,8 @@ def _write(config: Config, run: Callable[[], None]) -> str:
     written = io.StringIO()
     output, config.output_buffer = config.output_buffer, written
     try:
-        run()
-    except MigrateError:
-        raise
-    except Exception as error:
-        raise environment_failed(error) from error
+        with told_as_errors():
+            run()
     finally:
         config.output_buffer = output
     return written.getvalue()

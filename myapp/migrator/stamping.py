@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 
 from .database import read_heads, shared_engine
-from .failures import environment_failed
+from .failures import told_as_errors
 from .history import load_history, standing
 from .results import Stamp
 from .targets import find
@@ -27,10 +27,8 @@ def stamp(
         before = read_heads(config, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
-        try:
+        with told_as_errors():
             command.stamp(config, list(revisions), tag=tag, purge=purge)
-        except Exception as error:
-            raise environment_failed(error) from error
         after = read_heads(config, history.script)
         return Stamp(before, after, standing(history, after))
 
@@ -39,9 +37,8 @@ def ensure_version(config: Config) -> Stamp:
     """Create the version table if it doesn't exist."""
     history = load_history(config)
     with shared_engine(config):
-        try:
+        history.require_known(read_heads(config, history.script))
+        with told_as_errors():
             command.ensure_version(config)
-        except Exception as error:
-            raise environment_failed(error) from error
         heads = read_heads(config, history.script)
     return Stamp(heads, heads, standing(history, heads))
