@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import click
 from .. import __version__
 from ..migrator.errors import MigrateError, UsageError
 from .group import REVISION, IniGroup, shared_options
-from .session import Session, sigterm_as_interrupt
+from .session import Session, discard_stdout, sigterm_as_interrupt
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
@@ -91,6 +92,7 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)
     if report.unmarked:
+        report = replace(report, unmarked=session.redactor.redact(report.unmarked))
         session.warn(f"no revision is marked as applied or pending. {report.unmarked}")
     return report
 
@@ -260,8 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return session.fail(_usage_error(error))
     except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         return _BROKEN_PIPE
     except KeyboardInterrupt as interrupt:
         return session.fail(_interrupted(interrupt))
