@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from .database import read_heads, shared_engine
+from .database import read_each, read_heads, shared_engine, union
 from .errors import HalfApplied, Interrupted, MigrateError, MigrationFailed
 from .failures import environment_failed, reason_of, where_in
 from .history import History, describe, load_history, standing
@@ -59,8 +59,10 @@ def _run(
 ) -> Run:
     history = load_history(config)
     with shared_engine(config):
-        before = read_heads(config, history.script)
-        if not planner(history, target, before):
+        each = read_each(config, history.script)
+        before = union(each)
+        plans = [planner(history, target, heads) for heads in each]
+        if not any(plans):
             past = direction == "upgrade" and is_past(history, target, before)
             return Run(direction, target, before, before, (), past, standing(history, before))
         execution = _Execution(config, history, direction, planner, target, progress)
@@ -106,9 +108,11 @@ class _Execution:
         except KeyboardInterrupt as interrupt:
             raise self._interrupted(interrupt) from None
         except (Exception, SystemExit) as error:
-            if self.running is None:
-                raise environment_failed(error) from error
-            raise self._failed(self.running, error) from error
+            if self.running:
+                raise self._failed(self.running, error) from error
+            if self.done:
+                raise self._failed_afterwards(error) from error
+            raise environment_failed(error) from error
 
     def _steps(self, heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
@@ -155,6 +159,14 @@ class _Execution:
             heads=heads,
         )
 
+    def _failed_afterwards(self, error: BaseException) -> MigrateError:
+        standing, heads = self._standing()
+        return MigrationFailed(
+            f"env.py failed when all revisions had run: {reason_of(error)}.\n{standing}",
+            hint="mend env.py; `--traceback` before CONFIG_URI shows the way there.",
+            heads=heads,
+        )
+
     def _interrupted(self, interrupt: KeyboardInterrupt) -> MigrateError:
         exit_code = 128 + (int(interrupt.args[0]) if interrupt.args else 2)
         standing, heads = self._standing()
@@ -178,7 +190,14 @@ def _require_persisted(
     An `env.py` that runs a statement before `context.configure()` opens a transaction that nobody
     commits.
     """
-    if done and set(before) == set(after):
+    if not done:
+        raise MigrationFailed(
+            "env.py reported success, but no revision was run: the database still stands at"
+            f" {standing(history, after)}.",
+            hint="env.py must call `context.run_migrations()`.",
+            heads=list(after),
+        )
+    if set(before) == set(after):
         raise MigrationFailed(
             "env.py reported success, but nothing was committed: the database still stands at"
             f" {standing(history, after)}.",

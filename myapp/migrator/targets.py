@@ -80,7 +80,9 @@ def several_heads(
     """Return the error of `command`, which needs one head where there are several."""
     return MultipleHeads(
         f"{len(heads)} heads: {history.titles(heads)}. `{command}` can't choose one.",
-        hint=hint or 'join them with `{cmd} merge heads -m "join"`, or name one.',
+        hint=hint
+        or 'join them with `{cmd} merge heads -m "join"`, or name one'
+        + (" with `--head`." if command == "revision" else "."),
         heads=list(heads),
     )
 
@@ -141,9 +143,9 @@ def _unresolved(target: str, error: BaseException) -> RevisionNotFound:
             hint="`{cmd} history` lists the revisions.",
         )
     start, steps = match["start"], int(match["steps"])
-    if isinstance(error, AssertionError):
+    if isinstance(error, AssertionError) and start.endswith("@"):
         return RevisionNotFound(
-            f"`{target}` needs the database to stand at one revision of `{start.rstrip('@')}`.",
+            f"`{target}` needs the database to stand at one revision of `{start[:-1]}`.",
             hint="`{cmd} current` shows where it stands.",
         )
     if "mbiguous" in str(error):
