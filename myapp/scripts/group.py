@@ -107,6 +107,15 @@ class RevisionType(click.ParamType[str]):
 REVISION = RevisionType()
 
 
+def complete_file(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Let the shell offer its files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 def shared_options(function: F) -> F:
     """Add the options that stand before CONFIG_URI and after the command alike."""
     options = [

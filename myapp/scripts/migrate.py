@@ -11,15 +11,17 @@ import click
 
 from .. import __version__
 from ..migrator.errors import MigrateError, UsageError
-from .group import REVISION, IniGroup, shared_options
+from .group import REVISION, IniGroup, complete_file, shared_options
 from .session import Session, discard_stdout, sigterm_as_interrupt
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+#: What the shell's completion sets, to `bash_complete` and the like.
+_COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
 _BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
 
 
 @click.group(cls=IniGroup, context_settings=_OPTIONS)
-@click.argument("config_uri")
+@click.argument("config_uri", shell_complete=complete_file)
 @shared_options
 @click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
 def cli(config_uri: str) -> None:
@@ -82,7 +84,9 @@ def current(session: Session, check_heads: bool) -> object:
 
 
 @cli.command("history")
-@click.option("-r", "--rev-range", metavar="[START]:[END]", help="Show this range only.")
+@click.option(
+    "-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only."
+)
 @click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
 @shared_options
 @click.pass_obj
@@ -251,6 +255,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     session = Session(json="--json" in arguments)
     if os.environ.get("NO_COLOR"):
         session.color = False
+    if _COMPLETION in os.environ:
+        from .completion import complete
+
+        return complete(cli, session, _COMPLETION)
     try:
         with sigterm_as_interrupt():
             cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)

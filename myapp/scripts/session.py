@@ -60,7 +60,7 @@ class Session:
         for values in (settings.config_vars, settings.engine_options, settings.alembic):
             self.redactor.add(secrets_in_settings(values))
         self._set_up_logging(settings)
-        return build_config(settings, x=self.x, cmd=self.command, **cmd_opts)
+        return build_config(settings, x=self.x, command=self.command, quiet=True, **cmd_opts)
 
     def _set_up_logging(self, settings: "Settings") -> None:
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
