@@ -203,7 +203,7 @@ def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
     )
 
 
-def bad_syntax(path: Path, error: configparser.Error) -> SettingsError:
+def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
     """Say what is wrong, without the offending text: it may hold a password."""
     match error:
         case configparser.InterpolationError(section=section, option=option):

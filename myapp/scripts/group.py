@@ -30,6 +30,7 @@ class MigrateCommand(click.Command):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with its story on standard error, then write its answer."""
         session = ctx.ensure_object(Session)
+        session.options = dict(ctx.params)
         with session.story():
             result = super().invoke(ctx)
         if result is not None:

@@ -40,7 +40,7 @@ def cli(config_uri: str) -> None:
 @click.pass_obj
 def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
-    config = session.config(sql=sql, tag=tag, revision=revision)
+    config = session.config()
     if sql:
         from ..migrator import offline
 
@@ -59,7 +59,7 @@ def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> obje
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Downgrade the database to REVISION, such as `-1` or `base`."""
-    config = session.config(sql=sql, tag=tag, revision=revision)
+    config = session.config()
     if sql:
         from ..migrator import offline
 
@@ -150,7 +150,7 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
     """Write a new revision file."""
     from ..migrator import authoring
 
-    config = session.config(message=message, **options)
+    config = session.config()
     return authoring.revision(config, message, **options)
 
 
@@ -168,7 +168,7 @@ def merge(
     """Write a revision that joins REVISIONS, such as `heads`."""
     from ..migrator import authoring
 
-    config = session.config(message=message, **options)
+    config = session.config()
     return authoring.merge(config, revisions, message, **options)
 
 
@@ -187,7 +187,7 @@ def stamp(
 
     if sql and purge:
         raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
-    config = session.config(sql=sql, tag=tag, purge=purge, revisions=list(revisions))
+    config = session.config()
     if sql:
         return offline.stamp_sql(config, revisions, tag=tag)
     return stamping.stamp(config, revisions, tag=tag, purge=purge)
@@ -222,7 +222,7 @@ def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
     from ..migrator import offline, stamping
 
-    config = session.config(sql=sql)
+    config = session.config()
     return offline.ensure_version_sql(config) if sql else stamping.ensure_version(config)
 
 

@@ -37,6 +37,7 @@ class Session:
     config_vars: dict[str, str] = field(default_factory=dict, repr=False)
     x: list[str] = field(default_factory=list)
     command: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     json: bool = False
     verbose: bool = False
     quiet: bool = False
@@ -47,6 +48,8 @@ class Session:
 
     def config(self, **cmd_opts: Any) -> "Config":
         """Build Alembic's Config for the .ini file, with its logging set up.
+
+        An env.py finds the command's own options in `config.cmd_opts`, and those given here.
 
         Raises SettingsError.
         """
@@ -60,6 +63,7 @@ class Session:
         for values in (settings.config_vars, settings.engine_options, settings.alembic):
             self.redactor.add(secrets_in_settings(values))
         self._set_up_logging(settings)
+        cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
         return build_config(settings, x=self.x, command=self.command, quiet=True, **cmd_opts)
 
     def _set_up_logging(self, settings: "Settings") -> None:
