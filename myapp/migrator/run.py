@@ -104,7 +104,6 @@ class _Execution:
     done: list[Step] = field(default_factory=list)
     running: Step | None = None
     was_asked: bool = False
-    transactional_ddl: bool = True
 
     def run(self, tag: str | None) -> None:
         script = self.history.script
@@ -129,7 +128,7 @@ class _Execution:
     def _steps(self, heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
         self.was_asked = True
-        self.transactional_ddl = context.impl.transactional_ddl
+        self.journal.begin_run(transactional_ddl=context.impl.transactional_ddl)
         plan = self.planner(self.history, self.target, heads)
         for number, step in enumerate(plan, 1):
             started = Step(number, len(plan), describe(step.revision), self.direction)
@@ -161,6 +160,13 @@ class _Execution:
                 f" {standing(self.history, after)}.",
                 hint="let env.py call `context.run_migrations()`.",
             )
+        if self.running:
+            raise MigrationFailed(
+                f"env.py reported success, but revision {self.running.revision.title} did not end:"
+                f" the database stands at {standing(self.history, after)}.",
+                hint="let env.py catch nothing that `context.run_migrations()` raises.",
+                heads=list(after),
+            )
         applied, upgraded = self.history.applied(after), self.direction == "upgrade"
         lost = [s for s in self.done if (s.revision.revision in applied) != upgraded]
         if not lost:
@@ -176,7 +182,7 @@ class _Execution:
                 revision=step.revision.revision,
                 path=step.revision.path,
                 heads=list(after),
-                committed=self._committed(),
+                committed=self.journal.committed,
             )
         raise MigrationFailed(
             f"env.py reported success, but nothing was committed: {stands}",
@@ -198,7 +204,7 @@ class _Execution:
                 " then run the command again.",
                 **details,
                 heads=heads,
-                committed=self._committed(),
+                committed=self.journal.committed,
             )
         if heads is None:
             return DatabaseUnreachable(
@@ -232,12 +238,9 @@ class _Execution:
             heads=heads,
         )
 
-    def _committed(self) -> list[str]:
-        return self.journal.committed(transactional_ddl=self.transactional_ddl)
-
     def _stays(self, step: Step) -> str:
         """Say what of the running revision a rollback has not undone."""
-        listed = "".join(f"\n  {statement}" for statement in self._committed())
+        listed = "".join(f"\n  {statement}" for statement in self.journal.committed)
         intro = f" Of {step.revision.revision}, this was committed and stays:"
         return f"{intro}{listed}" if listed else ""
 
