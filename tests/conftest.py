@@ -1,11 +1,12 @@
 """Fixtures for tests against real databases."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from support import postgresql
+from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni, write_ini
 
 
@@ -56,5 +57,23 @@ def make_ini(tmp_path: Path) -> MakeIni:
 
     def make(settings: Mapping[str, str], *, extra: str = "", name: str = "app.ini") -> Path:
         return write_ini(tmp_path / name, settings, extra)
+
+    return make
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, make_ini: MakeIni) -> MakeApp:
+    """Write a migrations folder and the .ini file for it: `make_app(url, [Revision("a1")])`."""
+
+    def make(
+        url: str,
+        revisions: Iterable[Revision] = (),
+        settings: Mapping[str, str] | None = None,
+        *,
+        extra: str = "",
+    ) -> Path:
+        location = make_history(tmp_path / "migrations", revisions)
+        own = {"sqlalchemy.url": url, "alembic.script_location": str(location)}
+        return make_ini(own | dict(settings or {}), extra=extra)
 
     return make

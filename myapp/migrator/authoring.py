@@ -1,6 +1,8 @@
 """Commands that write or open revision files: revision, merge, edit."""
 
 import os
+import shlex
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,11 +13,13 @@ from alembic.util.exc import CommandError
 
 from . import hooks
 from .comparison import describe_operations, require_at_heads, run_comparison
-from .database import read_heads, shared_engine
+from .database import shared_engine
+from .diagnosis import revision_files
 from .errors import RevisionNotFound, UsageError
 from .history import History, describe, load_history
+from .reports import show
 from .results import NewRevisions, Revision
-from .targets import check_known, find, resolve
+from .targets import find, resolve
 
 T = TypeVar("T")
 
@@ -41,7 +45,11 @@ def revision(
     history = load_history(config)
     _check_new(history, rev_id, branch_label)
     for name in (head, *depends_on):
-        check_known(history, name)
+        find(history, name, "revision")
+    if autogenerate and sql:
+        raise UsageError(
+            "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
+        )
     arguments = {
         "message": message,
         "autogenerate": autogenerate,
@@ -111,23 +119,30 @@ def edit(config: Config, target: str) -> tuple[Revision, ...]:
 
     Raises RevisionNotFound when it names none, UsageError when there is no editor.
     """
-    history = load_history(config)
-    if target == "current":
-        heads = read_heads(config, history.script)
-        history.require_known(heads)
-        found = tuple(history.get(head) for head in heads)
-    else:
-        found = find(history, target, f"edit {target}")
-    if not found:
-        raise RevisionNotFound(f"`{target}` names no revision, so there is no file to edit.")
+    found = show(config, target, command="edit")
     for each in found:
-        try:
-            command.edit(config, each.revision)
-        except CommandError as error:
+        if reason := _open_editor(config, each):
             raise UsageError(
-                f"{each.path} can't be opened: {error}.", hint="set EDITOR to the editor's name."
-            ) from None
+                f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
+            )
     return found
+
+
+def _open_editor(config: Config, revision: Revision) -> str | None:
+    """Return why the editor failed, None when it didn't."""
+    # Alembic looks for an editor where none is named. One that is named it takes for a file without
+    # arguments, so that for `EDITOR="code --wait"` another editor would open.
+    editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
+    try:
+        if not editor:
+            command.edit(config, revision.revision)
+            return None
+        status = subprocess.run([*editor, revision.path], check=False).returncode  # noqa: S603 - the user's own
+    except CommandError as error:
+        return str(error)
+    except OSError as error:
+        return f"`{editor[0]}` can't be run: {error.strerror}"
+    return f"`{editor[0]}` ended with exit status {status}" if status else None
 
 
 def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
@@ -147,17 +162,21 @@ def _check_new(history: History, rev_id: str | None, branch_label: str | None) -
 
 def _write(history: History, name: str, write: Callable[[], T]) -> T:
     hooks.register()
+    before = set(revision_files(history.script))
     try:
         return resolve(history, "", name, write)
     except SyntaxError as error:
         # A message with quotes or a backslash in it can break the template's docstring, and a
         # file that can't be loaded would stop every command.
-        if error.filename:
-            os.remove(error.filename)
+        for path in set(revision_files(history.script)) - before:
+            os.remove(path)
         raise UsageError(
             f"No revision was written: the file would not be valid Python, {error.msg}.",
             hint="leave quotes and backslashes out of the message, or mend script.py.mako.",
         ) from None
     except RevisionNotFound as error:
         reason = str(error.__context__ or error.message)
+        written = [str(path) for path in set(revision_files(history.script)) - before]
+        if written:
+            raise UsageError(f"{written[0]} was written, and then: {reason}.") from None
         raise UsageError(f"No revision was written: {reason}.") from None

@@ -3,38 +3,48 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 _BLOCKERS = text(
-    "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, 'background'),"
-    " now() - coalesce(xact_start, backend_start), query"
+    "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
+    " now() - coalesce(xact_start, backend_start), coalesce(query, '')"
     " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
 )
 _LITERALS = re.compile(
     r"[eEbBxX]?'(?:[^'\\]|''|\\.)*'?|\$(\w*)\$.*?(?:\$\1\$|$)|\b\d[\w.]*\b", re.S
 )
 
+#: How long a thread that waits for a lost server may keep the end of a run.
+_PATIENCE = 2.0
+
 
 @dataclass(frozen=True)
 class Blocker:
-    """A session that holds a lock which the migration waits for; literals are masked in `query`."""
+    """A session that holds a lock which the migration waits for; literals are masked in `query`.
+
+    Of another user's session, only a member of the role pg_read_all_stats learns more than the
+    names.
+    """
 
     pid: int
     application: str
     user: str
     state: str
-    age: timedelta
+    age: timedelta | None
     query: str
 
     def __str__(self) -> str:
         who = ", ".join(filter(None, [self.application, self.user and f"user {self.user}"]))
-        seconds = f"{self.age.total_seconds():.0f} s"
-        return f"pid {self.pid} ({who}; {self.state} for {seconds}): {self.query}"
+        if self.age is None:
+            return f"pid {self.pid} ({who}; for more, GRANT pg_read_all_stats to this user)"
+        state = f"{self.state or 'at work'} for {self.age.total_seconds():.0f} s"
+        return f"pid {self.pid} ({'; '.join(filter(None, [who, state]))}): {self.query}"
 
 
 def masked(query: str) -> str:
@@ -51,7 +61,7 @@ class BlockerWatch:
         self._pid = pid
         self._interval = interval
         self._stop = threading.Event()
-        self.seen: tuple[Blocker, ...] = ()
+        self._seen: tuple[Blocker, ...] = ()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -62,19 +72,24 @@ class BlockerWatch:
             yield
         finally:
             self._stop.set()
-            thread.join()
+            thread.join(_PATIENCE)
+
+    def take(self) -> tuple[Blocker, ...]:
+        """Return whom it saw last, and forget them."""
+        seen, self._seen = self._seen, ()
+        return seen
 
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):
-            if (pid := self._pid()) is None:
-                continue
-            try:
-                with self._engine.connect() as connection:
-                    rows = connection.execute(_BLOCKERS, {"pid": pid}).all()
-            except DBAPIError:
-                continue  # the server is gone or full: the migration itself will tell
-            if rows:
-                self.seen = tuple(
-                    Blocker(pid, application, user, state, age, masked(query))
-                    for pid, application, user, state, age, query in rows
-                )
+            # The server is gone or full: the migration itself will tell.
+            with suppress(DBAPIError), self._engine.connect() as connection:
+                while not self._stop.wait(self._interval):
+                    self._ask(connection)
+
+    def _ask(self, connection: Connection) -> None:
+        rows = connection.execute(_BLOCKERS, {"pid": self._pid()}).all()
+        if rows:
+            self._seen = tuple(
+                Blocker(pid, application, user, state, age, masked(query))
+                for pid, application, user, state, age, query in rows
+            )

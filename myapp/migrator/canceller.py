@@ -1,8 +1,11 @@
-"""Stop the statement that runs at this moment, from another thread or a signal."""
+"""Stop the statement that runs at this moment, from another thread."""
 
 import os
 import threading
+from contextlib import suppress
 from typing import Any
+
+_PATIENCE = 2.0
 
 
 class Canceller:
@@ -13,25 +16,28 @@ class Canceller:
     """
 
     def __init__(self) -> None:
+        # No lock: the handler of a signal may interrupt whoever holds it, and wait for it.
         self._connections: list[Any] = []
-        self._lock = threading.Lock()
+        self._done = threading.Event()
         self.signal: int | None = None
 
     def watch(self, dbapi_connection: Any) -> None:
         """Add a driver's connection: one that has `cancel()` or, in sqlite3, `interrupt()`."""
-        with self._lock:
-            if dbapi_connection not in self._connections:
-                self._connections.append(dbapi_connection)
+        if not any(known is dbapi_connection for known in self._connections):
+            self._connections.append(dbapi_connection)
 
     def received(self, signal: int) -> None:
         """Cancel what runs on the first signal, end the process at once on the second."""
         if self.signal is not None:
             os._exit(128 + signal)
         self.signal = signal
-        with self._lock:
-            for connection in self._connections:
-                cancel = getattr(connection, "cancel", None) or getattr(
-                    connection, "interrupt", None
-                )
-                if cancel and not getattr(connection, "closed", False):
+        for connection in list(self._connections):
+            cancel = getattr(connection, "cancel", None) or getattr(connection, "interrupt", None)
+            if cancel and not getattr(connection, "closed", False):
+                with suppress(Exception):  # the server may refuse; the run then ends by itself
                     cancel()
+        self._done.set()
+
+    def wait(self) -> None:
+        """Wait until all is cancelled, so that nothing of what comes afterwards is."""
+        self._done.wait(_PATIENCE)

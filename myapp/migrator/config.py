@@ -5,12 +5,15 @@ import socket
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from configparser import Error as IniError
 from os import PathLike, fspath
 from typing import TextIO, cast
 
+import alembic.command
 from alembic.config import Config
 
 from .canceller import Canceller
+from .ini import bad_syntax
 from .settings import Settings, load_settings
 from .url import engine_url
 from .watcher import Watcher
@@ -19,6 +22,7 @@ _SETTINGS = "migrate.settings"
 _APPLICATION = "migrate.application"
 _CANCELLER = "migrate.canceller"
 _WATCHER = "migrate.watcher"
+_LONGEST_NAME = 63
 
 
 def alembic_config(
@@ -47,25 +51,42 @@ def build_config(
     application: str = "alembic",
     canceller: Canceller | None = None,
     watcher: Watcher | None = None,
+    command: str | None = None,
     **cmd_opts: object,
 ) -> Config:
     """Build the `Config` for `settings`.
 
     `stdout` takes what Alembic prints, `sql_output` what `--sql` writes (None: standard output as
     it is now, not as it was at import). `application` is the name under which a run is seen in the
-    database; `canceller` stops its statement; `watcher` hears of its progress. `cmd_opts` are what
-    an `env.py` may look for in `config.cmd_opts`, such as `autogenerate`.
+    database; `canceller` stops its statement; `watcher` hears of its progress. `command` and
+    `cmd_opts` are what an `env.py` may look for in `config.cmd_opts`, such as `autogenerate`; those
+    that stand for every command are added.
+
+    Raises SettingsError when the URL is wrong, or Alembic can't read the .ini file.
     """
+    if command:
+        # As Alembic's own parser leaves it; a command that Alembic doesn't have only reads.
+        function = getattr(alembic.command, command.replace("-", "_"), alembic.command.current)
+        cmd_opts["cmd"] = (function, [], [])
     config = Config(
         file_=str(settings.path),
         # Alembic's own default for `stdout` binds when its module is imported.
         stdout=stdout or sys.stdout,
         output_buffer=sql_output or sys.stdout,
-        cmd_opts=Namespace(x=list(x), quiet=True, config=[str(settings.path)], **cmd_opts),
+        cmd_opts=Namespace(
+            **{
+                "config": [str(settings.path)],
+                "name": "alembic",
+                "quiet": False,
+                "raiseerr": False,
+                "x": list(x) or None,
+                **cmd_opts,
+            }
+        ),
         config_args={"__file__": str(settings.path), **settings.config_vars},
         attributes={
             _SETTINGS: settings,
-            _APPLICATION: f"{application} {socket.gethostname()}:{os.getpid()}",
+            _APPLICATION: _application(application),
             _CANCELLER: canceller or Canceller(),
             _WATCHER: watcher or Watcher(),
         },
@@ -104,6 +125,17 @@ def watcher_of(config: Config) -> Watcher:
     return cast(Watcher, config.attributes.setdefault(_WATCHER, Watcher()))
 
 
+def _application(name: str) -> str:
+    """Return the name of this process, not longer than PostgreSQL keeps it."""
+    pid = f":{os.getpid()}"
+    return f"{name} {socket.gethostname()}"[: _LONGEST_NAME - len(pid)] + pid
+
+
 def _set(config: Config, name: str, value: str) -> None:
-    # ConfigParser reports a lone `%` with the whole value in its message: a URL, its password too.
-    config.set_main_option(name, value.replace("%", "%%"))
+    try:
+        # ConfigParser reports a lone `%` with the whole value in its message: a URL, its password
+        # too.
+        config.set_main_option(name, value.replace("%", "%%"))
+    except IniError as error:
+        # Alembic's parser is stricter than PasteDeploy's: for it, `Key` and `key` are the same.
+        raise bad_syntax(str(config.config_file_name), error) from None

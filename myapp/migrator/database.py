@@ -1,24 +1,24 @@
 """The engine, and what can be learnt of the database without changing it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
-import sqlalchemy.exc
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, engine_from_config
-from sqlalchemy.engine import Connection
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import URL, Connection, Dialect
 
-from .config import settings_of, watcher_of
-from .errors import DatabaseUnreachable, SettingsError
-from .failures import environment_failed
+from .config import canceller_of, settings_of, watcher_of
+from .engine import make_engine, open_connection
+from .errors import DatabaseUnreachable, HistoryError
+from .failures import told_as_errors
 from .patience import attempts
-from .settings import Settings
-from .sqlite import WRITES, make_transactional
+from .sqlite import WRITES
 from .url import engine_url, sqlite_file
 
 _ENGINE = "migrate.engine"
@@ -46,9 +46,10 @@ def connect(config: Config) -> Iterator[Connection]:
     Raises SettingsError when the URL or an option is wrong, or the driver isn't installed.
     """
     with shared_engine(config):
-        made = config.attributes[_ENGINE] or _make_engine(settings_of(config))
+        settings = settings_of(config)
+        made = config.attributes[_ENGINE] or make_engine(settings)
         config.attributes[_ENGINE] = made
-        with made.connect() as connection:
+        with open_connection(made, settings) as connection:
             reads = config.attributes.get(_READ_ONLY)
             yield connection if reads else connection.execution_options(**{WRITES: True})
 
@@ -69,18 +70,25 @@ def missing_file(config: Config) -> str | None:
 def read_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
     """Return the revisions at which the database stands, creating nothing.
 
-    They are asked through `env.py`, which alone knows the connection and the version table.
-
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
+    """
+    return union(read_each(config, script))
+
+
+def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
+    """Return where each database stands that `env.py` opens: one, but for the template multidb.
+
+    They are asked through `env.py`, which alone knows the connection and the version table. A
+    database that is not up yet is waited for, `migrate.wait_db` seconds.
+
+    Raises what `read_heads` raises.
     """
     told = None
     for is_last in attempts(settings_of(config).options.wait_db):
-        if missing_file(config):
-            return ()
         try:
-            return _ask_heads(config, script)
+            return _ask_each(config, script)
         except DatabaseUnreachable as error:
-            if is_last or not error.details["is_passing"]:
+            if is_last or not error.is_passing or canceller_of(config).signal:
                 raise
             if error.message != told:
                 told = error.message
@@ -88,44 +96,45 @@ def read_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
     raise AssertionError("attempts() ends with a last one")
 
 
-def _ask_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
-    heads: list[str] = []
+def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
+    engine_url(settings_of(config).url)  # where it is wrong, this knows better than an env.py
+    found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
-        heads.extend(rev)
+        found.append(tuple(rev))
         return []
 
     config.attributes[_READ_ONLY] = True
+    event.listen(Engine, "do_connect", _refuse_to_create)
     try:
-        with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
-            script.run_env()
-    except Exception as error:
-        raise environment_failed(error) from error
+        with told_as_errors():
+            try:
+                with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
+                    script.run_env()
+            except _NoFile:
+                found.append(())
     finally:
+        event.remove(Engine, "do_connect", _refuse_to_create)
         del config.attributes[_READ_ONLY]
-    return tuple(heads)
+    if not found:
+        raise HistoryError(
+            "env.py ended without running Alembic, so nothing is known of the database.",
+            hint="let it call `context.configure()` and `context.run_migrations()`.",
+        )
+    return found
 
 
-def _make_engine(settings: Settings) -> Engine:
-    url = engine_url(settings.url)
-    options = dict(settings.engine_options) | {"sqlalchemy.url": url}
-    try:
-        made = engine_from_config(options, prefix="sqlalchemy.")
-    except sqlalchemy.exc.NoSuchModuleError:
-        raise SettingsError(
-            f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
-            hint="is it spelt right? A dialect of another package must be installed beside this.",
-        ) from None
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"`sqlalchemy.url` needs the driver `{error.name}`, which is not installed.",
-            hint=f"run `pip install {error.name}`, or name another driver in `sqlalchemy.url`.",
-        ) from None
-    except (TypeError, ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise SettingsError(
-            f"A `sqlalchemy.*` setting can't be used: {error}.",
-            hint="see SQLAlchemy's `create_engine` for the options and their values.",
-        ) from None
-    if made.dialect.name == "sqlite":
-        make_transactional(made)
-    return made
+def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Return the heads of several databases as if they were one's."""
+    return tuple(dict.fromkeys(chain.from_iterable(each)))
+
+
+class _NoFile(Exception):
+    """An SQLite database that is yet to be made: connecting would make it."""
+
+
+def _refuse_to_create(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
+    if dialect.name == "sqlite" and cargs:
+        path = sqlite_file(URL.create("sqlite", database=str(cargs[0])))
+        if path is not None and not os.path.exists(path):
+            raise _NoFile

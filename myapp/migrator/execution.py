@@ -1,7 +1,7 @@
 """One pass through `env.py`: the planned revisions, and what is known of them at each moment."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,34 +10,67 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from .config import settings_of, watcher_of
+from .config import watcher_of
 from .history import History, describe
 from .journal import Journal
 from .lock import Lock
+from .plan import Planner
 from .results import Direction, Step
-
-Planner = Callable[[History, str, Sequence[str]], list[RevisionStep]]
 
 
 @dataclass
+class _Plan:
+    """What one database has to go through; an `env.py` of the template multidb opens several."""
+
+    before: tuple[str, ...]
+    steps: list[RevisionStep]
+    done: list[Step] = field(default_factory=list)
+
+
 class Execution:
     """The revisions that are `done`, the one that is `running`, and what it has committed."""
 
-    config: Config
-    history: History
-    direction: Direction
-    planner: Planner
-    target: str
-    lock: Lock
-    journal: Journal = field(default_factory=Journal)
-    done: list[Step] = field(default_factory=list)
-    running: Step | None = None
-    transactional_ddl: bool = True
+    def __init__(
+        self,
+        config: Config,
+        history: History,
+        direction: Direction,
+        planner: Planner,
+        target: str,
+        lock: Lock,
+    ) -> None:
+        self.config = config
+        self.history = history
+        self.direction = direction
+        self.target = target
+        self.lock = lock
+        self.journal = Journal()
+        self.running: Step | None = None
+        self._planner = planner
+        self._plans: list[_Plan] = []
+        self._asked = 0
+        self._invalid_before = lock.invalid_indexes()
+
+    @property
+    def done(self) -> list[Step]:
+        """The revisions that were committed."""
+        return [step for plan in self._plans for step in plan.done]
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """Where the database stood when the lock was got."""
+        return tuple(dict.fromkeys(head for plan in self._plans for head in plan.before))
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether `env.py` has let Alembic ask for revisions."""
+        return bool(self._asked)
 
     def run(self, tag: str | None) -> None:
         """Run what is planned from where the database stands; raises whatever a revision raises."""
         script = self.history.script
         self.running = None
+        self._asked = 0
         environment = EnvironmentContext(
             self.config, script, fn=self._steps, destination_rev=self.target, tag=tag
         )
@@ -46,30 +79,44 @@ class Execution:
             stack.enter_context(environment)
             script.run_env()
 
-    def forget_rolled_back(self) -> None:
-        """Count the revisions as not done that a rollback of the whole run has undone."""
-        if settings_of(self.config).options.single_transaction:
-            self.done.clear()
+    def invalid_indexes(self) -> list[str]:
+        """Return the invalid indexes that the run has left, by quoted name."""
+        return sorted(self.lock.invalid_indexes() - self._invalid_before)
 
-    def committed(self) -> list[str]:
-        """Return the statements of the running revision that no rollback undoes."""
-        return self.journal.committed(transactional_ddl=self.transactional_ddl)
+    def has_left_something(self) -> bool:
+        """Tell whether the running revision has done what no rollback undoes."""
+        return bool(self.journal.committed or self.invalid_indexes())
+
+    def is_recorded(self, step: Step, heads: list[str]) -> bool:
+        """Tell whether the version table's rows `heads` show that `step` was taken."""
+        is_applied = step.revision.revision in self.history.applied(heads)
+        return is_applied == (self.direction == "upgrade")
 
     def _steps(self, heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
-        self.transactional_ddl = context.impl.transactional_ddl
-        plan = self.planner(self.history, self.target, heads)
+        self.journal.begin_run(transactional_ddl=context.impl.transactional_ddl)
+        plan = self._plan(heads)
         watcher = watcher_of(self.config)
-        total = len(self.done) + len(plan)
-        for step in plan:
+        for step in plan.steps[len(plan.done) :]:
             self.lock.require_held()
-            number = len(self.done) + 1
-            self.running = Step(number, total, describe(step.revision), self.direction)
+            self.lock.blockers()  # those of the revision before are none of this one's
+            number = len(plan.done) + 1
+            self.running = Step(number, len(plan.steps), describe(step.revision), self.direction)
             self.journal.begin_revision()
             watcher.step(self.running)
             start = time.perf_counter()
             yield step
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
-            self.done.append(finished)
+            plan.done.append(finished)
             watcher.step(finished)
+
+    def _plan(self, heads: Any) -> _Plan:
+        """Plan from `heads`, or take the plan of the try before: `+2` meant two from there."""
+        self._asked += 1
+        if self._asked > len(self._plans):
+            self._plans.append(_Plan(tuple(heads), self._planner(self.history, self.target, heads)))
+        plan = self._plans[self._asked - 1]
+        # With one transaction for the whole run, a try that failed has undone them all.
+        plan.done = [step for step in plan.done if self.is_recorded(step, list(heads))]
+        return plan

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -10,6 +11,7 @@ from alembic.util.exc import CommandError
 from .config import settings_of
 from .diagnosis import diagnose
 from .errors import DatabaseAhead, MigrateError, SettingsError
+from .failures import described
 from .results import Revision
 
 
@@ -21,12 +23,16 @@ def load_history(config: Config) -> "History":
     location = settings_of(config).script_location
     try:
         script = ScriptDirectory.from_config(config)
-    except (CommandError, ModuleNotFoundError, ValueError) as error:
+    except (CommandError, ModuleNotFoundError) as error:
+        why = "" if isinstance(error, CommandError) else f": {error.msg}"
+        raise _bad_location(f"`{location}`, which does not exist{why}") from None
+    except Exception as error:  # a package's own code, or an option that is no number
         raise SettingsError(
-            f"`alembic.script_location` is `{location}`, which does not exist: {error}",
-            hint="mend it (a relative path starts at the .ini file's folder), or make the folder"
-            " with `{cmd} init FOLDER`.",
-        ) from None
+            f"The `alembic.*` settings can't be used: {described(error)}.",
+            hint="`--traceback` before CONFIG_URI shows which one was read.",
+        ) from error
+    if not any(Path(script.dir).glob("env.py*")):
+        raise _bad_location(f"`{location}`, which has no env.py")
     try:
         with warnings.catch_warnings():
             # Alembic only warns where one file hides another, or a parent is missing.
@@ -34,9 +40,17 @@ def load_history(config: Config) -> "History":
             script.get_heads()
     except MigrateError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise diagnose(script, error) from error
     return History(script)
+
+
+def _bad_location(what: str) -> SettingsError:
+    return SettingsError(
+        f"`alembic.script_location` is {what}, so there are no migrations.",
+        hint="mend it (a relative path starts at the .ini file's folder), or make the folder with"
+        " `{cmd} init FOLDER`.",
+    )
 
 
 class History:
@@ -59,7 +73,10 @@ class History:
 
     def titles(self, revisions: Iterable[str]) -> str:
         """Return ids with their messages, for use in a sentence."""
-        return ", ".join(self.get(revision).title for revision in revisions)
+        known = set(self.ids())
+        return ", ".join(
+            self.get(revision).title if revision in known else revision for revision in revisions
+        )
 
     def ids(self) -> list[str]:
         """Return every revision id, the newest first."""
@@ -87,6 +104,16 @@ class History:
             for revision in self.ids()
             if revision in applied
             and applied.isdisjoint(self.script.get_revision(revision).nextrev)
+        ]
+
+    def pending(self, each: Iterable[Iterable[str]]) -> list[str]:
+        """Return the ids, the newest first, that one of the databases hasn't been through.
+
+        `each` has the heads of every database.
+        """
+        applied = [self.applied(heads) for heads in each]
+        return [
+            revision for revision in self.ids() if any(revision not in seen for seen in applied)
         ]
 
     def require_known(self, heads: Iterable[str], *, hint: str = "") -> None:

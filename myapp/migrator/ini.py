@@ -1,8 +1,10 @@
 """Read an .ini file the way PasteDeploy does for `pserve`, without loading the application."""
 
 import configparser
+import itertools
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +18,10 @@ from .errors import SettingsError
 
 @dataclass(frozen=True)
 class IniFile:
-    """What one .ini file says about one application; values are interpolated."""
+    """What one .ini file says about one application; values are interpolated.
+
+    `section` is the place of the application's settings: `[app:main] in /srv/shop/shop.ini`.
+    """
 
     path: Path
     section: str
@@ -26,8 +31,8 @@ class IniFile:
     has_logging: bool
 
 
-def read_ini(path: Path, section: str | None, config_vars: Mapping[str, str]) -> IniFile:
-    """Read the settings that `pserve` would give the application `section` (None: `main`).
+def read_ini(path: Path, name: str | None, config_vars: Mapping[str, str]) -> IniFile:
+    """Read the settings that `pserve` would give the application `name` (None: `main`).
 
     `config_vars` are the NAME=VALUE pairs of the command line. The answer is that of
     `plaster_pastedeploy.Loader.get_wsgi_app_settings`, with three differences: no application
@@ -40,34 +45,33 @@ def read_ini(path: Path, section: str | None, config_vars: Mapping[str, str]) ->
         raise _missing_file(path)
     if path.is_dir():
         raise SettingsError(f"{path} is a folder, not an .ini file.", hint="name the .ini file.")
-    name = section or "main"
+    name = name or "main"
     try:
         # The order in which PasteDeploy adds them decides that [DEFAULT] wins over a config var.
         loader = _SettingsLoader(str(path))
         defaults = {"__file__": str(path), "here": str(path.parent), **config_vars}
         loader.update_defaults(defaults, overwrite=False)
-        context = loader.get_context(loadwsgi.APP, name, defaults)
-        app = _application(context, defaults, path, name)
+        if not loader.has_application(name):
+            raise _missing_section(path, name, loader.parser.sections())
+        application = _application(loader.get_context(loadwsgi.APP, name, defaults))
         return IniFile(
             path=path,
-            section=name,
-            app=app,
-            alembic=_alembic_section(path, config_vars),
+            section=application.section,
+            app=dict(application.local_conf),
+            alembic=_alembic_section(loader.parser),
             defaults=loader.parser.defaults(),
             has_logging=loader.parser.has_section("loggers"),
         )
     except (OSError, UnicodeError) as error:
-        raise SettingsError(
-            f"{path} can't be read: {_reason(error)}.", hint="save it as readable UTF-8 text."
-        ) from None
+        raise _unreadable(path, error) from None
     except configparser.Error as error:
-        raise _bad_syntax(path, error) from None
-    except LookupError as error:
-        raise _missing_section(path, name, error) from None
+        raise bad_syntax(path, error) from None
+    except (LookupError, RecursionError) as error:
+        raise _misled(path, error) from None
 
 
 class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeploy ships no types
-    """PasteDeploy's loader, except that `use = egg:`, `call:` and `paste.app_factory` load nothing.
+    """PasteDeploy's loader, except that it loads no application and requires no distribution.
 
     A migration must run while the application's own modules can't be imported, and importing them
     costs time.
@@ -75,19 +79,31 @@ class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeplo
 
     def __init__(self, filename: str) -> None:
         super().__init__(filename)
+        kinds = [*loadwsgi.APP.egg_protocols, *loadwsgi.FILTER.egg_protocols]
         for section in self.parser.sections():
-            for protocol in loadwsgi.APP.egg_protocols[0]:
+            self.parser.remove_option(section, "require")
+            for protocol in itertools.chain(*kinds):
                 if self.parser.has_option(section, protocol):
                     factory = self.parser.get(section, protocol, raw=True)
                     self.parser.remove_option(section, protocol)
                     if not self.parser.has_option(section, "use"):
                         self.parser.set(section, "use", f"call:{factory}")
 
+    def has_application(self, name: str) -> bool:
+        try:
+            self.find_config_section(loadwsgi.APP, name)
+        except LookupError as error:
+            return "Ambiguous" in str(error)
+        return True
+
     def get_context(
         self, object_type: Any, name: str | None = None, global_conf: Any = None
     ) -> Any:
         if name is None or not self.absolute_name(name):
-            return super().get_context(object_type, name, global_conf)
+            context = super().get_context(object_type, name, global_conf)
+            section = self.find_config_section(object_type, name)
+            context.section = f"[{section}] in {self.filename}"
+            return context
         scheme, _, spec = name.partition(":")
         if scheme.lower() != "config":
             return loadwsgi.LoaderContext(None, object_type, None, global_conf or {}, {}, self)
@@ -97,48 +113,50 @@ class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeplo
         return loader.get_context(object_type, fragment or "main", global_conf)
 
 
-def _application(
-    context: Any, global_conf: Mapping[str, str], path: Path, name: str
-) -> dict[str, str]:
-    """Follow wrappers down to the application whose settings are meant."""
+def _application(context: Any) -> Any:
+    """Follow wrappers down to the context of the application whose settings are meant."""
     if context.object_type is loadwsgi.PIPELINE:
-        return _application(context.app_context, global_conf, path, name)
-    if context.object_type in (loadwsgi.FILTER_APP, loadwsgi.FILTER_WITH):
-        return _application(context.next_context, global_conf, path, name)
+        return _application(context.app_context)
+    if context.object_type is loadwsgi.FILTER_APP:
+        return _application(context.next_context)
+    if context.object_type is loadwsgi.FILTER_WITH:
+        context.next_context.section = context.section
+        return _application(context.next_context)
     if str(context.protocol).startswith("paste.composit"):
-        return _application_in_composite(context, global_conf, path, name)
-    return dict(context.local_conf)
+        return _application_in_composite(context)
+    return context
 
 
-def _application_in_composite(
-    context: Any, global_conf: Mapping[str, str], path: Path, name: str
-) -> dict[str, str]:
-    found: dict[str, dict[str, str]] = {}
+def _application_in_composite(context: Any) -> Any:
+    found = {}
     for part in context.local_conf.values():
-        try:
-            nested = context.loader.get_context(loadwsgi.APP, part, dict(global_conf))
-        except (LookupError, OSError):
-            continue  # an option of the composite, such as `not_found_app`, and no application
-        found[part] = _application(nested, global_conf, path, name)
+        # Anything else is an option of the composite, such as `catch = 404`.
+        with suppress(LookupError, OSError):
+            nested = context.loader.get_context(loadwsgi.APP, part, context.global_conf)
+            if hasattr(nested, "section"):
+                found[part] = _application(nested)
     with_database = {
-        part: settings for part, settings in found.items() if "sqlalchemy.url" in settings
+        part: application
+        for part, application in found.items()
+        if "sqlalchemy.url" in application.local_conf
     }
     if len(with_database) > 1:
-        names = ", ".join(with_database)
-        first = next(iter(with_database))
+        file = os.path.basename(context.loader.filename)
         raise SettingsError(
-            f"[composite:{name}] in {path} has several applications with a database: {names}.",
-            hint=f"name one: `{path.name}#{first}`.",
+            f"{context.section} has several applications with a database:"
+            f" {', '.join(with_database)}.",
+            hint=f"name one: `{file}#{next(iter(with_database))}`.",
         )
-    return next(iter((with_database or found).values()), dict(context.local_conf))
+    return next(iter((with_database or found).values()), context)
 
 
-def _alembic_section(path: Path, config_vars: Mapping[str, str]) -> dict[str, str]:
-    loader = loadwsgi.ConfigLoader(str(path))
-    loader.update_defaults(config_vars)
-    if not loader.parser.has_section("alembic"):
+def _alembic_section(parser: configparser.ConfigParser) -> dict[str, str]:
+    """Return what stands in [alembic] itself: what it inherits from [DEFAULT] isn't Alembic's."""
+    if not parser.has_section("alembic"):
         return {}
-    return {key: loader.parser.get("alembic", key) for key in loader.parser["alembic"]}
+    inherited = dict(parser.items("DEFAULT", raw=True))
+    own = dict(parser.items("alembic", raw=True)).items() - inherited.items()
+    return {key: parser.get("alembic", key) for key, _ in own}
 
 
 def _missing_file(path: Path) -> SettingsError:
@@ -148,11 +166,7 @@ def _missing_file(path: Path) -> SettingsError:
     return SettingsError(f"No such file: {path}.", hint=hint)
 
 
-def _missing_section(path: Path, name: str, error: LookupError) -> SettingsError:
-    loader = loadwsgi.ConfigLoader(str(path))
-    sections = loader.parser.sections()
-    if any(section.partition(":")[2].strip() == name for section in sections):
-        return SettingsError(f"{path} can't be read: {error.args[0] if error.args else error}.")
+def _missing_section(path: Path, name: str, sections: list[str]) -> SettingsError:
     apps = [s.partition(":")[2] for s in sections if s.startswith(("app:", "application:"))]
     hint = f"its applications: {', '.join(apps)}; write `{path.name}#{apps[0]}`." if apps else None
     return SettingsError(
@@ -161,7 +175,35 @@ def _missing_section(path: Path, name: str, error: LookupError) -> SettingsError
     )
 
 
-def _bad_syntax(path: Path, error: configparser.Error) -> SettingsError:
+def _unreadable(path: Path, error: OSError | UnicodeError) -> SettingsError:
+    if isinstance(error, UnicodeError):
+        return SettingsError(
+            f"{path} can't be read: it is not UTF-8.", hint="save it as UTF-8 text."
+        )
+    reason = error.strerror or type(error).__name__
+    if error.filename and os.path.abspath(error.filename) != str(path):
+        return SettingsError(
+            f"{path} can't be read: it uses {error.filename}: {reason}.",
+            hint="mend the `config:` that names it.",
+        )
+    return SettingsError(f"{path} can't be read: {reason}.", hint="let this user read it.")
+
+
+def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
+    """Say where one section sends PasteDeploy in vain."""
+    if isinstance(error, KeyError):
+        return SettingsError(
+            f"{path} can't be read: a `get` asks for `{error.args[0]}`, which is not set.",
+            hint="set it in [DEFAULT], or give it as NAME=VALUE after the .ini file.",
+        )
+    circle = "the sections that it uses lead in a circle"
+    return SettingsError(
+        f"{path} can't be read: {circle if isinstance(error, RecursionError) else error}.",
+        hint="mend that section's `use`, `pipeline` or `next`.",
+    )
+
+
+def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
     """Say what is wrong, without the offending text: it may hold a password."""
     match error:
         case configparser.InterpolationError(section=section, option=option):
@@ -181,9 +223,3 @@ def _bad_syntax(path: Path, error: configparser.Error) -> SettingsError:
         case _:
             what = type(error).__name__
     return SettingsError(f"{path} is not a valid .ini file: {what}.", hint="mend that line.")
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    if isinstance(error, UnicodeError):
-        return "it is not UTF-8"
-    return error.strerror or type(error).__name__

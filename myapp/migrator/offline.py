@@ -1,16 +1,21 @@
 """`--sql`: the script that a run would execute, written without a database."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from .database import read_heads
-from .errors import UsageError
-from .failures import environment_failed
-from .history import History, load_history
-from .targets import resolve, several_heads
+from .errors import MigrateError, MigrationFailed, UsageError
+from .failures import reason_of, told_as_errors, where_in
+from .history import History, describe, load_history
+from .plan import Planner, plan_downgrade, plan_upgrade
+from .results import Revision
+from .targets import find, resolve, several_heads
 
 
 def upgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:
@@ -18,11 +23,7 @@ def upgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:
 
     Without a start, it begins at an empty database.
     """
-    history = load_history(config)
-    target = _with_start(config, history, target)
-    return _write(
-        config, history, target, "upgrade", lambda: command.upgrade(config, target, True, tag)
-    )
+    return _run_sql(config, "upgrade", plan_upgrade, target, tag)
 
 
 def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:
@@ -35,57 +36,96 @@ def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str
             "`downgrade --sql` needs a start: it does not look at the database.",
             hint=f"write `downgrade FROM:{target} --sql`; FROM may be `current`.",
         )
-    history = load_history(config)
-    target = _with_start(config, history, target)
-    return _write(
-        config, history, target, "downgrade", lambda: command.downgrade(config, target, True, tag)
-    )
+    return _run_sql(config, "downgrade", plan_downgrade, target, tag)
 
 
 def stamp_sql(config: Config, revisions: Sequence[str], *, tag: str | None = None) -> str:
     """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
     history = load_history(config)
-    targets = [_with_start(config, history, revision) for revision in revisions]
+    targets = []
+    for revision in revisions:
+        start, end = _split(config, history, revision, "stamp")
+        find(history, end, "stamp --sql")
+        targets.append(f"{start}:{end}" if start else end)
     return _write(
         config,
-        history,
-        ":".join(targets),
-        "stamp",
-        lambda: command.stamp(config, targets, sql=True, tag=tag),
+        lambda: resolve(
+            history,
+            " ".join(targets),
+            "stamp --sql",
+            lambda: command.stamp(config, targets, sql=True, tag=tag),
+        ),
     )
 
 
 def ensure_version_sql(config: Config) -> str:
     """Return the SQL that creates the version table."""
+    load_history(config)
+    return _write(config, lambda: command.ensure_version(config, sql=True))
+
+
+def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str | None) -> str:
     history = load_history(config)
-    return _write(
-        config, history, "", "ensure-version", lambda: command.ensure_version(config, sql=True)
+    start, end = _split(config, history, target, name)
+    running: list[Revision] = []
+
+    def steps(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+        for step in planner(history, end, heads):
+            running.append(describe(step.revision))
+            yield step
+            running.clear()
+
+    environment = EnvironmentContext(
+        config,
+        history.script,
+        fn=steps,
+        as_sql=True,
+        starting_rev=start,
+        destination_rev=end,
+        tag=tag,
     )
 
+    def run() -> None:
+        with environment:
+            history.script.run_env()
 
-def _with_start(config: Config, history: History, target: str) -> str:
-    start, colon, end = target.partition(":")
-    if ":" in end:
-        raise UsageError(f"`{target}` is not a range of revisions.", hint="write `from:to`.")
-    if not colon or start != "current":
-        return target
-    heads = read_heads(config, history.script)
-    history.require_known(heads)
+    try:
+        return _write(config, run)
+    except MigrateError as error:
+        if not running:
+            raise
+        cause = error.__cause__ or error
+        raise MigrationFailed(
+            f"Revision {running[0].title} can't be written as SQL: {reason_of(cause)}.",
+            hint=f"see {where_in(running[0], cause)}: with `--sql` there is no database to ask.",
+            revision=running[0].revision,
+            path=running[0].path,
+        ) from cause
+
+
+def _split(config: Config, history: History, target: str, name: str) -> tuple[str | None, str]:
+    """Return the start, None when it isn't given, and the end; `current` asks the database."""
+    start, colon, end = target.rpartition(":")
+    if not colon:
+        return None, target
+    if start != "current":
+        found = find(history, start or "base", f"{name} --sql {target}")
+        heads = tuple(revision.revision for revision in found)
+    else:
+        heads = read_heads(config, history.script)
+        history.require_known(heads)
     if len(heads) > 1:
-        raise several_heads(history, heads, f"--sql {target}")
-    return f"{heads[0] if heads else 'base'}:{end}"
+        raise several_heads(history, heads, f"{name} --sql {target}")
+    return heads[0] if heads else "base", end
 
 
-def _write(
-    config: Config, history: History, target: str, name: str, run: Callable[[], None]
-) -> str:
+def _write(config: Config, run: Callable[[], None]) -> str:
     # Held back until it is whole: half a script, piped into psql, would be run.
     written = io.StringIO()
     output, config.output_buffer = config.output_buffer, written
     try:
-        resolve(history, target, name, run)
-    except Exception as error:
-        raise environment_failed(error) from error
+        with told_as_errors():
+            run()
     finally:
         config.output_buffer = output
     return written.getvalue()

@@ -70,7 +70,7 @@ def seconds(text: str, name: str) -> float:
     if not 0 <= value < 1e6:
         raise SettingsError(
             f"`{name}` is `{text}`, which is no number of seconds.",
-            hint="write a number such as 5 or 0.5; 0 is none.",
+            hint=f"write `{name}{'' if name.startswith('-') else ' ='} 5`, or 0 for none.",
         )
     return value
 

@@ -1,110 +1,192 @@
 """What to say when a run did not get through: what stays, where the database stands, what to do."""
 
-import traceback
+import signal
 from collections.abc import Sequence
 
+from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
+from .config import canceller_of
 from .database import read_heads
-from .errors import HalfApplied, Interrupted, LockLost, MigrateError, MigrationFailed
+from .errors import (
+    DatabaseUnreachable,
+    HalfApplied,
+    HistoryError,
+    Interrupted,
+    LockLost,
+    MigrateError,
+    MigrationFailed,
+)
 from .execution import Execution
-from .failures import environment_failed, first_line
-from .history import standing
+from .failures import (
+    RETRYABLE,
+    described,
+    environment_failed,
+    error_code,
+    is_read_only,
+    reason_of,
+    what_to_do,
+    where_in,
+)
+from .history import History, standing
 from .results import Step
 
 
-def failure(
-    execution: Execution, error: BaseException, invalid_before: frozenset[str], signal: int | None
-) -> MigrateError:
+def failure(execution: Execution, error: BaseException) -> MigrateError:
     """Return the error that tells of `error`, which ended `execution`."""
-    where, heads = stands(execution)
-    if isinstance(error, KeyboardInterrupt) or signal is not None:
-        return _interrupted(execution, where, heads, signal)
+    if isinstance(error, KeyboardInterrupt) or canceller_of(execution.config).signal:
+        return _interrupted(execution, error)
     if isinstance(error, LockLost):
+        where, heads = stands(execution.config, execution.history)
         return LockLost(f"{error.message}\n{where}", hint=error.hint, heads=heads)
     step = execution.running
-    if step is None or isinstance(error, MigrateError):
+    if step is None:
+        return _failed_between(execution, error)
+    if isinstance(error, DBAPIError) and is_read_only(error):
         return environment_failed(error)
-    title, reason = step.revision.title, _reason(error)
+    return _failed(execution, step, error)
+
+
+def interrupted(config: Config, history: History, interrupt: KeyboardInterrupt) -> Interrupted:
+    """Return the error of a signal that came while no revision ran."""
+    what, exit_code = _signal(config, interrupt)
+    where, heads = stands(config, history)
+    return Interrupted(f"{what}. {where}", exit_code=exit_code, heads=heads)
+
+
+def require_recorded(execution: Execution, after: Sequence[str]) -> None:
+    """Raise when `env.py` reported success, and the version table, at `after`, tells otherwise.
+
+    It ran nothing; or it opened a transaction before `context.configure()`, which nobody commits;
+    or a revision commits by itself, which ends the transaction that records it.
+    """
+    where = f"the database stands at {standing(execution.history, after)}."
+    if not execution.was_asked:
+        raise HistoryError(
+            f"env.py ended without running any revision: {where}",
+            hint="let env.py call `context.run_migrations()`.",
+        )
+    if execution.running:
+        raise MigrationFailed(
+            f"env.py reported success, but revision {execution.running.revision.title} did not end:"
+            f" {where}",
+            hint="let env.py catch nothing that `context.run_migrations()` raises.",
+            heads=list(after),
+        )
+    lost = [step for step in execution.done if not execution.is_recorded(step, list(after))]
+    if not lost:
+        return
+    revision = lost[-1].revision
+    if committed := execution.journal.committed:
+        raise HalfApplied(
+            f"Revision {revision.title} ran and is not recorded, because it commits by itself:"
+            f" {where}{_stays(lost[-1], committed, [])}",
+            hint=f"take the commit out of {revision.path}, and undo that by hand; or, if it is all"
+            f" of the revision, type `{{cmd}} stamp {revision.revision}`.",
+            revision=revision.revision,
+            path=revision.path,
+            heads=list(after),
+            committed=committed,
+        )
+    raise MigrationFailed(
+        f"env.py reported success, but nothing was committed: {where}",
+        hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
+        " it.",
+        heads=list(after),
+    )
+
+
+def stands(config: Config, history: History) -> tuple[str, list[str] | None]:
+    """Say where the database stands now, as far as it can still be asked."""
+    try:
+        heads = read_heads(config, history.script)
+    except MigrateError as error:
+        return f"Where the database stands can't be told: {error.message}", None
+    return f"The database stands at {standing(history, heads)}.", list(heads)
+
+
+def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
+    title, reason = step.revision.title, reason_of(error)
+    where, heads = stands(execution.config, execution.history)
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
-    if committed := execution.committed():
-        left = sorted(execution.lock.invalid_indexes() - invalid_before)
+    committed, invalid = execution.journal.committed, execution.invalid_indexes()
+    if committed or invalid:
         return HalfApplied(
             f"Revision {title} failed outside a transaction: {reason}.\n{where}"
-            f" Of {step.revision.revision}, this was committed and stays:{_listed(committed)}"
-            f"{_invalid(left)}",
-            hint=_repair(step, error, left),
+            f"{_stays(step, committed, invalid)}",
+            hint=_repair(step, error, committed, invalid),
             **details,
             committed=committed,
-            failed=_statement(error),
-            invalid_indexes=left,
+            failed=" ".join(str(getattr(error, "statement", None) or "").split()) or None,
+            invalid_indexes=invalid,
         )
+    if heads is None:
+        return DatabaseUnreachable(
+            f"Revision {title} failed: {reason}.\n{where}",
+            hint="when the database is back, `{cmd} current` tells where it stands.",
+        )
+    what = "failed and was rolled back"
+    if execution.is_recorded(step, heads):
+        what = "was committed, and then the run failed"
+    blocked = ""
+    if error_code(error) in RETRYABLE:
+        blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.lock.blockers())
     return MigrationFailed(
-        f"Revision {title} failed and was rolled back: {reason}.\n{where}",
-        hint=f"mend {_where(step, error)}, then run the command again.",
+        f"Revision {title} {what}: {reason}.{blocked}\n{where}",
+        hint=what_to_do(step.revision, error),
         **details,
     )
 
 
-def stands(execution: Execution) -> tuple[str, list[str] | None]:
-    """Say where the database stands now, as far as it can still be asked."""
-    try:
-        heads = read_heads(execution.config, execution.history.script)
-    except MigrateError as error:
-        return f"Where the database stands can't be told: {error.message}", None
-    return f"The database stands at {standing(execution.history, heads)}.", list(heads)
+def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
+    if isinstance(error, MigrateError) or not execution.done:
+        return environment_failed(error)
+    where, heads = stands(execution.config, execution.history)
+    if heads is None:
+        return environment_failed(error)
+    return MigrationFailed(
+        f"env.py failed when all revisions had run: {described(error)}.\n{where}",
+        hint="mend env.py; `--traceback` before CONFIG_URI shows the way there.",
+        heads=heads,
+    )
 
 
-def _interrupted(
-    execution: Execution, where: str, heads: list[str] | None, signal: int | None
-) -> MigrateError:
+def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
+    what, exit_code = _signal(execution.config, error)
     step = execution.running
-    committed = execution.committed() if step else []
-    what = f"in revision {step.revision.title}" if step else "between revisions"
-    stays = ""
-    if committed and step:
-        stays = f" Of {step.revision.revision}, this was committed and stays:{_listed(committed)}"
+    committed = execution.journal.committed if step else []
+    invalid = execution.invalid_indexes()
+    where, heads = stands(execution.config, execution.history)
+    during = f"in revision {step.revision.title}" if step else "between revisions"
     return Interrupted(
-        f"Interrupted {what}. {where}{stays}",
-        exit_code=128 + (signal or 2),
+        f"{what} {during}. {where}{_stays(step, committed, invalid) if step else ''}",
+        exit_code=exit_code,
         heads=heads,
         committed=committed,
+        invalid_indexes=invalid,
     )
 
 
-def _listed(statements: Sequence[str]) -> str:
-    return "".join(f"\n  {statement}" for statement in statements)
+def _signal(config: Config, error: BaseException) -> tuple[str, int]:
+    number = canceller_of(config).signal or (int(error.args[0]) if error.args else signal.SIGINT)
+    return "Terminated" if number == signal.SIGTERM else "Interrupted", 128 + number
 
 
-def _invalid(indexes: Sequence[str]) -> str:
-    return f"\nInvalid, and of no use to queries: index {', '.join(indexes)}." if indexes else ""
+def _stays(step: Step, committed: Sequence[str], invalid: Sequence[str]) -> str:
+    """Say what of a revision a rollback has not undone."""
+    listed = "".join(f"\n  {statement}" for statement in committed)
+    stays = f" Of {step.revision.revision}, this was committed and stays:{listed}" if listed else ""
+    if invalid:
+        stays += f"\nLeft invalid, of use to no query: index {', '.join(invalid)}."
+    return stays
 
 
-def _repair(step: Step, error: BaseException, invalid: Sequence[str]) -> str:
-    drops = "".join(f"`DROP INDEX CONCURRENTLY {index};` " for index in invalid)
-    return (
-        f"{f'run {drops}, ' if drops else ''}undo by hand what was committed or let"
-        f" {_where(step, error)} skip it, then run the command again."
-    )
-
-
-def _reason(error: BaseException) -> str:
-    reason = first_line(error)
-    statement = _statement(error)
-    if statement:
-        shown = f"{statement[:150]}{'...' if len(statement) > 150 else ''}"
-        return f"{reason} (in: {shown})"
-    if isinstance(error, DBAPIError):
-        return reason
-    return f"{type(error).__name__}: {reason}" if str(error) else type(error).__name__
-
-
-def _statement(error: BaseException) -> str:
-    return " ".join(str(getattr(error, "statement", None) or "").split())
-
-
-def _where(step: Step, error: BaseException) -> str:
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == step.revision.path:
-            return f"{step.revision.path} (line {frame.lineno})"
-    return step.revision.path
+def _repair(
+    step: Step, error: BaseException, committed: Sequence[str], invalid: Sequence[str]
+) -> str:
+    todo = [f"run `DROP INDEX CONCURRENTLY {index};`" for index in invalid]
+    if committed:
+        todo.append(f"undo by hand what was committed, or let {step.revision.path} skip it")
+    if where_in(step.revision, error) != step.revision.path:
+        todo.append(f"see to what failed in {where_in(step.revision, error)}")
+    return f"{'; '.join(todo)}; then run the command again."

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from alembic.config import Config
 
-from .database import database_name, read_heads
+from .database import database_name, read_each, read_heads, union
 from .errors import MigrateError, PendingMigrations, RevisionNotFound, UsageError
 from .history import History, describe, load_history, standing
 from .results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
-from .targets import find, resolve
+from .targets import check_known, find, resolve
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:
@@ -18,10 +18,10 @@ def current(config: Config, *, check_heads: bool = False) -> Standing:
     DatabaseAhead when the database stands at a revision that the code lacks.
     """
     history = load_history(config)
-    heads = read_heads(config, history.script)
+    each = read_each(config, history.script)
+    heads = union(each)
     history.require_known(heads)
-    applied = history.applied(heads)
-    pending = tuple(revision for revision in history.ids() if revision not in applied)
+    pending = tuple(history.pending(each))
     if check_heads and pending:
         raise pending_error(history, heads, pending)
     revisions = tuple(history.get(revision) for revision in history.current(heads))
@@ -61,8 +61,8 @@ def branches(config: Config) -> tuple[Branch, ...]:
     )
 
 
-def show(config: Config, target: str) -> tuple[Revision, ...]:
-    """Return the revisions that `target` names; `current` asks the database.
+def show(config: Config, target: str, *, command: str = "show") -> tuple[Revision, ...]:
+    """Return the revisions that `target` names, one at least; `current` asks the database.
 
     Raises RevisionNotFound when it names none.
     """
@@ -72,10 +72,11 @@ def show(config: Config, target: str) -> tuple[Revision, ...]:
         history.require_known(heads)
         found = tuple(history.get(revision) for revision in heads)
     else:
-        found = find(history, target, f"show {target}")
+        found = find(history, target, f"{command} {target}")
     if not found:
+        why = ": the database is at base" if target == "current" else ""
         raise RevisionNotFound(
-            f"`{target}` names no revision.", hint="`{cmd} history` lists the revisions."
+            f"`{target}` names no revision{why}.", hint="`{cmd} history` lists the revisions."
         )
     return found
 
@@ -90,6 +91,9 @@ def history(
     """
     known = load_history(config)
     base, head = _range(rev_range)
+    for end in (base, head):
+        if end not in ("", "current"):
+            check_known(known, end)
     needs_database = require_database or "current" in (base, head)
     unmarked = None
     heads: tuple[str, ...] = ()

@@ -5,14 +5,8 @@ import time
 
 from .config import watcher_of
 from .execution import Execution
-from .failures import sqlstate
+from .failures import RETRYABLE, error_code
 
-#: https://www.postgresql.org/docs/current/errcodes-appendix.html
-RETRYABLE = {
-    "55P03": "a lock was not to be had in time",
-    "40P01": "of a deadlock",
-    "40001": "of a serialization failure",
-}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 
 
@@ -31,8 +25,8 @@ class Attempts:
         The application's own queries, which queued up behind the migration, go on meanwhile. A
         revision that has committed something outside a transaction is never tried again.
         """
-        execution = self._execution
-        if execution.running is None or sqlstate(error) not in RETRYABLE or execution.committed():
+        execution, code = self._execution, error_code(error)
+        if execution.running is None or code not in RETRYABLE or execution.has_left_something():
             return False
         if len(execution.done) > self._done:
             self._failed, self._done = 0, len(execution.done)
@@ -44,9 +38,8 @@ class Attempts:
         blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.lock.blockers())
         watcher_of(execution.config).notice(
             f"revision {execution.running.revision.title} was rolled back because"
-            f" {RETRYABLE[str(sqlstate(error))]}; try {self._failed + 1} of {self._retries + 1}"
+            f" {RETRYABLE[code]}; try {self._failed + 1} of {self._retries + 1}"
             f" in {pause:.1f} s{blocked}"
         )
-        execution.forget_rolled_back()
         time.sleep(pause)
         return True

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 from alembic.config import Config
+from alembic.runtime.migration import RevisionStep
 
-from .config import canceller_of, settings_of, watcher_of
-from .database import read_heads, shared_engine
-from .errors import MigrationFailed
-from .execution import Execution, Planner
+from .config import settings_of, watcher_of
+from .database import read_each, read_heads, shared_engine, union
+from .errors import DatabaseUnreachable
+from .execution import Execution
+from .failures import BUSY_FILE, error_code
 from .history import History, load_history, standing
-from .outcome import failure
-from .plan import is_past, plan_downgrade, plan_upgrade
-from .results import Direction, Run, Step
+from .outcome import failure, interrupted, require_recorded
+from .plan import Planner, is_past, plan_downgrade, plan_upgrade
+from .results import Direction, Run
 from .retries import Attempts
 from .writing import writing
 
@@ -31,39 +33,44 @@ def upgrade(
     Interrupted, and what `plan.plan_upgrade` and `database.read_heads` raise before anything is
     changed.
     """
-    return _run(config, "upgrade", plan_upgrade, target, tag, allow_ahead)
+
+    def plan(history: History, target: str, heads: Sequence[str]) -> list[RevisionStep]:
+        if allow_ahead and history.unknown(heads):
+            return []
+        return plan_upgrade(history, target, heads)
+
+    return _run(config, "upgrade", plan, target, tag)
 
 
 def downgrade(config: Config, target: str, *, tag: str | None = None) -> Run:
     """Downgrade the database to `target`; raises what `upgrade` raises."""
-    return _run(config, "downgrade", plan_downgrade, target, tag, False)
+    return _run(config, "downgrade", plan_downgrade, target, tag)
 
 
 def _run(
-    config: Config,
-    direction: Direction,
-    planner: Planner,
-    target: str,
-    tag: str | None,
-    allow_ahead: bool,
+    config: Config, direction: Direction, planner: Planner, target: str, tag: str | None
 ) -> Run:
     history = load_history(config)
     with shared_engine(config):
-        before = read_heads(config, history.script)
-        if allow_ahead and history.unknown(before):
-            return Run(direction, target, before, before, (), True, ", ".join(before))
-        if not planner(history, target, before):
-            past = direction == "upgrade" and is_past(history, target, before)
+        each = _look(config, history)
+        if each is not None and not any(planner(history, target, heads) for heads in each):
+            before = union(each)
+            past = (
+                direction == "upgrade"
+                and not history.unknown(before)
+                and is_past(history, target, before)
+            )
             return Run(direction, target, before, before, (), past, standing(history, before))
-        with writing(config) as lock:
-            execution = Execution(config, history, direction, planner, target, lock)
-            _execute(execution, tag)
-        after = read_heads(config, history.script)
-        _require_persisted(history, execution.done, before, after)
+        try:
+            with writing(config) as lock:
+                execution = Execution(config, history, direction, planner, target, lock)
+                after = _execute(execution, tag)
+        except KeyboardInterrupt as interrupt:
+            raise interrupted(config, history, interrupt) from None
         return Run(
             direction,
             target,
-            before,
+            execution.before,
             after,
             tuple(execution.done),
             False,
@@ -71,12 +78,23 @@ def _run(
         )
 
 
-def _execute(execution: Execution, tag: str | None) -> None:
-    """Run to the end, trying again a revision that met the application's locks."""
-    lock, signal = execution.lock, canceller_of(execution.config)
-    invalid_before = lock.invalid_indexes()
+def _look(config: Config, history: History) -> list[tuple[str, ...]] | None:
+    """Return where each database stands before the lock, or None where that must wait for it.
+
+    An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
+    """
     try:
-        attempts = Attempts(execution, settings_of(execution.config).options.retries)
+        return read_each(config, history.script)
+    except DatabaseUnreachable as error:
+        if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
+            raise
+        return None
+
+
+def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
+    """Run to the end, trying again a revision that met others' locks; return the heads after it."""
+    attempts = Attempts(execution, settings_of(execution.config).options.retries)
+    try:
         while True:
             try:
                 execution.run(tag)
@@ -84,27 +102,12 @@ def _execute(execution: Execution, tag: str | None) -> None:
             except Exception as error:
                 if not attempts.another(error):
                     raise
+        after = read_heads(execution.config, execution.history.script)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
-        raise failure(execution, error, invalid_before, signal.signal) from error
-    if left := lock.invalid_indexes() - invalid_before:
+        raise failure(execution, error) from error
+    require_recorded(execution, after)
+    if left := execution.invalid_indexes():
         watcher_of(execution.config).notice(
-            f"the run left invalid indexes: {', '.join(sorted(left))}"
+            f"the run left invalid indexes, of use to no query: {', '.join(left)}"
         )
-
-
-def _require_persisted(
-    history: History, done: Sequence[Step], before: Sequence[str], after: Sequence[str]
-) -> None:
-    """Raise MigrationFailed when `env.py` reported success and the database shows none.
-
-    An `env.py` that runs a statement before `context.configure()` opens a transaction that nobody
-    commits.
-    """
-    if done and set(before) == set(after):
-        raise MigrationFailed(
-            "env.py reported success, but nothing was committed: the database still stands at"
-            f" {standing(history, after)}.",
-            hint="in env.py, run no statement on the connection before `context.configure()`, or"
-            " commit it.",
-            heads=list(after),
-        )
+    return after

@@ -29,17 +29,20 @@ BOOLEANS = frozenset(
     }
 )
 _TRUTHY = {"t", "true", "y", "yes", "on", "1"}
-_PATH_LISTS = ("version_locations", "prepend_sys_path")
+#: Lists of paths, with what separates them for Alembic where `path_separator` is not set.
+_PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
+_NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that the .ini file says about migrations.
 
-    `alembic` holds Alembic's options under Alembic's names, paths absolute and booleans as `true`
-    or `false`.
+    `section` is where they stand: `[app:main] in /srv/shop/shop.ini`. `alembic` holds Alembic's
+    options under Alembic's names, paths absolute, booleans as `true` or `false`, and none that is
+    blank. `default_keys` are those of [DEFAULT].
     """
 
     path: Path
@@ -48,7 +51,7 @@ class Settings:
     engine_options: Mapping[str, str] = field(repr=False)
     alembic: Mapping[str, str] = field(repr=False)
     options: Options
-    url_in_default: bool
+    default_keys: frozenset[str]
     has_logging: bool
 
     @property
@@ -60,16 +63,11 @@ class Settings:
         url = self.engine_options.get("sqlalchemy.url", "").strip()
         if url:
             return url
-        message = (
-            f"[app:{self.section}] in {self.path} has no `sqlalchemy.url`, so there is no database."
+        raise self._missing(
+            "sqlalchemy.url",
+            "there is no database",
+            "add `sqlalchemy.url = postgresql://user@host/database`.",
         )
-        if self.url_in_default:
-            raise SettingsError(
-                f"{message} It stands in [DEFAULT], and PasteDeploy keeps such keys from the app.",
-                hint=f"move it to [app:{self.section}], or add there"
-                " `get sqlalchemy.url = sqlalchemy.url`.",
-            )
-        raise SettingsError(message, hint="add `sqlalchemy.url = postgresql://user@host/database`.")
 
     @property
     def has_url(self) -> bool:
@@ -86,13 +84,26 @@ class Settings:
         if location:
             return location
         near = get_close_matches("script_location", self.alembic, 1)
-        hint = f"is `alembic.{near[0]}` a misspelling of it?" if near else None
-        raise SettingsError(
-            f"[app:{self.section}] in {self.path} has no `alembic.script_location`, so there are no"
-            " migrations.",
-            hint=hint
-            or "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one.",
+        raise self._missing(
+            "alembic.script_location",
+            "there are no migrations",
+            f"is `alembic.{near[0]}` a misspelling of it?" if near else _NO_LOCATION,
         )
+
+    def _missing(self, key: str, consequence: str, hint: str) -> SettingsError:
+        message = f"{self.section} has no `{key}`, so {consequence}."
+        if key in self.config_vars:
+            return SettingsError(
+                f"{message} It was given as NAME=VALUE, and PasteDeploy keeps such keys from the"
+                " app.",
+                hint=f"give it by another name, `value=...`, and add `{key} = %(value)s` there.",
+            )
+        if key in self.default_keys:
+            return SettingsError(
+                f"{message} It stands in [DEFAULT], and PasteDeploy keeps such keys from the app.",
+                hint=f"move it out of [DEFAULT], or add `get {key} = {key}` to that section.",
+            )
+        return SettingsError(message, hint=hint)
 
 
 def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None) -> Settings:
@@ -109,9 +120,9 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
     }
     used = expand_variables(used)
     alembic = expand_variables(ini.alembic) | _under("alembic.", used)
-    engine_options = {key: value for key, value in used.items() if key.startswith("sqlalchemy.")}
-    if "sqlalchemy.url" in ini.alembic:
-        engine_options.setdefault("sqlalchemy.url", alembic["sqlalchemy.url"])
+    engine_options = {
+        key: value for key, value in (alembic | used).items() if key.startswith("sqlalchemy.")
+    }
     return Settings(
         path=path,
         section=ini.section,
@@ -119,7 +130,7 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
         engine_options=engine_options,
         alembic=_normalised(alembic, path.parent),
         options=read_options(_under("migrate.", used)),
-        url_in_default="sqlalchemy.url" in ini.defaults,
+        default_keys=frozenset(ini.defaults),
         has_logging=ini.has_logging,
     )
 
@@ -150,25 +161,24 @@ def _under(prefix: str, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
-    normalised = dict(options)
-    for key in BOOLEANS & options.keys():
-        normalised[key] = "true" if options[key].strip().lower() in _TRUTHY else "false"
-    if options.get("script_location"):
-        normalised["script_location"] = _absolute(options["script_location"], here)
-    separator = options.get("path_separator") or options.get("version_path_separator")
-    for key in _PATH_LISTS:
-        if options.get(key):
-            paths = _split(options[key], separator)
-            normalised[key] = "\n".join(_absolute(path, here) for path in paths)
+    normalised = {key: value for key, value in options.items() if value.strip()}
+    for key in BOOLEANS & normalised.keys():
+        normalised[key] = "true" if normalised[key].strip().lower() in _TRUTHY else "false"
+    if "script_location" in normalised:
+        normalised["script_location"] = _absolute(normalised["script_location"], here)
+    legacy = normalised.pop("version_path_separator", None)
+    separator = normalised.get("path_separator", legacy)
+    for key in _PATH_LISTS.keys() & normalised.keys():
+        paths = _split(key, normalised[key], separator)
+        normalised[key] = "\n".join(_absolute(path, here) for path in paths)
     normalised["path_separator"] = "newline"
-    normalised.pop("version_path_separator", None)
+    _check_number(normalised, "truncate_slug_length")
     return normalised
 
 
-def _split(value: str, separator: str | None) -> list[str]:
-    """Split a list of paths as Alembic does: without a separator, on commas and white space."""
+def _split(key: str, value: str, separator: str | None) -> list[str]:
     if separator is None:
-        return [path for path in re.split(r"[,\s]+", value) if path]
+        return [path for path in re.split(_PATH_LISTS[key], value) if path]
     if separator not in _SEPARATORS:
         raise SettingsError(
             f"`alembic.path_separator` is `{separator}`, which is none of its values.",
@@ -180,3 +190,12 @@ def _split(value: str, separator: str | None) -> list[str]:
 def _absolute(location: str, here: Path) -> str:
     is_resource = ":" in location and not os.path.isabs(location)
     return location if is_resource else os.path.normpath(here / location)
+
+
+def _check_number(options: Mapping[str, str], key: str) -> None:
+    value = options.get(key, "0")
+    if not value.strip().isdecimal():
+        raise SettingsError(
+            f"`alembic.{key}` is `{value}`, which is no number.",
+            hint=f"write `alembic.{key} = 40`.",
+        )

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from sqlite3 import OperationalError, ProgrammingError
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -44,7 +45,18 @@ def foreign_keys_checked_at_commit() -> Iterator[None]:
     (https://www.sqlite.org/lang_altertable.html#otheralter) takes these steps, and that the
     enforcement can't be changed within a transaction makes it too late for a revision itself.
     """
-    listeners = {"engine_connect": _stop_enforcing, "commit": _check}
+    stopped: list[tuple[dict[Any, Any], Any]] = []
+
+    def stop_enforcing(connection: Connection) -> None:
+        dbapi_connection: Any = connection.connection.dbapi_connection
+        if connection.dialect.name != "sqlite" or _ENFORCED in connection.info:
+            return
+        if dbapi_connection.execute("PRAGMA foreign_keys").fetchone()[0]:
+            dbapi_connection.execute("PRAGMA foreign_keys = OFF")
+            connection.info[_ENFORCED] = _violations(dbapi_connection)
+            stopped.append((connection.info, dbapi_connection))
+
+    listeners = {"engine_connect": stop_enforcing, "commit": _check}
     for name, listener in listeners.items():
         event.listen(Engine, name, listener)
     try:
@@ -52,15 +64,10 @@ def foreign_keys_checked_at_commit() -> Iterator[None]:
     finally:
         for name, listener in listeners.items():
             event.remove(Engine, name, listener)
-
-
-def _stop_enforcing(connection: Connection) -> None:
-    dbapi_connection: Any = connection.connection.dbapi_connection
-    if connection.dialect.name != "sqlite" or _ENFORCED in connection.info:
-        return
-    if dbapi_connection.execute("PRAGMA foreign_keys").fetchone()[0]:
-        dbapi_connection.execute("PRAGMA foreign_keys = OFF")
-        connection.info[_ENFORCED] = _violations(dbapi_connection)
+        for info, dbapi_connection in stopped:
+            info.pop(_ENFORCED, None)
+            with suppress(ProgrammingError):  # it has been closed
+                dbapi_connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _check(connection: Connection) -> None:
@@ -73,8 +80,8 @@ def _check(connection: Connection) -> None:
     more_than = Counter(_where(each) for each in found) - Counter(_where(each) for each in before)
     if new := sorted((each for each in found - before if _where(each) in more_than), key=str):
         shown = "; ".join(
-            f"{table} row {row} refers to no row of {parent}"
-            for table, row, parent, _ in new[:_SHOWN]
+            parent if number is None else f"{table} row {row} refers to no row of {parent}"
+            for table, row, parent, number in new[:_SHOWN]
         )
         more = f"; and {len(new) - _SHOWN} more" if len(new) > _SHOWN else ""
         raise ForeignKeyViolation(f"it breaks foreign keys: {shown}{more}")
@@ -87,4 +94,16 @@ def _where(violation: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _violations(dbapi_connection: Any) -> set[tuple[Any, ...]]:
-    return set(dbapi_connection.execute("PRAGMA foreign_key_check").fetchall())
+    """Return what `PRAGMA foreign_key_check` finds, table by table.
+
+    It fails, as a whole, when one table refers to columns that are not unique.
+    """
+    found: set[tuple[Any, ...]] = set()
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    for (table,) in dbapi_connection.execute(tables).fetchall():
+        quoted = table.replace('"', '""')
+        try:
+            found.update(dbapi_connection.execute(f'PRAGMA foreign_key_check("{quoted}")'))
+        except OperationalError as error:
+            found.add((table, None, str(error), None))
+    return found

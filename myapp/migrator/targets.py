@@ -9,14 +9,14 @@ from alembic.script.revision import MultipleHeads as AlembicMultipleHeads
 from alembic.script.revision import RangeNotAncestorError, RevisionError
 from alembic.util.exc import CommandError
 
-from .errors import MigrateError, MultipleHeads, RevisionNotFound
+from .errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
 from .history import History, describe
 from .results import Revision
 
 T = TypeVar("T")
 
-_SYMBOLS = {"head", "heads", "base", "current", ""}
-_RELATIVE = re.compile(r"(?P<symbol>.*?)(?P<steps>[+-]\d+)$")
+_SYMBOLS = {"head", "heads", "base"}
+_RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
 
 
 def find(history: History, target: str, command: str) -> tuple[Revision, ...]:
@@ -24,6 +24,7 @@ def find(history: History, target: str, command: str) -> tuple[Revision, ...]:
 
     Raises RevisionNotFound or MultipleHeads.
     """
+    check_known(history, target)
     found = resolve(history, target, command, lambda: history.script.get_revisions(target))
     return tuple(describe(script) for script in found if script is not None)
 
@@ -33,7 +34,6 @@ def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -
 
     Raises RevisionNotFound or MultipleHeads.
     """
-    check_known(history, target)
     try:
         return ask()
     except AlembicMultipleHeads as error:
@@ -47,86 +47,115 @@ def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -
     except (RevisionError, CommandError, AssertionError) as error:
         if isinstance(error.__cause__, AlembicMultipleHeads):
             raise several_heads(history, tuple(error.__cause__.heads), command) from None
-        raise _unresolved(history, target, error) from None
+        raise _unresolved(target, error) from None
 
 
 def check_known(history: History, target: str) -> None:
-    """Raise RevisionNotFound when a name in `target` is unknown or ambiguous."""
-    for part in target.split(":"):
-        name = match["symbol"] if (match := _RELATIVE.match(part)) else part
-        branch, _, symbol = name.rpartition("@")
-        ids = history.ids()
-        labels = {
-            label for script in history.script.walk_revisions() for label in script.branch_labels
-        }
-        for wanted in (branch, symbol):
-            if wanted not in _SYMBOLS | labels and part not in ids:
-                _check_id(history, wanted, ids, labels)
+    """Raise RevisionNotFound when a name in `target` is unknown or ambiguous.
+
+    Alembic by itself takes `nope@base` for `base`, whatever the branch.
+    """
+    if ":" in target:
+        raise UsageError(
+            f"`{target}` is a range, and one revision is needed here.",
+            hint="only `--sql` and `history --rev-range` take a range.",
+        )
+    match = _RELATIVE.fullmatch(target)
+    name = match["start"] if match else target
+    branch, at, symbol = name.rpartition("@")
+    if at:
+        _check_name(history, branch)
+    if symbol not in _SYMBOLS and (symbol or not match):
+        _check_name(history, name)
 
 
-def several_heads(history: History, heads: tuple[str, ...], command: str) -> MigrateError:
+def is_relative(target: str) -> bool:
+    """Tell whether `target` counts revisions, from the database or from a name: `+1`, `head-1`."""
+    return _RELATIVE.fullmatch(target) is not None
+
+
+def several_heads(
+    history: History, heads: tuple[str, ...], command: str, *, hint: str | None = None
+) -> MigrateError:
     """Return the error of `command`, which needs one head where there are several."""
     return MultipleHeads(
         f"{len(heads)} heads: {history.titles(heads)}. `{command}` can't choose one.",
-        hint='join them with `{cmd} merge heads -m "join"`, or name one.',
+        hint=hint
+        or 'join them with `{cmd} merge heads -m "join"`, or name one'
+        + (" with `--head`." if command == "revision" else "."),
         heads=list(heads),
     )
 
 
-def _check_id(history: History, wanted: str, ids: list[str], labels: set[str]) -> None:
-    if wanted in ids:
-        return
-    candidates = [revision for revision in ids if revision.startswith(wanted)]
-    if len(candidates) > 1:
-        shown = ", ".join(history.get(revision).title for revision in candidates[:5])
-        more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
+def _check_name(history: History, name: str) -> None:
+    if not name:
         raise RevisionNotFound(
+            "The revision is empty.", hint="is a variable of the shell unset? Name a revision."
+        )
+    try:
+        history.script.revision_map.get_revision(name)
+    except RevisionError:
+        raise _unknown(history, name) from None
+
+
+def _unknown(history: History, name: str) -> RevisionNotFound:
+    branch, _, wanted = name.rpartition("@")
+    ids = history.ids()
+    labels = {label for revision in history.all() for label in revision.branch_labels}
+    # Alembic takes the first characters for the whole where the whole has four or more.
+    matches = [each for each in (*ids, *labels) if len(each) > 3 and each.startswith(wanted)]
+    candidates = list(history.script.revision_map.filter_for_lineage(matches, branch or None))
+    if len(candidates) > 1:
+        shown = ", ".join(history.get(each).title for each in candidates[:5])
+        more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
+        return RevisionNotFound(
             f"`{wanted}` could be any of {len(candidates)} revisions: {shown}{more}.",
             hint="type more of the revision's id.",
             candidates=candidates,
         )
-    if len(candidates) == 1:
-        if len(wanted) < 4:
-            raise RevisionNotFound(
-                f"`{wanted}` is too short: Alembic wants four characters of a revision's id.",
-                hint=f"type `{candidates[0][:8]}`.",
-            )
-        return
-    raise _unknown(history, wanted, [*ids, *labels, *_SYMBOLS])
-
-
-def _unknown(history: History, wanted: str, known: list[str]) -> RevisionNotFound:
-    near = get_close_matches(wanted, known, 1, 0.5)
+    if branch and (wanted in ids or matches):
+        return RevisionNotFound(
+            f"There is no revision `{wanted}` on the branch `{branch}`.",
+            hint="`{cmd} history` shows how the revisions follow each other.",
+        )
+    near = get_close_matches(wanted, [*ids, *labels, *_SYMBOLS], 1, 0.5)
     if not near:
         near = [
             revision.revision
             for revision in history.all()
             if wanted.lower() in revision.message.lower()
         ][:1]
-    is_id = bool(near) and near[0] in history.ids()
-    meant = f"is `{near[0]}`{_message(history, near[0]) if is_id else ''} meant?" if near else None
+    meant = history.get(near[0]).message if near and near[0] in ids else ""
     return RevisionNotFound(
         f"There is no revision `{wanted}`.",
-        hint=meant or "`{cmd} history` lists the revisions.",
+        hint=f"is `{near[0]}`{f' ({meant})' if meant else ''} meant?"
+        if near
+        else "`{cmd} history` lists the revisions.",
         nearest=near[0] if near else None,
     )
 
 
-def _message(history: History, revision: str) -> str:
-    message = history.get(revision).message
-    return f" ({message})" if message else ""
-
-
-def _unresolved(history: History, target: str, error: BaseException) -> RevisionNotFound:
-    relative = _RELATIVE.match(target)
-    if relative and not relative["symbol"]:
-        steps = int(relative["steps"])
+def _unresolved(target: str, error: BaseException) -> RevisionNotFound:
+    match = _RELATIVE.fullmatch(target)
+    if not match:
         return RevisionNotFound(
-            f"`{target}` asks for {abs(steps)} revision{'s' if abs(steps) > 1 else ''}"
-            f" {'up' if steps > 0 else 'down'}, and there are fewer.",
-            hint="`{cmd} history` shows how many there are; `heads` and `base` are the ends.",
+            f"`{target}` can't be resolved: {error.__cause__ or error}.",
+            hint="`{cmd} history` lists the revisions.",
         )
+    start, steps = match["start"], int(match["steps"])
+    if isinstance(error, AssertionError) and start.endswith("@"):
+        return RevisionNotFound(
+            f"`{target}` needs the database to stand at one revision of `{start[:-1]}`.",
+            hint="`{cmd} current` shows where it stands.",
+        )
+    if "mbiguous" in str(error):
+        return RevisionNotFound(
+            f"`{target}` could be several revisions: the history branches on the way.",
+            hint="name the revision; `{cmd} history` lists them.",
+        )
+    origin = f" on `{start[:-1]}`" if start.endswith("@") else f" from `{start}`" if start else ""
     return RevisionNotFound(
-        f"`{target}` can't be resolved: {error}.",
-        hint="`{cmd} history` lists the revisions.",
+        f"`{target}` asks for {abs(steps)} revision{'' if abs(steps) == 1 else 's'}"
+        f" {'down' if match['steps'].startswith('-') else 'up'}{origin}, and there are fewer.",
+        hint="`{cmd} history` shows how many there are; `heads` and `base` are the ends.",
     )

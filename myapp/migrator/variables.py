@@ -1,46 +1,48 @@
 """Environment variables in setting values: `${NAME}` and `${NAME:-default}`."""
 
 import os
+import re
 from collections.abc import Mapping
 
 from expandvars import ExpandvarsException, expand
 
 from .errors import SettingsError
 
+# The library knows more of the shell's forms, but gives an empty string for an unset variable in
+# some of them, sets one in another, and in a default takes `$$` for the process id.
+_OTHER_FORM = re.compile(r"\$\{(?!\w+\}|\w+:-[^$\\]*?\})")
 
-def expand_variables(
-    settings: Mapping[str, str], *, prefixes: tuple[str, ...] = ("",)
-) -> dict[str, str]:
+
+def expand_variables(settings: Mapping[str, str]) -> dict[str, str]:
     """Return `settings` with `${NAME}` in each value replaced from the environment.
-
-    Only keys that start with one of `prefixes` are looked at; other values pass through as they
-    are, so that a foreign setting that happens to contain `${` does no harm.
 
     Raises SettingsError naming the key and the variable when a variable is unset.
     """
-    return {
-        key: _expand(key, value) if key.startswith(prefixes) else value
-        for key, value in settings.items()
-    }
+    return {key: _expand(key, value) for key, value in settings.items()}
 
 
 def _expand(key: str, value: str) -> str:
     if "${" not in value:
         return value
+    if _OTHER_FORM.search(value):
+        raise _unclear(key)
     try:
         expanded = expand(
             value, nounset=True, surrounded_vars_only=True, escape_char=None, environ=os.environ
         )
     except ExpandvarsException as error:
-        reason = str(error.args[0])
-        name = reason.partition(":")[0]
-        if "unbound" in reason:
-            raise SettingsError(
-                f"`{key}` needs the environment variable {name}, which is not set.",
-                hint=f"set it (`export {name}=...`), or give a default: `${{{name}:-default}}`.",
-            ) from None
+        name, _, reason = str(error.args[0]).partition(":")
+        if "unbound" not in reason:
+            raise _unclear(key) from None
         raise SettingsError(
-            f"`{key}` has a `${{...}}` that can't be expanded.",
-            hint="write `${NAME}` or `${NAME:-default}`.",
+            f"`{key}` needs the environment variable {name}, which is not set.",
+            hint=f"set it (`export {name}=...`), or give a default: `${{{name}:-default}}`.",
         ) from None
     return str(expanded)
+
+
+def _unclear(key: str) -> SettingsError:
+    return SettingsError(
+        f"`{key}` has a `${{...}}` that can't be expanded.",
+        hint="write `${NAME}` or `${NAME:-default}`; a default has no `$` and no backslash in it.",
+    )

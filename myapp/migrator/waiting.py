@@ -38,7 +38,7 @@ def _look(config: Config, history: History, allow_ahead: bool) -> Standing | Mig
     try:
         heads = read_heads(config, history.script)
     except DatabaseUnreachable as error:
-        if not error.details["is_passing"]:
+        if not error.is_passing:
             raise
         return error
     if allow_ahead and history.unknown(heads):

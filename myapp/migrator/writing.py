@@ -11,7 +11,7 @@ from .canceller import Canceller
 from .config import application_of, canceller_of, settings_of, watcher_of
 from .database import shared_engine
 from .lock import Lock, writer_lock
-from .lock.session import INTERNAL, LIVENESS, configure_session
+from .lock.session import INTERNAL, LIVENESS, configure_session, milliseconds, set_statement
 from .settings import Settings
 from .sqlite import foreign_keys_checked_at_commit
 
@@ -44,8 +44,8 @@ class _Setup:
         self._application = application
         self._is_pooled = bool(settings.options.lock_url)
         self._timeouts = {
-            "lock_timeout": f"{settings.options.lock_timeout * 1000:.0f}",
-            "statement_timeout": f"{settings.options.statement_timeout * 1000:.0f}",
+            "lock_timeout": milliseconds(settings.options.lock_timeout),
+            "statement_timeout": milliseconds(settings.options.statement_timeout),
         }
 
     def connected(self, connection: Connection) -> None:
@@ -64,5 +64,6 @@ class _Setup:
         options = connection.get_execution_options()
         is_ours = not options.get(INTERNAL) and options.get("isolation_level") != "AUTOCOMMIT"
         if self._is_pooled and is_ours and connection.dialect.name == "postgresql":
-            for name, value in {**LIVENESS, **self._timeouts}.items():
-                connection.exec_driver_sql(f"SET LOCAL {name} = '{value}'")
+            values = {**LIVENESS, **self._timeouts}
+            connection.exec_driver_sql(set_statement(values, is_local=True))
+            self._lock.join_transaction(connection)

@@ -32,6 +32,7 @@ class MigrateCommand(click.Command):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with its story on standard error, then write its answer."""
         session = ctx.ensure_object(Session)
+        session.options = dict(ctx.params)
         with session.story():
             result = super().invoke(ctx)
         if result is not None:
@@ -120,6 +121,15 @@ class SecondsType(click.ParamType[float]):
 
 REVISION = RevisionType()
 SECONDS = SecondsType()
+
+
+def complete_file(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Let the shell offer its files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 def shared_options(function: F) -> F:

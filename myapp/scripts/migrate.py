@@ -3,22 +3,33 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from .. import __version__
 from ..migrator.errors import MigrateError, UsageError
-from .group import REVISION, SECONDS, IniGroup, database_options, lock_options, shared_options
-from .session import Session
+from .group import (
+    REVISION,
+    SECONDS,
+    IniGroup,
+    complete_file,
+    database_options,
+    lock_options,
+    shared_options,
+)
+from .session import Session, discard_stdout
 from .signals import interrupts
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+#: What the shell's completion sets, to `bash_complete` and the like.
+_COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
 _BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
 
 
 @click.group(cls=IniGroup, context_settings=_OPTIONS)
-@click.argument("config_uri")
+@click.argument("config_uri", shell_complete=complete_file)
 @shared_options
 @click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
 def cli(config_uri: str) -> None:
@@ -41,7 +52,7 @@ def upgrade(
     session: Session, revision: str, sql: bool, tag: str | None, allow_ahead: bool
 ) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
-    config = session.config(sql=sql, tag=tag, revision=revision)
+    config = session.config()
     if sql:
         from ..migrator import offline
 
@@ -60,7 +71,7 @@ def upgrade(
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Downgrade the database to REVISION, such as `-1` or `base`."""
-    config = session.config(sql=sql, tag=tag, revision=revision)
+    config = session.config()
     if sql:
         from ..migrator import offline
 
@@ -85,7 +96,9 @@ def current(session: Session, check_heads: bool) -> object:
 
 
 @cli.command("history")
-@click.option("-r", "--rev-range", metavar="[START]:[END]", help="Show this range only.")
+@click.option(
+    "-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only."
+)
 @click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
 @database_options
 @shared_options
@@ -96,6 +109,7 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)
     if report.unmarked:
+        report = replace(report, unmarked=session.redactor.redact(report.unmarked))
         session.warn(f"no revision is marked as applied or pending. {report.unmarked}")
     return report
 
@@ -151,7 +165,7 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
     """Write a new revision file."""
     from ..migrator import authoring
 
-    config = session.config(message=message, **options)
+    config = session.config()
     return authoring.revision(config, message, **options)
 
 
@@ -169,7 +183,7 @@ def merge(
     """Write a revision that joins REVISIONS, such as `heads`."""
     from ..migrator import authoring
 
-    config = session.config(message=message, **options)
+    config = session.config()
     return authoring.merge(config, revisions, message, **options)
 
 
@@ -189,7 +203,7 @@ def stamp(
 
     if sql and purge:
         raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
-    config = session.config(sql=sql, tag=tag, purge=purge, revisions=list(revisions))
+    config = session.config()
     if sql:
         return offline.stamp_sql(config, revisions, tag=tag)
     return stamping.stamp(config, revisions, tag=tag, purge=purge)
@@ -241,7 +255,7 @@ def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
     from ..migrator import offline, stamping
 
-    config = session.config(sql=sql)
+    config = session.config()
     return offline.ensure_version_sql(config) if sql else stamping.ensure_version(config)
 
 
@@ -274,6 +288,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     session = Session(json="--json" in arguments)
     if os.environ.get("NO_COLOR"):
         session.color = False
+    if _COMPLETION in os.environ:
+        from .completion import complete
+
+        return complete(cli, session, _COMPLETION)
     try:
         with interrupts(session.canceller):
             cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
@@ -285,8 +303,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return session.fail(_usage_error(error))
     except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         return _BROKEN_PIPE
     except KeyboardInterrupt as interrupt:
         return session.fail(_interrupted(interrupt))

@@ -4,19 +4,22 @@ import gc
 import json
 import logging
 import logging.config
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from configparser import Error as IniError
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TextIO
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..migrator.canceller import Canceller
-from ..migrator.errors import MigrateError, SettingsError
+from ..migrator.errors import MigrateError, SettingsError, UsageError
 from ..migrator.redaction import Redactor
+from .story import Story, telling
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -31,9 +34,10 @@ class Session:
     """The options that every command shares, and what follows from them."""
 
     config_uri: str = "CONFIG_URI"
-    config_vars: dict[str, str] = field(default_factory=dict)
+    config_vars: dict[str, str] = field(default_factory=dict, repr=False)
     x: list[str] = field(default_factory=list)
     command: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     json: bool = False
     verbose: bool = False
     quiet: bool = False
@@ -43,30 +47,37 @@ class Session:
     wait_db: float | None = None
     canceller: Canceller = field(default_factory=Canceller)
     redactor: Redactor = field(default_factory=Redactor)
+    in_step: bool = False
 
     def config(self, **cmd_opts: Any) -> "Config":
         """Build Alembic's Config for the .ini file, with its logging set up.
+
+        An env.py finds the command's own options in `config.cmd_opts`, and those given here.
 
         Raises SettingsError.
         """
         with _collecting_later():
             from ..migrator.config import build_config
             from ..migrator.settings import load_settings
-            from ..migrator.url import secrets_in
+            from ..migrator.url import secrets_in_settings
 
         from .progress import Terminal
 
+        self.redactor.add(secrets_in_settings(self.config_vars))
         settings = self._overridden(load_settings(self.config_uri, self.config_vars))
-        for url in (settings.url if settings.has_url else "", settings.options.lock_url):
-            self.redactor.add(secrets_in(url))
+        for values in (settings.config_vars, settings.engine_options, settings.alembic):
+            self.redactor.add(secrets_in_settings(values))
+        self.redactor.add(secrets_in_settings({"lock_url": settings.options.lock_url}))
         self._set_up_logging(settings)
+        cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
         return build_config(
             settings,
             x=self.x,
             application=f"myapp-migrate {self.command}",
             watcher=Terminal(self),
             canceller=self.canceller,
-            cmd=self.command,
+            command=self.command,
+            quiet=True,
             **cmd_opts,
         )
 
@@ -95,69 +106,104 @@ class Session:
                 f"The logging sections of {settings.path} can't be used: {cause}.",
                 hint="mend [loggers], [handlers] and [formatters]; a log file's folder must exist.",
             ) from error
-        if self.verbose and self.command in _WRITES:
-            logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
-        if self.quiet:
-            logging.getLogger().setLevel(logging.ERROR)
-            logging.getLogger("alembic").setLevel(logging.ERROR)
+
+    @property
+    def stderr(self) -> Story:
+        """Standard error, for what the command itself has to tell."""
+        return sys.stderr if isinstance(sys.stderr, Story) else Story(sys.stderr, self.redactor)
 
     @contextmanager
     def story(self) -> Iterator[None]:
-        """Send all that is printed or logged within to standard error, without secrets.
+        """Send all that is printed or logged within to standard error, without secrets."""
+        story, disabled = self.stderr, logging.root.manager.disable
+        with ExitStack() as stack:
+            stack.enter_context(telling(story))
+            stack.enter_context(self.redactor.in_logs())
+            if self.quiet:
+                # Not a logger's level: an env.py that reads the .ini file's logging sections
+                # again would set it back.
+                stack.callback(logging.disable, disabled)
+                logging.disable(logging.WARNING)
+            if self.verbose and self.command in _WRITES:
+                from ..migrator.statements import watching
 
-        Migrations, env.py and Alembic print as they like; standard output is for the answer alone.
-        """
-        stream = _Story(sys.stderr, self.redactor)
-        with redirect_stdout(stream), redirect_stderr(stream), self.redactor.in_logs():
+                stack.enter_context(watching(self._show_statement))
             yield
 
     def answer(self, result: object) -> None:
         """Write a command's result to standard output."""
-        from . import output
+        from . import document, output
 
         if self.json:
-            write_json(output.as_json(self.command, result))
+            _write_json(document.result_document(self.command, result))
+        elif isinstance(result, str):
+            _write_sql(result)
         elif text := output.as_text(result, verbose=self.verbose, quiet=self.quiet):
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
             click.echo(text, nl=not text.endswith("\n"), color=self.color)
-        sys.stdout.flush()
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
         told = error if isinstance(error, MigrateError) else _unexpected(error)
+        hint = (told.hint or "").replace("{cmd}", f"myapp-migrate {self.config_uri}")
+        redact = self.redactor.redact
         if self.traceback:
-            lines = "".join(traceback.format_exception(error))
-            click.echo(self.redactor.redact(lines), err=True, nl=False)
-        redact, message, hint = self.redactor.redact, told.message, told.hint or None
-        if hint:
-            hint = hint.replace("{cmd}", f"myapp-migrate {self.config_uri}")
+            self.stderr.write("".join(traceback.format_exception(error)))
         if self.json:
-            details = json.loads(redact(json.dumps(dict(told.details), default=str)))
-            failure = {
-                "code": told.code,
-                "exit_code": told.exit_code,
-                "message": redact(message),
-                "hint": redact(hint) if hint else None,
-                **details,
-            }
-            write_json({"command": self.command, "ok": False, "error": failure})
+            from .document import error_document
+
+            try:
+                _write_json(error_document(self.command, told, hint, redact))
+            except BrokenPipeError:
+                discard_stdout()
         else:
-            label = click.style("Error:", fg="red", bold=True)
-            click.echo(f"{label} {_indented(redact(message))}", err=True, color=self.color)
+            self._tell("Error:", "red", redact(told.message))
             if hint:
-                label = click.style("Hint:", fg="cyan", bold=True)
-                click.echo(f"{label}  {_indented(redact(hint))}", err=True, color=self.color)
+                self._tell("Hint: ", "cyan", redact(hint))
         return told.exit_code
 
     def warn(self, message: str) -> None:
         """Tell of something that didn't stop the command."""
         if not self.quiet:
-            label = click.style("Warning:", fg="yellow", bold=True)
-            click.echo(f"{label} {self.redactor.redact(message)}", err=True, color=self.color)
+            self._tell("Warning:", "yellow", self.redactor.redact(message))
+
+    def _show_statement(self, sql: str) -> None:
+        is_asking = sql.upper().startswith(("SELECT", "PRAGMA", "SHOW"))
+        # What is asked between the revisions is this command's own business.
+        if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
+            self.stderr.write(indent(sql, "    ") + "\n")
+
+    def _tell(self, label: str, color: str, message: str) -> None:
+        indented = message.replace("\n", "\n       ")
+        styled = click.style(label, fg=color, bold=True)
+        self.stderr.write_line(f"{styled} {indented}", color=self.color)
 
 
-def write_json(document: dict[str, Any]) -> None:
-    """Write one JSON document to standard output."""
+def discard_stdout() -> None:
+    """Let standard output go nowhere, because nobody reads it any more.
+
+    Python flushes it once more at exit, and would complain then.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2))
+
+
+def _write_sql(sql: str) -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(sql)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"Standard output is encoded as {error.encoding}, which lacks a character of the SQL:"
+            f" {error.object[error.start]!a}.",
+            hint="run it with PYTHONIOENCODING=utf-8.",
+        ) from None
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -171,27 +217,6 @@ def _collecting_later() -> Iterator[None]:
         gc.freeze()
 
 
-class _Story:
-    """Standard error for whoever prints: redacted, and never a reason to stop a migration."""
-
-    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
-        self._stream = stream
-        self._redactor = redactor
-
-    def write(self, text: str) -> int:
-        # Where nobody reads it any more, or its disk is full, the run is worth more.
-        with suppress(OSError):
-            self._stream.write(self._redactor.redact(text))
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
 def _unexpected(error: BaseException) -> MigrateError:
     reason = " ".join(str(error).split())
     return MigrateError(
@@ -199,7 +224,3 @@ def _unexpected(error: BaseException) -> MigrateError:
         " something that this command doesn't know of.",
         hint="add `--traceback` to see where it came from.",
     )
-
-
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n       ")

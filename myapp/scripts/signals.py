@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from ..migrator.canceller import Canceller
 
@@ -18,29 +18,32 @@ def interrupts(canceller: Canceller) -> Iterator[None]:
     While a driver waits for its server, Python runs no signal handler; but it writes the signal's
     number to the wakeup file descriptor, which a thread reads.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's alone
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        canceller.wait()
+        raise KeyboardInterrupt(number)
+
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
     thread = threading.Thread(target=_listen, args=(readable, canceller), daemon=True)
-    before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
     thread.start()
     try:
         yield
     finally:
-        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
         os.close(writable)
         thread.join()
 
 
 def _listen(readable: int, canceller: Canceller) -> None:
-    with suppress(OSError):  # the server may refuse to be asked: the run then ends by itself
-        while number := os.read(readable, 1):
-            if number[0] in _SIGNALS:
-                canceller.received(number[0])
+    while number := os.read(readable, 1):
+        if number[0] in _SIGNALS:
+            canceller.received(number[0])
     os.close(readable)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt(number)

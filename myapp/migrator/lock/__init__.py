@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from alembic.config import Config
 
 from ..config import application_of, settings_of
+from ..errors import SettingsError
 from ..url import engine_url, sqlite_file
 from .holding import Lock
 from .postgresql import advisory_lock
@@ -29,6 +30,11 @@ def writer_lock(config: Config, notice: Callable[[str], None]) -> Iterator[Lock]
     settings = settings_of(config)
     url = engine_url(settings.url)
     backend = url.get_backend_name()
+    if settings.options.lock_url and backend != "postgresql":
+        raise SettingsError(
+            f"`migrate.lock_url` is for PostgreSQL, and `sqlalchemy.url` names {backend}.",
+            hint="take `migrate.lock_url` out of the .ini file.",
+        )
     if backend == "postgresql":
         with advisory_lock(config, notice) as lock:
             yield lock

@@ -23,27 +23,31 @@ class Lock:
         Raises SettingsError when the lock is held in another database.
         """
 
+    def join_transaction(self, connection: Connection) -> None:
+        """Do what `join` does for one transaction, where the session is shared with others."""
+
     def invalid_indexes(self) -> frozenset[str]:
         """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name."""
         return frozenset()
 
     def blockers(self) -> tuple[Blocker, ...]:
-        """Return who was last seen to keep the run's statement waiting."""
+        """Return who was seen to keep the run's statement waiting since this was last asked."""
         return ()
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock; `since` is when its session began."""
+    """Who holds the lock; `since` is when its session began, where that may be known."""
 
     pid: int
     application: str
     host: str
-    since: datetime
+    since: datetime | None
 
     def __str__(self) -> str:
         where = f" on {self.host}" if self.host else ""
-        return f"pid {self.pid}{where} ({self.application}), since {self.since:%Y-%m-%d %H:%M:%S}"
+        since = f", since {self.since.astimezone():%Y-%m-%d %H:%M:%S}" if self.since else ""
+        return f"pid {self.pid}{where} ({self.application}){since}"
 
 
 def wait_for(

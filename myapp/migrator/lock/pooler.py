@@ -9,15 +9,11 @@ from sqlalchemy.engine import Connection
 from ..errors import SettingsError
 
 _PID = text("SELECT pg_backend_pid()")
-_TRIES = 10
+_TRIES = 5
 
 
 def refuse_pooler(engine: Engine, connection: Connection, *, is_lock_url: bool) -> None:
-    """Raise SettingsError when `connection` and another of `engine` share a server session.
-
-    A session that is this connection's alone never serves a second connection; a pooler in
-    transaction mode hands the one that was used last to whoever asks next.
-    """
+    """Raise SettingsError when `connection` has no server session to itself."""
     if not _is_shared(engine, connection):
         return
     where = "`migrate.lock_url`" if is_lock_url else "`sqlalchemy.url`"
@@ -29,8 +25,14 @@ def refuse_pooler(engine: Engine, connection: Connection, *, is_lock_url: bool) 
 
 
 def _is_shared(engine: Engine, connection: Connection) -> bool:
+    """Ask who serves: a session that is a connection's own serves it always, and no other.
+
+    A pooler hands out the session that was used last, and gives another one to whoever asks while
+    that is busy; with `server_round_robin`, each in turn.
+    """
+    own, others = set(), set()
     with engine.connect() as other:
         for _ in range(_TRIES):
-            if connection.scalar(_PID) == other.scalar(_PID):
-                return True
-    return False
+            own |= {connection.scalar(_PID), connection.scalar(_PID)}
+            others |= {other.scalar(_PID)}
+    return len(own) > 1 or len(others) > 1 or bool(own & others)

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 from alembic.config import Config
 from sqlalchemy import Engine, NullPool, create_engine, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..blockers import Blocker, BlockerWatch
 from ..config import application_of, settings_of
-from ..errors import LockLost, SettingsError
+from ..errors import LockLost, MigrateError, SettingsError
 from ..failures import database_failed
 from ..settings import Settings
 from ..url import engine_url
@@ -33,13 +33,21 @@ _IN_PG_LOCKS = """
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _IS_HELD = text(f"SELECT count(*) FROM pg_locks WHERE pid = :pid AND {_IN_PG_LOCKS}")  # noqa: S608 - all parts are constants of this file
 _INVALID_INDEXES = text(
-    "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid AND indislive"
+    "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
+    # A partitioned index is invalid until its last partition has one, and so is an index that
+    # another session builds at this moment.
+    " WHERE NOT indisvalid AND indislive AND c.relkind = 'i' AND indexrelid NOT IN"
+    " (SELECT index_relid FROM pg_stat_progress_create_index WHERE index_relid IS NOT NULL)"
 )
 _HOLDER = text(
-    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), ''), a.backend_start"
+    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), '')"  # noqa: S608 - as above
+    ", a.backend_start"
     " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
     f" WHERE {_IN_PG_LOCKS} LIMIT 1"
 )
+
+# How often it is asked who blocks, in seconds: PostgreSQL looks for deadlocks once a second.
+_OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
 
 
 @contextmanager
@@ -47,23 +55,47 @@ def advisory_lock(config: Config, notice: Callable[[str], None]) -> Iterator["He
     """Hold the advisory lock of `config`'s version table; raises what `writer_lock` raises."""
     settings = settings_of(config)
     engine = create_engine(
-        engine_url(settings.options.lock_url or settings.url),
+        _lock_url(settings),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         execution_options={INTERNAL: True},
     )
     try:
         with engine.connect() as connection:
-            configure_session(connection, PATIENT | {"application_name": application_of(config)})
+            configure_session(connection, {**PATIENT, "application_name": application_of(config)})
             refuse_pooler(engine, connection, is_lock_url=bool(settings.options.lock_url))
             lock = HeldAdvisoryLock(engine, connection, settings)
             lock.acquire(settings.options.lock_wait, notice)
             with lock.watch.watching():
                 yield lock
     except DBAPIError as error:
-        raise database_failed(error) from error
+        raise _failed(error, settings) from error
     finally:
         engine.dispose()
+
+
+def _lock_url(settings: Settings) -> URL:
+    if not settings.options.lock_url:
+        return engine_url(settings.url)
+    try:
+        url = engine_url(settings.options.lock_url)
+    except SettingsError as error:
+        raise SettingsError(
+            error.message.replace("sqlalchemy.url", "migrate.lock_url"), hint=error.hint
+        ) from None
+    if url.get_backend_name() != "postgresql":
+        raise SettingsError(
+            "`migrate.lock_url` is no PostgreSQL URL, and `sqlalchemy.url` is one.",
+            hint="let both name the same server and database.",
+        )
+    return url
+
+
+def _failed(error: DBAPIError, settings: Settings) -> MigrateError:
+    told = database_failed(error)
+    if settings.options.lock_url:
+        told.hint = (told.hint or "").replace("sqlalchemy.url", "migrate.lock_url")
+    return told
 
 
 class HeldAdvisoryLock(Lock):
@@ -75,25 +107,24 @@ class HeldAdvisoryLock(Lock):
         self._writer, self._running = _keys(connection, settings)
         self._pid = connection.scalar(text("SELECT pg_backend_pid()"))
         self._migration_pid: int | None = None
-        interval = min(1.0, settings.options.lock_timeout / 3 or 1.0)
-        self.watch = BlockerWatch(engine, lambda: self._migration_pid, interval)
+        interval = settings.options.lock_timeout / 4 or _OFTEN
+        watched = max(_SELDOM_ENOUGH, min(interval, _OFTEN))
+        self.watch = BlockerWatch(engine, lambda: self._migration_pid, watched)
 
     def acquire(self, wait: float, notice: Callable[[str], None]) -> None:
         """Wait for the lock, and for the last statement of a run that was killed."""
-        key = {"key": self._writer}
-        wait_for(
-            lambda: bool(self._connection.scalar(_TRY, key)),
-            lambda: self._holder(self._writer),
-            wait,
-            notice,
-        )
-        # A killed run loses its lock at once; its server ends its statement a moment later.
-        wait_for(
-            lambda: self._holder(self._running) is None,
-            lambda: self._holder(self._running),
-            wait,
-            notice,
-        )
+        has_lock = False
+
+        def attempt() -> bool:
+            nonlocal has_lock
+            has_lock = has_lock or bool(self._connection.scalar(_TRY, {"key": self._writer}))
+            # A killed run loses its lock at once; its server ends its statement a moment later.
+            return has_lock and self._holder(self._running) is None
+
+        def holder() -> Holder | None:
+            return self._holder(self._running if has_lock else self._writer)
+
+        wait_for(attempt, holder, wait, notice)
 
     def require_held(self) -> None:
         """Raise LockLost when the connection, or the lock on it, is gone."""
@@ -111,8 +142,8 @@ class HeldAdvisoryLock(Lock):
     def join(self, connection: Connection) -> None:
         """Take the shared lock of a running statement, which lasts as long as its session.
 
-        Through a pooler there is no session to lock; there it is checked that both URLs lead to
-        one database.
+        Through a pooler there is no session to lock, but a transaction; and there it is checked
+        that both URLs lead to one database.
         """
         if not self._is_pooled:
             statement = f"SELECT pg_backend_pid(), pg_advisory_lock_shared({self._running})"
@@ -127,13 +158,21 @@ class HeldAdvisoryLock(Lock):
                 hint="let both name the same server and database.",
             )
 
+    def join_transaction(self, connection: Connection) -> None:
+        """Take the shared lock of a running statement until the transaction ends."""
+        if self._is_pooled:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({self._running})")
+
     def invalid_indexes(self) -> frozenset[str]:
-        """Return the invalid indexes of the database, schema-qualified."""
-        return frozenset(self._connection.scalars(_INVALID_INDEXES))
+        """Return the invalid indexes of the database, none when the connection is lost."""
+        try:
+            return frozenset(self._connection.scalars(_INVALID_INDEXES))
+        except DBAPIError:
+            return frozenset()
 
     def blockers(self) -> tuple[Blocker, ...]:
         """Return whom the watch saw last."""
-        return self.watch.seen
+        return self.watch.take()
 
     def _holder(self, key: int) -> Holder | None:
         row = self._connection.execute(_HOLDER, {"key": key}).one_or_none()

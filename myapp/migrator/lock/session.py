@@ -5,6 +5,7 @@ A transaction that is open when an `env.py` calls `context.configure()` makes Al
 """
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -13,19 +14,40 @@ from sqlalchemy.engine import Connection
 INTERNAL = "migrate_internal"
 #: A server that looks after its client once a second ends the statement of a killed run by
 #: itself (PostgreSQL 14 and later; older ones don't have the setting, and it is left out).
-LIVENESS = {"client_connection_check_interval": "1s"}
+#: And it notices within a minute that a client's whole machine is gone; what it sends to learn
+#: that also keeps firewalls from forgetting a connection that idles for long.
+LIVENESS = {
+    "client_connection_check_interval": "1s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
 #: A lock's connection waits as long as it takes, and idles while the migrations run.
-PATIENT = {"lock_timeout": "0", "statement_timeout": "0", "idle_session_timeout": "0"}
+PATIENT = {
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "idle_session_timeout": "0",
+    **LIVENESS,
+}
 
 
 def configure_session(connection: Connection, values: Mapping[str, str]) -> None:
     """Set those of `values` that this server knows, for the rest of the session."""
+    execute_aside(connection, set_statement(values, is_local=False))
+
+
+def set_statement(values: Mapping[str, str], *, is_local: bool) -> str:
+    """Return the SQL that sets `values`, with `is_local` for the transaction only."""
     listed = ", ".join(f"({_quoted(name)}, {_quoted(value)})" for name, value in values.items())
-    execute_aside(
-        connection,
-        "SELECT set_config(name, wanted.value, false)"
-        f" FROM pg_settings JOIN (VALUES {listed}) AS wanted (name, value) USING (name)",
+    return (
+        f"SELECT set_config(name, wanted.value, {str(is_local).lower()})"  # noqa: S608 - quoted
+        f" FROM pg_settings JOIN (VALUES {listed}) AS wanted (name, value) USING (name)"
     )
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a timeout as PostgreSQL takes it; only 0 is none, however short one is."""
+    return str(ceil(seconds * 1000))
 
 
 def execute_aside(connection: Connection, statement: str) -> Any:

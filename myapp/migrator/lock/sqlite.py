@@ -38,7 +38,6 @@ def file_lock(
             raise DatabaseUnreachable(
                 f"The lock file {path} can't be made: {error.strerror}.",
                 hint="this user must be able to write the folder of the database.",
-                is_passing=False,
             ) from None
         return True
 
