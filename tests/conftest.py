@@ -8,6 +8,7 @@ import pytest
 from support import postgresql
 from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni, write_ini
+from support.processes import Start, starter
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -77,3 +78,10 @@ def make_app(tmp_path: Path, make_ini: MakeIni) -> MakeApp:
         return make_ini(own | dict(settings or {}), extra=extra)
 
     return make
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start the command in a process of its own: `start(ini, "upgrade")`."""
+    with starter() as start:
+        yield start

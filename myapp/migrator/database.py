@@ -39,6 +39,12 @@ def shared_engine(config: Config) -> Iterator[None]:
             made.dispose()
 
 
+def forget_connections(config: Config) -> None:
+    """Close what the shared engine keeps open, before a wait that a server may not grant."""
+    if made := config.attributes.get(_ENGINE):
+        made.dispose()
+
+
 @contextmanager
 def connect(config: Config) -> Iterator[Connection]:
     """Open a connection on which `migrator.environment` runs migrations.

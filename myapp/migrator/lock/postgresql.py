@@ -6,7 +6,8 @@ CREATE INDEX CONCURRENTLY waits for ever.
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from alembic.config import Config
 from sqlalchemy import Engine, NullPool, create_engine, text
@@ -46,6 +47,7 @@ _HOLDER = text(
     f" WHERE {_IN_PG_LOCKS} LIMIT 1"
 )
 
+_JOINED = "migrate_joined"
 # How often it is asked who blocks, in seconds: PostgreSQL looks for deadlocks once a second.
 _OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
 
@@ -66,8 +68,11 @@ def advisory_lock(config: Config, notice: Callable[[str], None]) -> Iterator["He
             refuse_pooler(engine, connection, is_lock_url=bool(settings.options.lock_url))
             lock = HeldAdvisoryLock(engine, connection, settings)
             lock.acquire(settings.options.lock_wait, notice)
-            with lock.watch.watching():
-                yield lock
+            try:
+                with lock.watch.watching():
+                    yield lock
+            finally:
+                lock.leave()
     except DBAPIError as error:
         raise _failed(error, settings) from error
     finally:
@@ -107,6 +112,8 @@ class HeldAdvisoryLock(Lock):
         self._writer, self._running = _keys(connection, settings)
         self._pid = connection.scalar(text("SELECT pg_backend_pid()"))
         self._migration_pid: int | None = None
+        self._is_verified = False
+        self._joined: list[tuple[dict[Any, Any], Any]] = []
         interval = settings.options.lock_timeout / 4 or _OFTEN
         watched = max(_SELDOM_ENOUGH, min(interval, _OFTEN))
         self.watch = BlockerWatch(engine, lambda: self._migration_pid, watched)
@@ -146,17 +153,30 @@ class HeldAdvisoryLock(Lock):
         that both URLs lead to one database.
         """
         if not self._is_pooled:
-            statement = f"SELECT pg_backend_pid(), pg_advisory_lock_shared({self._running})"
-            self._migration_pid = execute_aside(connection, statement)
+            if _JOINED not in connection.info:
+                statement = f"SELECT pg_backend_pid(), pg_advisory_lock_shared({self._running})"
+                connection.info[_JOINED] = execute_aside(connection, statement)
+                self._joined.append((connection.info, connection.connection.dbapi_connection))
+            self._migration_pid = connection.info[_JOINED]
             return
         bound = _IS_HELD.bindparams(key=self._writer, pid=self._pid)
         compiled = bound.compile(connection.engine, compile_kwargs={"literal_binds": True})
-        if not execute_aside(connection, str(compiled)):
+        if not self._is_verified and not execute_aside(connection, str(compiled)):
             raise SettingsError(
                 "`migrate.lock_url` leads to another database than `sqlalchemy.url`, so its lock"
                 " would keep no one out.",
                 hint="let both name the same server and database.",
             )
+        self._is_verified = True
+
+    def leave(self) -> None:
+        """Free what `join` took, on connections that an `env.py` keeps in a pool of its own."""
+        for info, dbapi_connection in self._joined:
+            info.pop(_JOINED, None)
+            with suppress(Exception), dbapi_connection.cursor() as cursor:  # it may be lost
+                dbapi_connection.rollback()
+                cursor.execute(f"SELECT pg_advisory_unlock_shared({self._running})")
+                dbapi_connection.commit()
 
     def join_transaction(self, connection: Connection) -> None:
         """Take the shared lock of a running statement until the transaction ends."""

@@ -9,26 +9,24 @@ from math import ceil
 from typing import Any
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 #: The execution option of engines that are this package's own, not the migrations'.
 INTERNAL = "migrate_internal"
 #: A server that looks after its client once a second ends the statement of a killed run by
 #: itself (PostgreSQL 14 and later; older ones don't have the setting, and it is left out).
 #: And it notices within a minute that a client's whole machine is gone; what it sends to learn
-#: that also keeps firewalls from forgetting a connection that idles for long.
+#: that also keeps firewalls from forgetting a connection that idles for long, as one does while
+#: the other works.
 LIVENESS = {
     "client_connection_check_interval": "1s",
+    "idle_session_timeout": "0",
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-#: A lock's connection waits as long as it takes, and idles while the migrations run.
-PATIENT = {
-    "lock_timeout": "0",
-    "statement_timeout": "0",
-    "idle_session_timeout": "0",
-    **LIVENESS,
-}
+#: A lock's connection waits as long as it takes.
+PATIENT = {"lock_timeout": "0", "statement_timeout": "0", **LIVENESS}
 
 
 def configure_session(connection: Connection, values: Mapping[str, str]) -> None:
@@ -53,17 +51,18 @@ def milliseconds(seconds: float) -> str:
 def execute_aside(connection: Connection, statement: str) -> Any:
     """Execute `statement` in a transaction of its own, before SQLAlchemy's begins.
 
-    Returns the first column of the first row, or None.
+    Returns the first column of the first row, or None. Raises DBAPIError.
     """
     dbapi_connection = connection.connection.dbapi_connection
     assert dbapi_connection is not None  # noqa: S101 - an open connection has one
-    cursor = dbapi_connection.cursor()
     try:
+        cursor = dbapi_connection.cursor()
         cursor.execute(statement)
         row = cursor.fetchone()
-    finally:
         cursor.close()
         dbapi_connection.commit()
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError(statement, None, error) from error
     return row[0] if row else None
 
 
