@@ -16,8 +16,11 @@ _BLOCKERS = text(
     " now() - coalesce(xact_start, backend_start), coalesce(query, '')"
     " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
 )
+# A quoted name, which is no literal, and what is one: strings, dollar-quoted ones, numbers.
 _LITERALS = re.compile(
-    r"[eEbBxX]?'(?:[^'\\]|''|\\.)*'?|\$(\w*)\$.*?(?:\$\1\$|$)|\b\d[\w.]*\b", re.S
+    r"""(?P<name>"[^"]*")|[eEbBxX]?'(?:[^'\\]|''|\\.)*'?"""
+    r"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|\Z)|(?<![\w$])\d[\w.]*",
+    re.S,
 )
 
 #: How long a thread that waits for a lost server may keep the end of a run.
@@ -49,7 +52,8 @@ class Blocker:
 
 def masked(query: str) -> str:
     """Return the first line of `query` with its literals replaced by `?`."""
-    lines = [line.strip() for line in _LITERALS.sub("?", query).splitlines() if line.strip()]
+    shown = _LITERALS.sub(lambda match: match["name"] or "?", query)
+    lines = [line.strip() for line in shown.splitlines() if line.strip()]
     return lines[0][:200] if lines else ""
 
 

@@ -13,11 +13,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, Connection, Dialect
 
-from .config import canceller_of, settings_of, watcher_of
+from .config import settings_of
 from .engine import make_engine, open_connection
-from .errors import DatabaseUnreachable, HistoryError
+from .errors import HistoryError
 from .failures import told_as_errors
-from .patience import attempts
+from .patience import until_up
 from .sqlite import WRITES
 from .url import engine_url, sqlite_file
 
@@ -89,17 +89,7 @@ def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
 
     Raises what `read_heads` raises.
     """
-    told = None
-    for is_last in attempts(settings_of(config).options.wait_db):
-        try:
-            return _ask_each(config, script)
-        except DatabaseUnreachable as error:
-            if is_last or not error.is_passing or canceller_of(config).signal:
-                raise
-            if error.message != told:
-                told = error.message
-                watcher_of(config).notice(f"waiting for the database. {told}")
-    raise AssertionError("attempts() ends with a last one")
+    return until_up(config, lambda: _ask_each(config, script))
 
 
 def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:

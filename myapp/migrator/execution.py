@@ -85,7 +85,7 @@ class Execution:
 
     def has_left_something(self) -> bool:
         """Tell whether the running revision has done what no rollback undoes."""
-        return bool(self.journal.committed or self.invalid_indexes())
+        return bool((self.running and self.journal.committed) or self.invalid_indexes())
 
     def is_recorded(self, step: Step, heads: list[str]) -> bool:
         """Tell whether the version table's rows `heads` show that `step` was taken."""

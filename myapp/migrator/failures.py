@@ -30,7 +30,8 @@ RETRYABLE = {
 }
 # What a server says that is not up yet, or busy; what one that is up refuses begins with FATAL.
 _PASSING = (
-    r"starting up|shutting down|recovery mode|too many (connections|clients)|connection slots"
+    r"starting up|shutting down|recovery mode|accepting connections|connection slots"
+    r"|too many (connections|clients)"
     r"|could not translate host name|database is locked|terminating connection"
 )
 _REFUSED = r"connection to server .* failed|timeout expired|server closed"

@@ -20,13 +20,13 @@ class Attempts:
         self._done = 0
 
     def another(self, error: BaseException) -> bool:
-        """Wait a growing, jittered while and return True, when the revision may be tried again.
+        """Wait a growing, jittered while and return True, when what failed may be tried again.
 
         The application's own queries, which queued up behind the migration, go on meanwhile. A
         revision that has committed something outside a transaction is never tried again.
         """
         execution, code = self._execution, error_code(error)
-        if execution.running is None or code not in RETRYABLE or execution.has_left_something():
+        if code not in RETRYABLE or execution.has_left_something():
             return False
         if len(execution.done) > self._done:
             self._failed, self._done = 0, len(execution.done)
@@ -36,10 +36,13 @@ class Attempts:
         longest = min(_FIRST_PAUSE * 2 ** (self._failed - 1), _LONGEST_PAUSE)
         pause = longest * random.uniform(0.5, 1.0)
         blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.lock.blockers())
+        running = execution.running
+        what = (
+            f"revision {running.revision.title} was rolled back" if running else "nothing was done"
+        )
         watcher_of(execution.config).notice(
-            f"revision {execution.running.revision.title} was rolled back because"
-            f" {RETRYABLE[code]}; try {self._failed + 1} of {self._retries + 1}"
-            f" in {pause:.1f} s{blocked}"
+            f"{what} because {RETRYABLE[code]}; try {self._failed + 1} of {self._retries + 1} in"
+            f" {pause:.1f} s{blocked}"
         )
         time.sleep(pause)
         return True

@@ -18,6 +18,7 @@ from ..blockers import Blocker, BlockerWatch
 from ..config import application_of, settings_of
 from ..errors import LockLost, MigrateError, SettingsError
 from ..failures import database_failed
+from ..patience import until_up
 from ..settings import Settings
 from ..url import engine_url
 from .holding import Holder, Lock, wait_for
@@ -63,7 +64,7 @@ def advisory_lock(config: Config, notice: Callable[[str], None]) -> Iterator["He
         execution_options={INTERNAL: True},
     )
     try:
-        with engine.connect() as connection:
+        with until_up(config, lambda: _connect(engine, settings)) as connection:
             configure_session(connection, {**PATIENT, "application_name": application_of(config)})
             refuse_pooler(engine, connection, is_lock_url=bool(settings.options.lock_url))
             lock = HeldAdvisoryLock(engine, connection, settings)
@@ -77,6 +78,13 @@ def advisory_lock(config: Config, notice: Callable[[str], None]) -> Iterator["He
         raise _failed(error, settings) from error
     finally:
         engine.dispose()
+
+
+def _connect(engine: Engine, settings: Settings) -> Connection:
+    try:
+        return engine.connect()
+    except DBAPIError as error:
+        raise _failed(error, settings) from error
 
 
 def _lock_url(settings: Settings) -> URL:
@@ -181,7 +189,8 @@ class HeldAdvisoryLock(Lock):
     def join_transaction(self, connection: Connection) -> None:
         """Take the shared lock of a running statement until the transaction ends."""
         if self._is_pooled:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({self._running})")
+            statement = f"SELECT pg_backend_pid(), pg_advisory_xact_lock_shared({self._running})"
+            self._migration_pid = connection.exec_driver_sql(statement).scalar_one()
 
     def invalid_indexes(self) -> frozenset[str]:
         """Return the invalid indexes of the database, none when the connection is lost."""

@@ -1,0 +1,62 @@
+"""Who keeps a migration waiting, told without anyone's data."""
+
+from datetime import timedelta
+
+import pytest
+from support.command import invoke
+from support.history import MakeApp, Revision, create_table
+from support.sessions import plain_user, session
+
+from myapp.migrator.blockers import Blocker, masked
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT 1", "SELECT ?"),
+        (
+            "SELECT * FROM t1 WHERE c2 = 'it''s' AND d > 3.5e7",
+            "SELECT * FROM t1 WHERE c2 = ? AND d > ?",
+        ),
+        (r"SELECT E'a\'b', 'c'", "SELECT ?, ?"),
+        ("SELECT $$a'b$$, $tag$c$d$tag$ FROM t", "SELECT ?, ? FROM t"),
+        ("UPDATE users SET name = 'never closed", "UPDATE users SET name = ?"),
+        ("SELECT $1, $2", "SELECT $1, $2"),
+        ("\n\n  INSERT INTO t\n  VALUES ('secret')", "INSERT INTO t"),
+        ("SELECT 'two\nlines' FROM t", "SELECT ? FROM t"),
+        ("SELECT x'1F', B'01', -5, 0x1F, 1_000", "SELECT ?, ?, -?, ?, ?"),
+        ('SELECT "col1" FROM "t-2"', 'SELECT "col1" FROM "t-2"'),
+        ("-- note of 'Ann'\nSELECT 1", "-- note of ?"),
+        ("", ""),
+        ("SELECT " + "a, " * 200, ("SELECT " + "a, " * 200)[:200]),
+    ],
+)
+def test_literals_are_masked_in_the_first_line_of_a_query(query: str, expected: str) -> None:
+    assert masked(query) == expected
+
+
+def test_a_blocker_is_told_in_a_line() -> None:
+    blocker = Blocker(7, "shop", "ann", "active", timedelta(seconds=3.6), "SELECT ?")
+    assert str(blocker) == "pid 7 (shop, user ann; active for 4 s): SELECT ?"
+    nameless = Blocker(7, "", "", "", timedelta(seconds=3), "autovacuum: VACUUM a")
+    assert str(nameless) == "pid 7 (at work for 3 s): autovacuum: VACUUM a"
+
+
+def test_a_user_who_may_not_see_the_blockers_session_is_told_what_to_grant(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    line = [
+        Revision("aaa111", **create_table("a")),
+        Revision("bbb222", "aaa111", upgrade="op.execute('ALTER TABLE a ADD y int')"),
+    ]
+    settings = {"migrate.lock_timeout": "0.3", "migrate.retries": "1"}
+    with plain_user(postgresql_server, postgresql_url) as plain_url:
+        ini = make_app(plain_url, line, settings)
+        assert invoke(ini, "upgrade", "aaa111").returncode == 0
+        with session(postgresql_url, "SELECT * FROM a") as reader:
+            result = invoke(ini, "upgrade")
+            pid = reader.info.backend_pid
+    assert result.returncode == 1
+    told = f"pid {pid} (shop, user deploy; for more, GRANT pg_read_all_stats to this user)"
+    assert f"blocked by {told}\n" in result.stderr
+    assert f"Blocked by {told}.\n" in result.stderr
