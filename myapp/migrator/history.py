@@ -129,6 +129,10 @@ class History:
                 unknown=unknown,
             )
 
+    def require_not_ahead(self, heads: Iterable[str]) -> None:
+        """Raise DatabaseAhead as `require_known` does, for a command that can accept it."""
+        self.require_known(heads, hint="If this code is to run on it, add `--allow-ahead`.")
+
     def unknown(self, heads: Iterable[str]) -> list[str]:
         """Return those of `heads` that no file has."""
         known = set(self.ids())

@@ -63,6 +63,7 @@ def _known(given: Mapping[str, str]) -> dict[str, str]:
 
 def seconds(text: str, name: str) -> float:
     """Return a time in seconds; raises SettingsError naming `name` when it is none."""
+    text = text.strip()
     try:
         value = float(text)
     except ValueError:

@@ -37,6 +37,7 @@ def upgrade(
     def plan(history: History, target: str, heads: Sequence[str]) -> list[RevisionStep]:
         if allow_ahead and history.unknown(heads):
             return []
+        history.require_not_ahead(heads)
         return plan_upgrade(history, target, heads)
 
     return _run(config, "upgrade", plan, target, tag)

@@ -43,7 +43,7 @@ def _look(config: Config, history: History, allow_ahead: bool) -> Standing | Mig
         return error
     if allow_ahead and history.unknown(heads):
         return Standing(database_name(config), heads, (), ())
-    history.require_known(heads)
+    history.require_not_ahead(heads)
     applied = history.applied(heads)
     if pending := [revision for revision in history.ids() if revision not in applied]:
         return pending_error(history, heads, pending)

@@ -61,7 +61,8 @@ def _(result: Standing, verbose: bool) -> Iterable[str]:
     for revision in result.current:
         yield _long(revision) if verbose else _short(revision)
     if not result.current:
-        yield "base (no revision)"
+        # Newer code's revisions, which `wait --allow-ahead` accepts, have no description here.
+        yield ", ".join(result.heads) or "base (no revision)"
 
 
 @_lines.register

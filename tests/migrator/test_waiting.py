@@ -1,0 +1,267 @@
+"""Waiting for a database that is not up yet, and for one that is not migrated yet."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+from support import postgresql
+from support.command import Result, invoke, run
+from support.database import change, heads, tables
+from support.history import MakeApp, Revision, create_table
+from support.processes import Start, seconds_of, until
+
+LINE = [
+    Revision("aaa111", message="add a", **create_table("a")),
+    Revision("bbb222", "aaa111", message="add b", **create_table("b")),
+]
+REFUSED = "postgresql://deploy@/shop?host=/nowhere"
+COMMANDS = [
+    ["upgrade"],
+    ["downgrade", "base"],
+    ["stamp", "aaa111"],
+    ["ensure-version"],
+    ["current"],
+    ["history", "-i"],
+    ["show", "current"],
+    ["check"],
+    ["revision", "--autogenerate", "-m", "more"],
+    ["edit", "current"],
+]
+
+
+def timed(*arguments: str | Path) -> tuple[Result, float]:
+    found: list[Result] = []
+    seconds = seconds_of(lambda: found.append(invoke(*arguments)))
+    return found[0], seconds
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_every_command_that_connects_waits_for_the_database(
+    arguments: list[str], make_app: MakeApp, tmp_path: Path
+) -> None:
+    settings = {"alembic.target_metadata": "myapp.models:Base.metadata"}
+    ini = make_app(REFUSED, LINE, settings)
+    before = set(tmp_path.rglob("*.py"))
+    result, seconds = timed(ini, arguments[0], "--wait-db", "0.4", *arguments[1:])
+    assert result.returncode == 6, result.stderr
+    assert 0.4 <= seconds < 5
+    warning, error, hint = result.stderr.splitlines()
+    assert warning.startswith("Warning: waiting for the database. The database can't be used: ")
+    assert error.startswith("Error: The database can't be used: connection to server on socket")
+    assert hint == "Hint:  is the server running, and are host and port in `sqlalchemy.url` right?"
+    assert set(tmp_path.rglob("*.py")) == before
+
+
+def test_the_wait_may_stand_in_the_ini_file(make_app: MakeApp) -> None:
+    ini = make_app(REFUSED, LINE, {"migrate.wait_db": "0.4"})
+    assert timed(ini, "current")[1] >= 0.4
+    assert timed(ini, "current", "--wait-db", "0")[1] < 0.4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://deploy@nowhere.invalid/shop",
+        "postgresql://deploy@127.0.0.1:1/shop",
+        REFUSED,
+    ],
+    ids=["no such host", "refused", "no socket"],
+)
+def test_what_may_pass_is_waited_for(url: str, make_app: MakeApp) -> None:
+    result, seconds = timed(make_app(url, LINE), "upgrade", "--wait-db", "0.5")
+    assert result.returncode == 6
+    assert seconds >= 0.5
+    assert "Warning: waiting for the database. " in result.stderr
+
+
+def final_urls(url: str) -> dict[str, str]:
+    password = quote(postgresql.PASSWORD, safe="")
+    return {
+        "wrong password": url.replace(password, "wrong"),
+        "no password": url.replace(f":{password}", ""),
+        "no such user": url.replace("deploy:", "nobody-here:"),
+        "no such database": urlsplit(url)._replace(path="/missing").geturl(),
+        "one of two hosts": url.replace(password, "wrong").replace("host=", "host=/nowhere,"),
+    }
+
+
+@pytest.mark.parametrize("which", final_urls("postgresql://"))
+def test_what_will_not_pass_fails_at_once(
+    which: str, make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(final_urls(postgresql_url)[which], LINE)
+    result, seconds = timed(ini, "upgrade", "--wait-db", "20")
+    assert result.returncode == 6
+    assert seconds < 5
+    assert "waiting" not in result.stderr
+    result, seconds = timed(ini, "wait", "--timeout", "20")
+    assert result.returncode == 6
+    assert seconds < 5
+
+
+@pytest.fixture
+def server() -> Iterator[postgresql.Server]:
+    with postgresql.restartable_server() as server:
+        yield server
+
+
+def test_an_upgrade_goes_on_once_the_server_is_up(
+    make_app: MakeApp, server: postgresql.Server, start: Start
+) -> None:
+    ini = make_app(server.admin_url, LINE)
+    server.stop()
+    running = start(ini, "upgrade", "--wait-db", "30")
+    running.until_told("waiting for the database. ")
+    server.start()
+    result = running.finish()
+    assert result.returncode == 0, result.stderr
+    assert heads(server.admin_url) == {"bbb222"}
+
+
+def test_a_server_that_is_starting_up_is_waited_for(
+    make_app: MakeApp, server: postgresql.Server, start: Start
+) -> None:
+    ini = make_app(server.admin_url, LINE)
+    server.stop()
+    # It asks a slow archive for its last changes, as after a restore.
+    thread = threading.Thread(target=server.recover, args=("sleep 1; false",))
+    thread.start()
+    until(lambda: "the database system is " in invoke(ini, "current").stderr)
+    running = start(ini, "upgrade", "--wait-db", "30")
+    running.until_told("waiting for the database. The database can't be used: ")
+    result = running.finish()
+    thread.join()
+    assert result.returncode == 0, result.stderr
+    assert heads(server.admin_url) == {"bbb222"}
+
+
+# `wait`
+
+
+def test_waiting_for_a_migrated_database_ends_at_once(make_app: MakeApp, database_url: str) -> None:
+    ini = make_app(database_url, LINE)
+    invoke(ini, "upgrade")
+    result, seconds = timed(ini, "wait", "--timeout", "30")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "bbb222 (head), add b\n", "")
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("first", ["base", "aaa111"])
+def test_a_database_that_is_not_migrated_in_time_is_status_3(
+    first: str, make_app: MakeApp, database_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(database_url, LINE)
+    if first != "base":
+        invoke(ini, "upgrade", first)
+    result, seconds = timed(ini, "wait", "--timeout", "0.3")
+    pending, standing = ("1 revision", "aaa111 (add a)")
+    if first == "base":
+        pending, standing = "2 revisions", "base (no revision)"
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr == (
+        f"Warning: waiting. {pending} pending: the database stands at {standing}.\n"
+        f"Error: {pending} pending: the database stands at {standing}.\n"
+        f"Hint:  apply them with `myapp-migrate {ini} upgrade`.\n"
+    )
+    assert seconds >= 0.3
+    assert "sqlite" not in database_url or (tmp_path / "test.sqlite").exists() == (first != "base")
+
+
+def test_a_wait_ends_when_another_process_has_migrated_the_database(
+    make_app: MakeApp, database_url: str, start: Start
+) -> None:
+    ini = make_app(database_url, LINE)
+    waiting = start(ini, "wait", "--timeout", "30")
+    waiting.until_told("waiting. 2 revisions pending")
+    begin = time.monotonic()
+    assert run(ini, "upgrade").returncode == 0
+    result = waiting.finish()
+    assert time.monotonic() - begin < 10
+    assert (result.returncode, result.stdout) == (0, "bbb222 (head), add b\n")
+
+
+def test_a_wait_outlasts_a_server_that_is_not_up_yet(
+    make_app: MakeApp, server: postgresql.Server, start: Start
+) -> None:
+    ini = make_app(server.admin_url, LINE)
+    invoke(ini, "upgrade")
+    server.stop()
+    waiting = start(ini, "wait", "--timeout", "30")
+    waiting.until_told("waiting. The database can't be used: ")
+    server.start()
+    assert waiting.finish().returncode == 0
+
+
+def test_a_database_that_is_never_up_is_status_6(make_app: MakeApp) -> None:
+    result, seconds = timed(make_app(REFUSED, LINE), "wait", "--timeout", "0.3")
+    assert result.returncode == 6
+    assert seconds >= 0.3
+
+
+# A database that newer code has migrated
+
+
+@pytest.fixture
+def ahead(make_app: MakeApp, database_url: str) -> Path:
+    ini = make_app(database_url, [*LINE, Revision("ccc333", "bbb222", **create_table("c"))])
+    invoke(ini, "upgrade")
+    (ini.parent / "migrations/versions/ccc333_.py").unlink()
+    return ini
+
+
+AHEAD = (
+    "Error: The database stands at ccc333, which this code does not have: a newer version of it has"
+    " been deployed.\n"
+    "Hint:  deploy that version, or downgrade with it first. If this code is to run on it, add"
+    " `--allow-ahead`.\n"
+)
+
+
+@pytest.mark.parametrize("arguments", [["upgrade"], ["wait", "--timeout", "30"]], ids=str)
+def test_a_database_ahead_of_the_code_is_status_7_at_once(
+    arguments: list[str], ahead: Path, database_url: str
+) -> None:
+    result, seconds = timed(ahead, *arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (7, "", AHEAD)
+    assert seconds < 5
+    assert heads(database_url) == {"ccc333"}
+
+
+def test_it_is_accepted_on_demand(ahead: Path, database_url: str) -> None:
+    upgraded = invoke(ahead, "upgrade", "--allow-ahead")
+    waited = invoke(ahead, "wait", "--allow-ahead", "--timeout", "30")
+    document = json.loads(invoke(ahead, "upgrade", "--allow-ahead", "--json").stdout)
+    assert (upgraded.returncode, waited.returncode) == (0, 0), upgraded.stderr + waited.stderr
+    assert "ccc333" in upgraded.stdout
+    assert "ccc333" in waited.stdout
+    assert (document["ok"], document["after"]) == (True, ["ccc333"])
+    assert heads(database_url) == {"ccc333"}
+
+
+def test_a_database_that_is_behind_is_migrated_with_the_option_all_the_same(
+    make_app: MakeApp, database_url: str
+) -> None:
+    assert invoke(make_app(database_url, LINE), "upgrade", "--allow-ahead").returncode == 0
+    assert heads(database_url) == {"bbb222"}
+
+
+def test_a_database_that_gets_ahead_while_the_lock_is_waited_for_is_accepted(
+    make_app: MakeApp, sqlite_url: str, start: Start
+) -> None:
+    from myapp.migrator.config import alembic_config
+    from myapp.migrator.lock import writer_lock
+
+    ini = make_app(sqlite_url, LINE)
+    invoke(ini, "upgrade", "aaa111")
+    with writer_lock(alembic_config(ini), lambda sentence: None):
+        accepting, refusing = start(ini, "upgrade", "--allow-ahead"), start(ini, "upgrade")
+        for process in (accepting, refusing):
+            process.until_told("waiting for another run")
+        change(sqlite_url, "UPDATE alembic_version SET version_num = 'ccc333'")
+    assert accepting.finish().returncode == 0
+    assert refusing.finish().returncode == 7
+    assert tables(sqlite_url) == {"a", "alembic_version"}
