@@ -1,6 +1,7 @@
 """`myapp-migrate`: each command is one call of the engine."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -293,8 +294,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return complete(cli, session, _COMPLETION)
     try:
-        with interrupts(session.canceller):
-            cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
+        with (
+            interrupts(session.canceller),
+            # Not `cli.main`, which ends the process with statuses of its own.
+            cli.make_context("myapp-migrate", arguments, obj=session) as context,
+        ):
+            cli.invoke(context)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         return error.exit_code
@@ -322,7 +327,8 @@ def _interrupted(interrupt: KeyboardInterrupt) -> MigrateError:
     from ..migrator.errors import Interrupted
 
     number = int(interrupt.args[0]) if interrupt.args else 2
-    return Interrupted("Interrupted before anything was changed.", exit_code=128 + number)
+    what = "Terminated" if number == signal.SIGTERM else "Interrupted"
+    return Interrupted(f"{what} before anything was changed.", exit_code=128 + number)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 from alembic.config import Config
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..blockers import Blocker, BlockerWatch
 from ..config import application_of, settings_of
@@ -145,7 +145,7 @@ class HeldAdvisoryLock(Lock):
         """Raise LockLost when the connection, or the lock on it, is gone."""
         try:
             held = self._connection.scalar(_IS_HELD, {"key": self._writer, "pid": self._pid})
-        except DBAPIError:
+        except SQLAlchemyError:
             held = 0
         if not held:
             raise LockLost(
@@ -195,8 +195,10 @@ class HeldAdvisoryLock(Lock):
     def invalid_indexes(self) -> frozenset[str]:
         """Return the invalid indexes of the database, none when the connection is lost."""
         try:
+            if self._connection.invalidated:
+                self._connection.rollback()  # after a signal; it connects anew
             return frozenset(self._connection.scalars(_INVALID_INDEXES))
-        except DBAPIError:
+        except SQLAlchemyError:
             return frozenset()
 
     def blockers(self) -> tuple[Blocker, ...]:
