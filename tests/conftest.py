@@ -1,11 +1,12 @@
 """Fixtures for tests against real databases."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from support import postgresql
+from support.faults import Figure
 from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni, write_ini
 from support.processes import Start, starter
@@ -85,3 +86,22 @@ def start() -> Iterator[Start]:
     """Start the command in a process of its own: `start(ini, "upgrade")`."""
     with starter() as start:
         yield start
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Figure:
+    """Tell a measured figure, which is shown at the end of the tests."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    figures = [
+        text
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        for name, text in report.user_properties
+        if name == "figure" and report.when == "call"
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for text in sorted(figures):
+            terminalreporter.line(text)

@@ -24,6 +24,7 @@ class Process:
             stdout=self._stdout,
             stderr=self._stderr,
         )
+        self._is_closed = False
         self.pid = self._popen.pid
 
     @property
@@ -49,10 +50,12 @@ class Process:
         return Result(returncode, _read(self._stdout), self.stderr)
 
     def close(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
-        os.close(self._stdout)
-        os.close(self._stderr)
+        if not self._is_closed:
+            self._is_closed = True
+            self._popen.kill()
+            self._popen.wait()
+            os.close(self._stdout)
+            os.close(self._stderr)
 
 
 class Start(Protocol):

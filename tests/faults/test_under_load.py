@@ -1,0 +1,110 @@
+"""What an application feels of an ALTER TABLE that a long transaction keeps waiting."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg2
+from support import postgresql
+from support.database import change, heads
+from support.faults import IS_FULL, Figure
+from support.history import MakeApp, Revision
+from support.processes import Start, until
+from support.sessions import session
+
+ALTER = "ALTER TABLE orders ADD COLUMN note text"
+THREADS = 4
+
+
+class Application:
+    """Reads and writes rows of a table in several threads, and keeps the time that each took."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stop = threading.Event()
+        self.latencies: list[float] = []
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self._work, args=(n,)) for n in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    @property
+    def worst(self) -> float:
+        return max(self.latencies)
+
+    def _work(self, number: int) -> None:
+        with closing(psycopg2.connect(self._url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            while not self._stop.wait(0.005):
+                begin = time.monotonic()
+                cursor.execute("SELECT amount FROM orders WHERE id = %s", (number,))
+                cursor.execute("UPDATE orders SET amount = amount + 1 WHERE id = %s", (number,))
+                self.latencies.append(time.monotonic() - begin)
+
+
+def worst_latency(url: str, seconds: float, migrate: threading.Thread) -> tuple[float, int]:
+    """Return the worst that the application saw, and how often it asked."""
+    application = Application(url)
+    with application.working():
+        time.sleep(0.3)
+        with session(url, "SELECT count(*) FROM orders", name="report"):
+            migrate.start()
+            time.sleep(seconds)
+        migrate.join()
+        time.sleep(0.3)
+    return application.worst, len(application.latencies)
+
+
+def test_the_applications_own_queries_do_not_queue_up_behind_a_migration(
+    postgresql_url: str, make_app: MakeApp, start: Start, figure: Figure
+) -> None:
+    change(
+        postgresql_url,
+        "CREATE TABLE orders (id int PRIMARY KEY, amount int DEFAULT 0)",
+        "INSERT INTO orders SELECT generate_series(0, 9)",
+    )
+    plain = threading.Thread(target=postgresql.execute, args=(postgresql_url, ALTER))
+    long = 20.0 if IS_FULL else 3.0
+    without, _ = worst_latency(postgresql_url, long, plain)
+    change(postgresql_url, "ALTER TABLE orders DROP COLUMN note")
+    told = []
+    for timeout in (5.0, 1.0, 0.2) if IS_FULL else (0.2,):
+        ini = make_app(
+            postgresql_url,
+            [Revision("aaa111", upgrade=f"op.execute('{ALTER}')")],
+            {"migrate.lock_timeout": str(timeout), "migrate.retries": "100"},
+        )
+        process = start(ini, "upgrade")
+        process.signal(19)  # SIGSTOP: it starts when the long transaction has
+
+        def go(process=process) -> None:  # type: ignore[no-untyped-def]
+            process.signal(18)
+            process.finish(120)
+
+        with_command, asked = worst_latency(postgresql_url, long, threading.Thread(target=go))
+        result = process.finish()
+        assert result.returncode == 0, result.stderr
+        assert "blocked by pid " in result.stderr
+        assert heads(postgresql_url) == {"aaa111"}
+        assert with_command < timeout + 0.6
+        told.append(f"{with_command:.2f} s with lock_timeout {timeout:g} s ({asked} requests)")
+        change(postgresql_url, "ALTER TABLE orders DROP COLUMN note", "DROP TABLE alembic_version")
+        import shutil
+
+        shutil.rmtree(ini.parent / "migrations")
+    assert without > long - 1
+    until(lambda: True)
+    figure(
+        f"under load: an ALTER TABLE behind a transaction of {long:g} s, worst latency of the app:"
+        f" {without:.2f} s with plain ALTER TABLE; {'; '.join(told)}"
+    )
