@@ -1,5 +1,6 @@
 """What every command that changes the database does around its work."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,11 +30,23 @@ def writing(config: Config) -> Iterator[Lock]:
         for name, listener in listeners.items():
             event.listen(Engine, name, listener)
         try:
-            with foreign_keys_checked_at_commit():
+            with foreign_keys_checked_at_commit(), _pools_that_log_nothing():
                 yield lock
         finally:
             for name, listener in listeners.items():
                 event.remove(Engine, name, listener)
+
+
+@contextmanager
+def _pools_that_log_nothing() -> Iterator[None]:
+    """Keep SQLAlchemy's traceback of a lost connection out of the story, which tells of it."""
+    logger = logging.getLogger("sqlalchemy.pool")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class _Setup:

@@ -27,7 +27,8 @@ def file_lock(
     Raises LockNotObtained, or DatabaseUnreachable when the lock file can't be made.
     """
     path = Path(os.path.realpath(database) + _SUFFIX)
-    lock = FileLock(path)
+    # Where the file system has no such locks, its substitute would outlive a holder that dies.
+    lock = FileLock(path, fallback_to_soft=False)
 
     def attempt() -> bool:
         try:
