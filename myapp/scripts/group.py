@@ -1,8 +1,8 @@
 """The command line's grammar where it differs from Click's: the .ini file, variables, `-1`."""
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,14 +12,38 @@ from .session import Session
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _VARIABLE = re.compile(r"[A-Za-z_][\w.\-]*=")
 _RELATIVE = re.compile(r"-\d+")
 
 
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    session = ctx.ensure_object(Session)
+    if param.name == "x":
+        session.x.extend(value)
+    elif value or (value is False and param.name == "color"):
+        setattr(session, str(param.name), value)
+
+
+_keeping: Any = partial(click.Option, expose_value=False, callback=_keep)
+#: What stands before CONFIG_URI and after the command alike.
+_SHARED = [
+    _keeping(["--json"], is_flag=True, help="Write one JSON document, errors included."),
+    _keeping(["-x"], multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
+    _keeping(
+        ["-v", "--verbose"], is_flag=True, help="Show more: revisions in full, SQL as it runs."
+    ),
+    _keeping(["-q", "--quiet"], is_flag=True, help="Show errors only."),
+    _keeping(["--color/--no-color"], default=None, help="Use colour or not (NO_COLOR: not)."),
+    _keeping(["--traceback"], is_flag=True, help="Show a traceback with an error."),
+]
+
+
 class MigrateCommand(click.Command):
     """A command that returns its result, which is then shown."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _SHARED
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `-1` be a revision: Click would take it for an option."""
@@ -41,6 +65,10 @@ class IniGroup(click.Group):
     """A group whose commands stand after CONFIG_URI and NAME=VALUE pairs."""
 
     command_class = MigrateCommand
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _SHARED
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show where the variables stand."""
@@ -115,32 +143,3 @@ def complete_file(
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(incomplete, type="file")]
-
-
-def shared_options(function: F) -> F:
-    """Add the options that stand before CONFIG_URI and after the command alike."""
-    options = [
-        _shared("--json", is_flag=True, help="Write one JSON document, errors included."),
-        _shared("-x", multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
-        _shared(
-            "-v", "--verbose", is_flag=True, help="Show more: revisions in full, SQL as it runs."
-        ),
-        _shared("-q", "--quiet", is_flag=True, help="Show errors only."),
-        _shared("--color/--no-color", default=None, help="Use colour or not (NO_COLOR: not)."),
-        _shared("--traceback", is_flag=True, help="Show a traceback with an error."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def _shared(*names: str, **attributes: Any) -> Callable[[F], F]:
-    return click.option(*names, **attributes, expose_value=False, callback=_keep)
-
-
-def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    session = ctx.ensure_object(Session)
-    if param.name == "x":
-        session.x.extend(value)
-    elif value or (value is False and param.name == "color"):
-        setattr(session, str(param.name), value)

@@ -11,18 +11,16 @@ import click
 
 from .. import __version__
 from ..migrator.errors import MigrateError, UsageError
-from .group import REVISION, IniGroup, complete_file, shared_options
-from .session import Session, discard_stdout, sigterm_as_interrupt
+from .group import REVISION, IniGroup, complete_file
+from .session import Session, collecting_later, discard_stdout, sigterm_as_interrupt
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: What the shell's completion sets, to `bash_complete` and the like.
 _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
-_BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
 
 
 @click.group(cls=IniGroup, context_settings=_OPTIONS)
 @click.argument("config_uri", shell_complete=complete_file)
-@shared_options
 @click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
 def cli(config_uri: str) -> None:
     """Migrate the database of the Pyramid application that CONFIG_URI configures.
@@ -36,7 +34,6 @@ def cli(config_uri: str) -> None:
 @click.argument("revision", type=REVISION, default="heads")
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
-@shared_options
 @click.pass_obj
 def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
@@ -55,10 +52,9 @@ def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> obje
 @click.argument("revision", type=REVISION)
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
-@shared_options
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
-    """Downgrade the database to REVISION, such as `-1` or `base`."""
+    """Downgrade the database to REVISION, as `-1` or `base`."""
     config = session.config()
     if sql:
         from ..migrator import offline
@@ -74,7 +70,6 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 @click.option(
     "-c", "--check-heads", is_flag=True, help="End with status 3 unless all heads are applied."
 )
-@shared_options
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
@@ -88,10 +83,12 @@ def current(session: Session, check_heads: bool) -> object:
     "-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only."
 )
 @click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
-@shared_options
 @click.pass_obj
 def history(session: Session, rev_range: str | None, indicate_current: bool) -> object:
-    """List the revisions, the newest first, each applied, current or pending."""
+    """List the revisions: applied, current or pending.
+
+    The newest comes first.
+    """
     from ..migrator import reports
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)
@@ -103,7 +100,6 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 
 @cli.command("heads")
 @click.option("--resolve-dependencies", is_flag=True, help="Leave out what others depend on.")
-@shared_options
 @click.pass_obj
 def heads(session: Session, resolve_dependencies: bool) -> object:
     """Show the revisions that no other follows."""
@@ -113,7 +109,6 @@ def heads(session: Session, resolve_dependencies: bool) -> object:
 
 
 @cli.command("branches")
-@shared_options
 @click.pass_obj
 def branches(session: Session) -> object:
     """Show the revisions at which the history branches."""
@@ -124,7 +119,6 @@ def branches(session: Session) -> object:
 
 @cli.command("show")
 @click.argument("revision", type=REVISION)
-@shared_options
 @click.pass_obj
 def show(session: Session, revision: str) -> object:
     """Show the revisions that REVISION names, in full."""
@@ -144,7 +138,6 @@ def show(session: Session, revision: str) -> object:
 @click.option("--version-path", help="The folder of `version_locations` to write to.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
 @click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
-@shared_options
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:
     """Write a new revision file."""
@@ -160,7 +153,6 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
 @click.option("--branch-label", help="A label for the branch that starts here.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
 @click.option("--splice", is_flag=True, help="Allow REVISIONS that are no heads.")
-@shared_options
 @click.pass_obj
 def merge(
     session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
@@ -177,7 +169,6 @@ def merge(
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
 @click.option("--purge", is_flag=True, help="Empty the version table first.")
-@shared_options
 @click.pass_obj
 def stamp(
     session: Session, revisions: tuple[str, ...], sql: bool, tag: str | None, purge: bool
@@ -194,10 +185,9 @@ def stamp(
 
 
 @cli.command("check")
-@shared_options
 @click.pass_obj
 def check(session: Session) -> object:
-    """Compare the models with the database; end with status 4 if they differ."""
+    """Compare models and database; status 4 if they differ."""
     from ..migrator import comparison
 
     return comparison.check(session.config(autogenerate=True))
@@ -205,7 +195,6 @@ def check(session: Session) -> object:
 
 @cli.command("edit")
 @click.argument("revision", type=REVISION)
-@shared_options
 @click.pass_obj
 def edit(session: Session, revision: str) -> object:
     """Open the files of REVISION in $EDITOR."""
@@ -216,7 +205,6 @@ def edit(session: Session, revision: str) -> object:
 
 @cli.command("ensure-version")
 @click.option("--sql", is_flag=True, help="Write the SQL instead.")
-@shared_options
 @click.pass_obj
 def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
@@ -230,17 +218,15 @@ def ensure_version(session: Session, sql: bool) -> object:
 @click.argument("directory")
 @click.option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
 @click.option("--package", is_flag=True, help="Make it a Python package.")
-@shared_options
 @click.pass_obj
 def init(session: Session, directory: str, template: str, package: bool) -> object:
-    """Make a migrations folder, and show the lines that the .ini file needs."""
+    """Make a migrations folder; show the .ini lines it needs."""
     from ..migrator import scaffold
 
     return scaffold.init(session.config(), directory, template=template, package=package)
 
 
 @cli.command("list-templates")
-@shared_options
 @click.pass_obj
 def list_templates(session: Session) -> object:
     """List the templates of `init`."""
@@ -260,7 +246,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return complete(cli, session, _COMPLETION)
     try:
-        with sigterm_as_interrupt():
+        with sigterm_as_interrupt(), collecting_later():
             cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
@@ -269,9 +255,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.ClickException as error:
         return session.fail(_usage_error(error))
-    except BrokenPipeError:
-        discard_stdout()
-        return _BROKEN_PIPE
     except KeyboardInterrupt as interrupt:
         return session.fail(_interrupted(interrupt))
     except Exception as error:  # noqa: BLE001 - the one place where errors become exit statuses

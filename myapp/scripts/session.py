@@ -53,11 +53,11 @@ class Session:
 
         Raises SettingsError.
         """
-        with _collecting_later():
-            from ..migrator.config import build_config
-            from ..migrator.settings import load_settings
-            from ..migrator.url import secrets_in_settings
+        from ..migrator.config import build_config
+        from ..migrator.settings import load_settings
+        from ..migrator.url import secrets_in_settings
 
+        _collect_what_comes()
         self.redactor.add(secrets_in_settings(self.config_vars))
         settings = load_settings(self.config_uri, self.config_vars)
         for values in (settings.config_vars, settings.engine_options, settings.alembic):
@@ -112,14 +112,15 @@ class Session:
         """Write a command's result to standard output."""
         from . import document, output
 
-        if self.json:
-            _write_json(document.result_document(self.command, result))
-        elif isinstance(result, str):
-            _write_sql(result)
-        elif text := output.as_text(result, verbose=self.verbose, quiet=self.quiet):
-            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-            text = text.encode(encoding, "backslashreplace").decode(encoding)
-            click.echo(text, nl=not text.endswith("\n"), color=self.color)
+        with _passing_a_broken_pipe():
+            if self.json:
+                _write_json(document.result_document(self.command, result))
+            elif isinstance(result, str):
+                _write_sql(result)
+            elif text := output.as_text(result, verbose=self.verbose, quiet=self.quiet):
+                encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+                text = text.encode(encoding, "backslashreplace").decode(encoding)
+                click.echo(text, nl=not text.endswith("\n"), color=self.color)
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
@@ -131,10 +132,8 @@ class Session:
         if self.json:
             from .document import error_document
 
-            try:
+            with _passing_a_broken_pipe():
                 _write_json(error_document(self.command, told, hint, redact))
-            except BrokenPipeError:
-                discard_stdout()
         else:
             self._tell("Error:", "red", redact(told.message))
             if hint:
@@ -158,12 +157,14 @@ class Session:
         self.stderr.write_line(f"{styled} {indented}", color=self.color)
 
 
-def discard_stdout() -> None:
-    """Let standard output go nowhere, because nobody reads it any more.
-
-    Python flushes it once more at exit, and would complain then.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+@contextmanager
+def _passing_a_broken_pipe() -> Iterator[None]:
+    """Go on when nobody reads standard output any more: whoever did has seen enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python flushes it once more at exit, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_json(document: dict[str, Any]) -> None:
@@ -185,14 +186,19 @@ def _write_sql(sql: str) -> None:
 
 
 @contextmanager
-def _collecting_later() -> Iterator[None]:
+def collecting_later() -> Iterator[None]:
     """Import without garbage collections, which find nothing and cost a tenth of the time."""
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-        gc.freeze()
+
+
+def _collect_what_comes() -> None:
+    """Collect garbage again, but pass over what was imported, also when the process ends."""
+    gc.freeze()
+    gc.enable()
 
 
 @contextmanager
