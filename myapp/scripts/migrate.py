@@ -12,7 +12,7 @@ import click
 from .. import __version__
 from ..migrator.errors import MigrateError, UsageError
 from .group import REVISION, IniGroup, complete_file
-from .session import Session, collecting_later, discard_stdout, sigterm_as_interrupt
+from .session import Session, collecting_later, sigterm_as_interrupt
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: What the shell's completion sets, to `bash_complete` and the like.
