@@ -41,12 +41,12 @@ def read_ini(path: Path, name: str | None, config_vars: Mapping[str, str]) -> In
 
     Raises SettingsError when the file or the section can't be read.
     """
-    if not path.exists():
-        raise _missing_file(path)
-    if path.is_dir():
-        raise SettingsError(f"{path} is a folder, not an .ini file.", hint="name the .ini file.")
     name = name or "main"
     try:
+        if not path.exists():
+            raise _missing_file(path)
+        if path.is_dir():
+            raise is_a_folder(path)
         # The order in which PasteDeploy adds them decides that [DEFAULT] wins over a config var.
         loader = _SettingsLoader(str(path))
         defaults = {"__file__": str(path), "here": str(path.parent), **config_vars}
@@ -159,16 +159,29 @@ def _alembic_section(parser: configparser.ConfigParser) -> dict[str, str]:
     return {key: parser.get("alembic", key) for key, _ in own}
 
 
+def is_a_folder(path: Path) -> SettingsError:
+    """Return the error of a folder that stands where the .ini file should."""
+    names = [file.name for file in sorted(path.glob("*.ini"))]
+    return SettingsError(
+        f"{path} is a folder, not an .ini file.",
+        hint=f"name one of its files: {', '.join(names)}." if names else "name the .ini file.",
+    )
+
+
 def _missing_file(path: Path) -> SettingsError:
-    folder = path.parent
-    near = get_close_matches(path.name, (str(p.name) for p in folder.glob("*.ini")), 1, 0.5)
+    if path.is_symlink():
+        return SettingsError(
+            f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="mend the link."
+        )
+    near = get_close_matches(path.name, (file.name for file in path.parent.glob("*.ini")), 1, 0.5)
     hint = f"is `{near[0]}` meant?" if near else "give the path of the application's .ini file."
     return SettingsError(f"No such file: {path}.", hint=hint)
 
 
 def _missing_section(path: Path, name: str, sections: list[str]) -> SettingsError:
     apps = [s.partition(":")[2] for s in sections if s.startswith(("app:", "application:"))]
-    hint = f"its applications: {', '.join(apps)}; write `{path.name}#{apps[0]}`." if apps else None
+    near = get_close_matches(name, apps, 1) or apps
+    hint = f"its applications: {', '.join(apps)}; write `{path.name}#{near[0]}`." if apps else None
     return SettingsError(
         f"{path} has no section [app:{name}], so there are no settings to read.",
         hint=hint or f"add a section [app:{name}] with `sqlalchemy.url` in it.",
@@ -206,6 +219,11 @@ def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
 def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
     """Say what is wrong, without the offending text: it may hold a password."""
     match error:
+        case configparser.InterpolationError(option="here" | "__file__"):
+            return SettingsError(
+                f"The path {path} has a `%` in it, which PasteDeploy takes for a variable.",
+                hint="rename that folder or file.",
+            )
         case configparser.InterpolationError(section=section, option=option):
             return SettingsError(
                 f"`{option}` in [{section}] of {path} has a `%` that can't be expanded.",
@@ -216,6 +234,11 @@ def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
             what = f"line {line} sets `{option}` in [{section}] a second time"
         case configparser.DuplicateSectionError(section=section, lineno=line):
             what = f"line {line} opens the section [{section}] a second time"
+        case configparser.MissingSectionHeaderError(line=text) if text.startswith("\ufeff"):
+            return SettingsError(
+                f"{path} starts with a byte order mark, which PasteDeploy can't read.",
+                hint="save it as UTF-8 without BOM.",
+            )
         case configparser.MissingSectionHeaderError(lineno=line):
             what = f"line {line} stands before any [section]"
         case configparser.ParsingError(errors=errors) if errors:

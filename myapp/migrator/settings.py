@@ -10,7 +10,7 @@ from pathlib import Path
 import plaster
 
 from .errors import SettingsError
-from .ini import read_ini
+from .ini import is_a_folder, read_ini
 from .variables import expand_variables
 
 #: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
@@ -144,6 +144,8 @@ def _locate(
     try:
         uri = plaster.parse_uri(config_uri)
     except plaster.InvalidURI:
+        if os.path.isdir(config_uri):
+            raise is_a_folder(Path(os.path.abspath(config_uri))) from None
         raise SettingsError(
             f"`{config_uri}` is not the name of an .ini file.",
             hint="give the path of the application's .ini file, such as `development.ini`.",
