@@ -14,8 +14,8 @@ import alembic.command
 import pytest
 from alembic.config import CommandLine, Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
 from support.command import SCRIPTS, invoke, run
+from support.database import change, heads, tables
 from support.history import Revision, create_table, make_history
 from support.ini import MakeIni
 from support.postgresql import PASSWORD
@@ -38,14 +38,6 @@ def make_project(make_ini: MakeIni, tmp_path: Path, sqlite_url: str) -> MakeProj
         return make_ini({**base, **(settings or {})}, extra=extra)
 
     return make
-
-
-def tables(url: str, schema: str | None = None) -> set[str]:
-    engine = create_engine(engine_url(url))
-    try:
-        return set(inspect(engine).get_table_names(schema))
-    finally:
-        engine.dispose()
 
 
 # The public function
@@ -289,8 +281,8 @@ def test_version_locations_are_read(
     if separator:
         settings["alembic.path_separator"] = separator
     result = invoke(make_project(settings), "heads")
-    heads = {line.split()[0] for line in result.stdout.splitlines()}
-    assert heads == ({"a1a1a1a1"} if "history" in written else set()) | {"b2b2b2b2"}
+    found = {line.split()[0] for line in result.stdout.splitlines()}
+    assert found == ({"a1a1a1a1"} if "history" in written else set()) | {"b2b2b2b2"}
 
 
 def test_a_new_revision_is_written_as_the_options_say(
@@ -328,13 +320,10 @@ def test_the_version_table_stands_in_the_schema_of_the_option(
     ini = make_project(
         {"sqlalchemy.url": postgresql_url, "alembic.version_table_schema": "deploys"}
     )
-    engine = create_engine(engine_url(postgresql_url))
-    with engine.begin() as connection:
-        connection.execute(text("CREATE SCHEMA deploys"))
-    engine.dispose()
+    change(postgresql_url, "CREATE SCHEMA deploys")
     assert invoke(ini, "upgrade").returncode == 0
     assert tables(postgresql_url) == {"a"}
-    assert tables(postgresql_url, "deploys") == {"alembic_version"}
+    assert heads(postgresql_url, "deploys.alembic_version") == {"a1a1a1a1"}
     assert "a1a1a1a1" in invoke(ini, "current").stdout
 
 
