@@ -108,9 +108,9 @@ def merge(
         lambda: command.merge(config, list(revisions), message, branch_label, rev_id, splice),
     )
     # Alembic's merge builds a ScriptDirectory of its own, so the file is read again.
-    known = set(history.ids())
+    known = history.ids
     fresh = load_history(config)
-    new = [fresh.get(name) for name in fresh.ids() if name not in known]
+    new = [fresh.get(name) for name in fresh.ids if name not in known]
     return NewRevisions(tuple(new) if written else (), ())
 
 
@@ -146,7 +146,7 @@ def _open_editor(config: Config, revision: Revision) -> str | None:
 
 
 def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
-    known = history.ids()
+    known = history.ids
     if rev_id in known:
         raise UsageError(
             f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",

@@ -1,6 +1,5 @@
 """The engine that the settings describe."""
 
-from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Engine, engine_from_config, event
@@ -10,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from .errors import SettingsError
 from .failures import described, first_line
 from .settings import Settings
+from .spelling import nearest
 from .url import engine_url
 
 _DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
@@ -56,11 +56,11 @@ def _check_dialect(url: URL) -> None:
     try:
         is_async = url.get_dialect().is_async
     except NoSuchModuleError:
-        near = get_close_matches(url.get_backend_name(), _DIALECTS, 1)
-        is_known = near and near[0] == url.get_backend_name()
+        near = nearest(url.get_backend_name(), _DIALECTS)
+        is_known = near == url.get_backend_name()
         raise SettingsError(
             f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
-            hint=f"is `{near[0]}` meant?"
+            hint=f"is `{near}` meant?"
             if near and not is_known
             else "is it spelt right? A dialect of another package must be installed beside this.",
         ) from None

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 from paste.deploy import loadwsgi
 
 from .errors import SettingsError
+from .spelling import nearest
 
 
 @dataclass(frozen=True)
@@ -173,15 +173,15 @@ def _missing_file(path: Path) -> SettingsError:
         return SettingsError(
             f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="mend the link."
         )
-    near = get_close_matches(path.name, (file.name for file in path.parent.glob("*.ini")), 1, 0.5)
-    hint = f"is `{near[0]}` meant?" if near else "give the path of the application's .ini file."
+    near = nearest(path.name, (file.name for file in path.parent.glob("*.ini")), 0.5)
+    hint = f"is `{near}` meant?" if near else "give the path of the application's .ini file."
     return SettingsError(f"No such file: {path}.", hint=hint)
 
 
 def _missing_section(path: Path, name: str, sections: list[str]) -> SettingsError:
     apps = [s.partition(":")[2] for s in sections if s.startswith(("app:", "application:"))]
-    near = get_close_matches(name, apps, 1) or apps
-    hint = f"its applications: {', '.join(apps)}; write `{path.name}#{near[0]}`." if apps else None
+    near = nearest(name, apps) or next(iter(apps), None)
+    hint = f"its applications: {', '.join(apps)}; write `{path.name}#{near}`." if apps else None
     return SettingsError(
         f"{path} has no section [app:{name}], so there are no settings to read.",
         hint=hint or f"add a section [app:{name}] with `sqlalchemy.url` in it.",

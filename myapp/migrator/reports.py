@@ -140,7 +140,7 @@ def _end(symbol: str, heads: tuple[str, ...]) -> str:
 
 
 def _states(history: History, heads: tuple[str, ...]) -> dict[str, State]:
-    states: dict[str, State] = dict.fromkeys(history.ids(), "pending")
+    states: dict[str, State] = dict.fromkeys(history.ids, "pending")
     states |= dict.fromkeys(history.applied(heads), "applied")
     states |= dict.fromkeys(history.current(heads), "current")
     return states

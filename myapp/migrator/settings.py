@@ -4,13 +4,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 import plaster
 
 from .errors import SettingsError
 from .ini import is_a_folder, read_ini
+from .spelling import nearest
 from .variables import expand_variables
 
 #: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
@@ -84,11 +84,11 @@ class Settings:
         location = self.alembic.get("script_location")
         if location:
             return location
-        near = get_close_matches("script_location", self.alembic, 1)
+        near = nearest("script_location", self.alembic)
         raise self._missing(
             "alembic.script_location",
             "there are no migrations",
-            f"is `alembic.{near[0]}` a misspelling of it?" if near else _NO_LOCATION,
+            f"is `alembic.{near}` a misspelling of it?" if near else _NO_LOCATION,
         )
 
     def _missing(self, key: str, consequence: str, hint: str) -> SettingsError:
@@ -171,25 +171,30 @@ def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
         normalised[key] = "true" if normalised[key].strip().lower() in _TRUTHY else "false"
     if "script_location" in normalised:
         normalised["script_location"] = _absolute(normalised["script_location"], here)
-    legacy = normalised.pop("version_path_separator", None)
-    separator = normalised.get("path_separator", legacy)
-    for key in _PATH_LISTS.keys() & normalised.keys():
-        paths = _split(key, normalised[key], separator)
-        normalised[key] = "\n".join(_absolute(path, here) for path in paths)
+    for key, fallback in _PATH_LISTS.items():
+        if key in normalised:
+            paths = _split(normalised, key, fallback)
+            normalised[key] = "\n".join(_absolute(path, here) for path in paths)
+    normalised.pop("version_path_separator", None)
     normalised["path_separator"] = "newline"
     _check_number(normalised, "truncate_slug_length")
     return normalised
 
 
-def _split(key: str, value: str, separator: str | None) -> list[str]:
-    if separator is None:
-        return [path for path in re.split(_PATH_LISTS[key], value) if path]
-    if separator not in _SEPARATORS:
+def _split(options: Mapping[str, str], key: str, fallback: str) -> list[str]:
+    """Split a list of paths as Alembic does (`Config.get_version_locations_list` and the like)."""
+    # Its older name holds for this list only, and in old files has a comment for a value.
+    names = ["path_separator"] + ["version_path_separator"] * (key == "version_locations")
+    name = next((name for name in names if name in options), None)
+    if name is None:
+        return [path for path in re.split(fallback, options[key]) if path]
+    if options[name] not in _SEPARATORS:
         raise SettingsError(
-            f"`alembic.path_separator` is `{separator}`, which is none of its values.",
+            f"`alembic.{name}` is `{options[name]}`, which is none of its values.",
             hint="write one of: space, newline, os, `:`, `;`.",
         )
-    return [path.strip() for path in value.split(_SEPARATORS[separator]) if path.strip()]
+    paths = options[key].split(_SEPARATORS[options[name]])
+    return [path.strip() for path in paths if path.strip()]
 
 
 def _absolute(location: str, here: Path) -> str:
@@ -209,11 +214,11 @@ def _check_number(options: Mapping[str, str], key: str) -> None:
 def _known(migrate: dict[str, str]) -> dict[str, str]:
     for key in migrate:
         if key not in _MIGRATE_KEYS:
-            near = get_close_matches(key, _MIGRATE_KEYS, 1, 0.4)
+            near = nearest(key, _MIGRATE_KEYS, 0.4)
             known = ", ".join(f"migrate.{name}" for name in _MIGRATE_KEYS)
             raise SettingsError(
                 f"`migrate.{key}` is not a setting of this command.",
-                hint=f"is `migrate.{near[0]}` meant?" if near else f"the known ones: {known}.",
+                hint=f"is `migrate.{near}` meant?" if near else f"the known ones: {known}.",
             )
     return migrate
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TypeVar
 
 from alembic.script.revision import MultipleHeads as AlembicMultipleHeads
@@ -12,6 +11,7 @@ from alembic.util.exc import CommandError
 from .errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
 from .history import History, describe
 from .results import Revision
+from .spelling import nearest
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def _check_name(history: History, name: str) -> None:
 
 def _unknown(history: History, name: str) -> RevisionNotFound:
     branch, _, wanted = name.rpartition("@")
-    ids = history.ids()
+    ids = history.ids
     labels = {label for revision in history.all() for label in revision.branch_labels}
     # Alembic takes the first characters for the whole where the whole has four or more.
     matches = [each for each in (*ids, *labels) if len(each) > 3 and each.startswith(wanted)]
@@ -118,20 +118,21 @@ def _unknown(history: History, name: str) -> RevisionNotFound:
             f"There is no revision `{wanted}` on the branch `{branch}`.",
             hint="`{cmd} history` shows how the revisions follow each other.",
         )
-    near = get_close_matches(wanted, [*ids, *labels, *_SYMBOLS], 1, 0.5)
-    if not near:
-        near = [
+    near = nearest(wanted, [*ids, *labels, *_SYMBOLS], 0.5) or next(
+        (
             revision.revision
             for revision in history.all()
             if wanted.lower() in revision.message.lower()
-        ][:1]
-    meant = history.get(near[0]).message if near and near[0] in ids else ""
+        ),
+        None,
+    )
+    meant = history.get(near).message if near in ids else ""
     return RevisionNotFound(
         f"There is no revision `{wanted}`.",
-        hint=f"is `{near[0]}`{f' ({meant})' if meant else ''} meant?"
+        hint=f"is `{near}`{f' ({meant})' if meant else ''} meant?"
         if near
         else "`{cmd} history` lists the revisions.",
-        nearest=near[0] if near else None,
+        nearest=near,
     )
 
 
