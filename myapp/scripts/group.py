@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.errors import UsageError
+from .endings import interrupted, unexpected
 from .session import Session
 
 if TYPE_CHECKING:
@@ -56,7 +57,14 @@ class MigrateCommand(click.Command):
         session = ctx.ensure_object(Session)
         session.options = dict(ctx.params)
         with session.story():
-            result = super().invoke(ctx)
+            try:
+                result = super().invoke(ctx)
+            # Click would end the first with an empty line, and take the second for a reader of
+            # standard output who has gone.
+            except KeyboardInterrupt as interrupt:
+                raise interrupted(interrupt) from None
+            except OSError as error:
+                raise unexpected(error) from error
         if result is not None:
             session.answer(result)
 
@@ -84,7 +92,7 @@ class IniGroup(click.Group):
         config_uri = str(ctx.params.get("config_uri") or "")
         command = self.get_command(ctx, config_uri)
         if command and not ctx.resilient_parsing:
-            if "--help" in args:
+            if not {"-h", "--help"}.isdisjoint(args):
                 command.make_context(config_uri, ["--help"], parent=ctx)
             raise UsageError(
                 f"`{config_uri}` stands where the .ini file should.",
@@ -105,6 +113,14 @@ class IniGroup(click.Group):
             raise UsageError(
                 f"`{args[0]}` stands between the .ini file and the command.",
                 hint="options stand before the .ini file or after the command.",
+            )
+        if args and ".ini" in args[0] and ".ini" not in session.config_uri:
+            from ..migrator.spelling import nearest
+
+            near = nearest(session.config_uri, self.commands) or "COMMAND"
+            raise UsageError(
+                f"`{args[0]}` stands where the command should.",
+                hint=f"the order is: `myapp-migrate {args[0]} {near}`.",
             )
         if not args:
             if ctx.resilient_parsing:

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..migrator.errors import MigrateError, UsageError
+from ..migrator.errors import UsageError
+from .endings import interrupted, misused
 from .group import REVISION, IniGroup, complete_file
 from .session import Session, collecting_later, sigterm_as_interrupt
 
@@ -249,30 +250,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         with sigterm_as_interrupt(), collecting_later():
             cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help(), err=True)
+        session.stderr.write_line(error.ctx.get_help())
         return error.exit_code
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        return session.fail(_usage_error(error))
-    except KeyboardInterrupt as interrupt:
-        return session.fail(_interrupted(interrupt))
-    except Exception as error:  # noqa: BLE001 - the one place where errors become exit statuses
+        return session.fail(misused(error, session.command))
+    except (KeyboardInterrupt, click.Abort) as error:
+        return session.fail(interrupted(error.__cause__ or error))
+    except BaseException as error:  # noqa: BLE001 - the one place where errors become exit statuses
+        if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+            return 0  # so Click ends a `--help` whose reader has gone
         return session.fail(error)
     return 0
-
-
-def _usage_error(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "myapp-migrate"
-    return UsageError(error.format_message(), hint=f"`{path} --help` shows what it takes.")
-
-
-def _interrupted(interrupt: KeyboardInterrupt) -> MigrateError:
-    from ..migrator.errors import Interrupted
-
-    number = int(interrupt.args[0]) if interrupt.args else 2
-    return Interrupted("Interrupted before anything was changed.", exit_code=128 + number)
 
 
 if __name__ == "__main__":

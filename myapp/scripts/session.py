@@ -5,12 +5,12 @@ import json
 import logging
 import logging.config
 import os
+import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from configparser import Error as IniError
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ import click
 
 from ..migrator.errors import MigrateError, SettingsError, UsageError
 from ..migrator.redaction import Redactor
+from .endings import unexpected
 from .story import Story, telling
 
 if TYPE_CHECKING:
@@ -78,10 +79,13 @@ class Session:
                 )
             else:
                 logging.basicConfig(force=True)
-        except (IniError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-            cause = error.__cause__ or error
+        # A handler's `class` and `args` are Python, which may raise anything.
+        except (Exception, SystemExit) as error:
+            from ..migrator.failures import described
+
             raise SettingsError(
-                f"The logging sections of {settings.path} can't be used: {cause}.",
+                f"The logging sections of {settings.path} can't be used:"
+                f" {described(error.__cause__ or error)}.",
                 hint="mend [loggers], [handlers] and [formatters]; a log file's folder must exist.",
             ) from error
 
@@ -112,7 +116,7 @@ class Session:
         """Write a command's result to standard output."""
         from . import document, output
 
-        with _passing_a_broken_pipe():
+        with self._stdout():
             if self.json:
                 _write_json(document.result_document(self.command, result))
             elif isinstance(result, str):
@@ -124,17 +128,17 @@ class Session:
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
-        told = error if isinstance(error, MigrateError) else _unexpected(error)
-        hint = (told.hint or "").replace("{cmd}", f"myapp-migrate {self.config_uri}")
+        told = error if isinstance(error, MigrateError) else unexpected(error)
+        hint = (told.hint or "").replace("{cmd}", self._command_line())
         redact = self.redactor.redact
         if self.traceback:
             self.stderr.write("".join(traceback.format_exception(error)))
         if self.json:
             from .document import error_document
 
-            with _passing_a_broken_pipe():
+            with suppress(UsageError), self._stdout():
                 _write_json(error_document(self.command, told, hint, redact))
-        else:
+        if not self.json:
             self._tell("Error:", "red", redact(told.message))
             if hint:
                 self._tell("Hint: ", "cyan", redact(hint))
@@ -151,20 +155,41 @@ class Session:
         if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
             self.stderr.write(indent(sql, "    ") + "\n")
 
+    @contextmanager
+    def _stdout(self) -> Iterator[None]:
+        """Write to standard output; whoever reads it and has gone has seen enough.
+
+        Raises UsageError when it can't be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            # Python flushes it once more at exit, and would complain then.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):
+                return
+            self.json = False  # standard error is left
+            raise UsageError(
+                f"Standard output can't be written: {error.strerror}. The command has done its"
+                " work, but its answer is lost.",
+                hint="send it where there is room; `{cmd} current` tells where the database"
+                " stands.",
+            ) from error
+
+    def _command_line(self) -> str:
+        """Return what to type before a subcommand, for use in a hint."""
+        variables = [f"{name}={value}" for name, value in self.config_vars.items()]
+        return shlex.join(["myapp-migrate", self.config_uri, *variables])
+
     def _tell(self, label: str, color: str, message: str) -> None:
-        indented = message.replace("\n", "\n       ")
+        # An exception may carry anything, and a NUL or an escape sequence would spoil the log.
+        legible = "".join(
+            char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message
+        )
+        indented = legible.replace("\n", "\n       ")
         styled = click.style(label, fg=color, bold=True)
         self.stderr.write_line(f"{styled} {indented}", color=self.color)
-
-
-@contextmanager
-def _passing_a_broken_pipe() -> Iterator[None]:
-    """Go on when nobody reads standard output any more: whoever did has seen enough."""
-    try:
-        yield
-    except BrokenPipeError:
-        # Python flushes it once more at exit, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_json(document: dict[str, Any]) -> None:
@@ -213,12 +238,3 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _unexpected(error: BaseException) -> MigrateError:
-    reason = " ".join(str(error).split())
-    return MigrateError(
-        f"Unexpected {type(error).__name__}{f': {reason}' if reason else ''}. This is a bug, or"
-        " something that this command doesn't know of.",
-        hint="add `--traceback` to see where it came from.",
-    )
