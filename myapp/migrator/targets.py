@@ -36,18 +36,17 @@ def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -
     """
     try:
         return ask()
-    except AlembicMultipleHeads as error:
-        raise several_heads(history, tuple(error.heads), command) from None
-    except RangeNotAncestorError:
-        raise RevisionNotFound(
-            f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
-            hint="`{cmd} history` shows how the revisions follow each other.",
-        ) from None
     # Alembic asserts, where a branch named in a relative target isn't in the database.
     except (RevisionError, CommandError, AssertionError) as error:
-        if isinstance(error.__cause__, AlembicMultipleHeads):
-            raise several_heads(history, tuple(error.__cause__.heads), command) from None
-        raise _unresolved(target, error) from None
+        cause = error.__cause__ or error
+        if isinstance(cause, AlembicMultipleHeads):
+            raise several_heads(history, tuple(cause.heads), command) from None
+        if isinstance(cause, RangeNotAncestorError):
+            raise RevisionNotFound(
+                f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
+                hint="`{cmd} history` shows how the revisions follow each other.",
+            ) from None
+        raise _unresolved(target, cause) from None
 
 
 def check_known(history: History, target: str) -> None:
@@ -140,7 +139,7 @@ def _unresolved(target: str, error: BaseException) -> RevisionNotFound:
     match = _RELATIVE.fullmatch(target)
     if not match:
         return RevisionNotFound(
-            f"`{target}` can't be resolved: {error.__cause__ or error}.",
+            f"`{target}` can't be resolved: {error}.",
             hint="`{cmd} history` lists the revisions.",
         )
     start, steps = match["start"], int(match["steps"])
