@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.exc import ArgumentError
 
 from .config import settings_of
 from .engine import make_engine, open_connection
@@ -54,14 +55,16 @@ def connect(config: Config) -> Iterator[Connection]:
 
 def database_name(config: Config) -> str:
     """Return the database's URL without its secrets."""
-    url = engine_url(settings_of(config).url)
-    return url.set(query={}).render_as_string(hide_password=True)
+    settings = settings_of(config)
+    if not settings.has_url:
+        return "the database of env.py"
+    return engine_url(settings.url).set(query={}).render_as_string(hide_password=True)
 
 
 def missing_file(config: Config) -> str | None:
     """Return the path of the SQLite file that is yet to be made, or None."""
     settings = settings_of(config)
-    path = sqlite_file(engine_url(settings.url))
+    path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
     return path if path is not None and not os.path.exists(path) else None
 
 
@@ -80,7 +83,6 @@ def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
 
     Raises what `read_heads` raises.
     """
-    engine_url(settings_of(config).url)  # where it is wrong, this knows better than an env.py
     found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
@@ -96,6 +98,9 @@ def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
                     script.run_env()
             except _NoFile:
                 found.append(())
+            except (ArgumentError, KeyError):
+                engine_url(settings_of(config).url)  # where env.py misses that, this tells
+                raise
     finally:
         event.remove(Engine, "do_connect", _refuse_to_create)
         del config.attributes[_READ_ONLY]
