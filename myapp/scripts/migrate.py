@@ -13,7 +13,8 @@ from .. import __version__
 from ..migrator.errors import UsageError
 from .endings import interrupted, misused
 from .group import REVISION, IniGroup, complete_file
-from .session import Session, collecting_later, sigterm_as_interrupt
+from .imports import importing
+from .session import Session, sigterm_as_interrupt
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: What the shell's completion sets, to `bash_complete` and the like.
@@ -247,8 +248,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return complete(cli, session, _COMPLETION)
     try:
-        with sigterm_as_interrupt(), collecting_later():
-            cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
+        with (
+            sigterm_as_interrupt(),
+            importing(ends_the_process=argv is None),
+            session.stdout(),
+            # Not `cli.main`, which ends the process with statuses of its own.
+            cli.make_context("myapp-migrate", arguments, obj=session) as context,
+        ):
+            cli.invoke(context)
     except click.exceptions.NoArgsIsHelpError as error:
         session.stderr.write_line(error.ctx.get_help())
         return error.exit_code
@@ -256,11 +263,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.ClickException as error:
         return session.fail(misused(error, session.command))
-    except (KeyboardInterrupt, click.Abort) as error:
-        return session.fail(interrupted(error.__cause__ or error))
+    except KeyboardInterrupt as interrupt:
+        return session.fail(interrupted(interrupt))
     except BaseException as error:  # noqa: BLE001 - the one place where errors become exit statuses
-        if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
-            return 0  # so Click ends a `--help` whose reader has gone
         return session.fail(error)
     return 0
 

@@ -1,6 +1,5 @@
 """One invocation: what was asked for, where the story goes, and how an error ends it."""
 
-import gc
 import json
 import logging
 import logging.config
@@ -20,6 +19,7 @@ import click
 from ..migrator.errors import MigrateError, SettingsError, UsageError
 from ..migrator.redaction import Redactor
 from .endings import unexpected
+from .imports import imported
 from .story import Story, telling
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Session:
         from ..migrator.settings import load_settings
         from ..migrator.url import secrets_in_settings
 
-        _collect_what_comes()
+        imported()
         self.redactor.add(secrets_in_settings(self.config_vars))
         settings = load_settings(self.config_uri, self.config_vars)
         for values in (settings.config_vars, settings.engine_options, settings.alembic):
@@ -116,15 +116,14 @@ class Session:
         """Write a command's result to standard output."""
         from . import document, output
 
-        with self._stdout():
-            if self.json:
-                _write_json(document.result_document(self.command, result))
-            elif isinstance(result, str):
-                _write_sql(result)
-            elif text := output.as_text(result, verbose=self.verbose, quiet=self.quiet):
-                encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-                text = text.encode(encoding, "backslashreplace").decode(encoding)
-                click.echo(text, nl=not text.endswith("\n"), color=self.color)
+        if self.json:
+            _write_json(document.result_document(self.command, result))
+        elif isinstance(result, str):
+            _write_sql(result)
+        elif text := output.as_text(result, verbose=self.verbose, quiet=self.quiet):
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
+            click.echo(text, nl=not text.endswith("\n"), color=self.color)
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
@@ -136,7 +135,7 @@ class Session:
         if self.json:
             from .document import error_document
 
-            with suppress(UsageError), self._stdout():
+            with suppress(UsageError), self.stdout():
                 _write_json(error_document(self.command, told, hint, redact))
         if not self.json:
             self._tell("Error:", "red", redact(told.message))
@@ -156,8 +155,8 @@ class Session:
             self.stderr.write(indent(sql, "    ") + "\n")
 
     @contextmanager
-    def _stdout(self) -> Iterator[None]:
-        """Write to standard output; whoever reads it and has gone has seen enough.
+    def stdout(self) -> Iterator[None]:
+        """Let standard output be written within; a reader who has gone has seen enough.
 
         Raises UsageError when it can't be written.
         """
@@ -208,22 +207,6 @@ def _write_sql(sql: str) -> None:
             hint="run it with PYTHONIOENCODING=utf-8.",
         ) from None
     sys.stdout.flush()
-
-
-@contextmanager
-def collecting_later() -> Iterator[None]:
-    """Import without garbage collections, which find nothing and cost a tenth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def _collect_what_comes() -> None:
-    """Collect garbage again, but pass over what was imported, also when the process ends."""
-    gc.freeze()
-    gc.enable()
 
 
 @contextmanager
