@@ -19,7 +19,7 @@ from .errors import RevisionNotFound, UsageError
 from .history import History, describe, load_history
 from .reports import show
 from .results import NewRevisions, Revision
-from .targets import find, resolve
+from .targets import SYMBOLS, find, resolve
 
 T = TypeVar("T")
 
@@ -147,6 +147,11 @@ def _open_editor(config: Config, revision: Revision) -> str | None:
 
 def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
     known = history.ids
+    if rev_id in SYMBOLS:
+        raise UsageError(
+            f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.",
+            hint="leave out `--rev-id` to have one made.",
+        )
     if rev_id in known:
         raise UsageError(
             f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",
@@ -174,6 +179,11 @@ def _write(history: History, name: str, write: Callable[[], T]) -> T:
             f"No revision was written: the file would not be valid Python, {error.msg}.",
             hint="leave quotes and backslashes out of the message, or mend script.py.mako.",
         ) from None
+    except OSError as error:
+        raise UsageError(
+            f"No revision was written: {error.filename}: {error.strerror}.",
+            hint="the folder must be writable, and script.py.mako stand beside env.py.",
+        ) from error
     except RevisionNotFound as error:
         reason = str(error.__context__ or error.message)
         written = [str(path) for path in set(revision_files(history.script)) - before]

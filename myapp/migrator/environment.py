@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from .config import settings_of
 from .database import connect
 from .errors import SettingsError
+from .failures import described
 from .settings import BOOLEANS, Settings
 from .url import engine_url
 
@@ -58,6 +59,9 @@ def run_migrations(**options: Any) -> None:
                 options.setdefault("transactional_ddl", True)
             context.configure(connection=connection, **options)
             _run(settings)
+            if is_ours:
+                # Each revision is committed by now; a version table without one is not.
+                connection.commit()
 
 
 def _run(settings: Settings) -> None:
@@ -91,6 +95,11 @@ def _resolve(name: str) -> MetaData:
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(
             f"`alembic.target_metadata` is `{name}`, which can't be imported: {error}.", hint=hint
+        ) from error
+    except Exception as error:
+        raise SettingsError(
+            f"`alembic.target_metadata` is `{name}`, which can't be imported: {described(error)}.",
+            hint="mend that module; `--traceback` before CONFIG_URI shows the line.",
         ) from error
     if not isinstance(found, MetaData):
         raise SettingsError(

@@ -15,7 +15,7 @@ from .spelling import nearest
 
 T = TypeVar("T")
 
-_SYMBOLS = {"head", "heads", "base"}
+SYMBOLS = {"head", "heads", "base"}
 _RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
 
 
@@ -64,7 +64,7 @@ def check_known(history: History, target: str) -> None:
     branch, at, symbol = name.rpartition("@")
     if at:
         _check_name(history, branch)
-    if symbol not in _SYMBOLS and (symbol or not match):
+    if symbol not in SYMBOLS and (symbol or not match):
         _check_name(history, name)
 
 
@@ -117,7 +117,7 @@ def _unknown(history: History, name: str) -> RevisionNotFound:
             f"There is no revision `{wanted}` on the branch `{branch}`.",
             hint="`{cmd} history` shows how the revisions follow each other.",
         )
-    near = nearest(wanted, [*ids, *labels, *_SYMBOLS], 0.5) or next(
+    near = nearest(wanted, [*ids, *labels, *SYMBOLS], 0.5) or next(
         (
             revision.revision
             for revision in history.all()

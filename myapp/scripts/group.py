@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.errors import UsageError
-from .endings import interrupted, unexpected
+from .endings import unexpected
 from .session import Session
 
 if TYPE_CHECKING:
@@ -59,11 +59,7 @@ class MigrateCommand(click.Command):
         with session.story():
             try:
                 result = super().invoke(ctx)
-            # Click would end the first with an empty line, and take the second for a reader of
-            # standard output who has gone.
-            except KeyboardInterrupt as interrupt:
-                raise interrupted(interrupt) from None
-            except OSError as error:
+            except OSError as error:  # not one of standard output
                 raise unexpected(error) from error
         if result is not None:
             session.answer(result)
