@@ -15,6 +15,7 @@ from .failures import reason_of, told_as_errors, where_in
 from .history import History, describe, load_history
 from .plan import Planner, plan_downgrade, plan_upgrade
 from .results import Revision
+from .stamping import check_stamp
 from .targets import find, resolve, several_heads
 
 
@@ -42,11 +43,9 @@ def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str
 def stamp_sql(config: Config, revisions: Sequence[str], *, tag: str | None = None) -> str:
     """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
     history = load_history(config)
-    targets = []
-    for revision in revisions:
-        start, end = _split(config, history, revision, "stamp")
-        find(history, end, "stamp --sql")
-        targets.append(f"{start}:{end}" if start else end)
+    split = [_split(config, history, revision, "stamp") for revision in revisions]
+    check_stamp(history, [end for _, end in split])
+    targets = [f"{start}:{end}" if start else end for start, end in split]
     return _write(
         config,
         lambda: resolve(
