@@ -133,9 +133,12 @@ def reason_of(error: BaseException) -> str:
     """Return why a migration failed, with the SQL statement that the database refused."""
     if not isinstance(error, DBAPIError):
         return described(error)
+    reason = first_line(error)
+    if detail := re.search(r"^DETAIL: +(.*?)\.?$", str(error.orig), re.MULTILINE):
+        reason = f"{reason}: {detail[1][:_LONGEST]}"
     statement = " ".join(str(error.statement or "").split())
     shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
-    return first_line(error) + (shown if statement else "")
+    return reason + (shown if statement else "")
 
 
 def where_in(revision: Revision, error: BaseException) -> str:
