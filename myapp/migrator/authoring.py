@@ -17,6 +17,7 @@ from .database import shared_engine
 from .diagnosis import revision_files
 from .errors import RevisionNotFound, UsageError
 from .history import History, describe, load_history
+from .offline import captured_sql
 from .reports import show
 from .results import NewRevisions, Revision
 from .targets import SYMBOLS, find, resolve
@@ -63,7 +64,7 @@ def revision(
     }
     context = RevisionContext(config, history.script, arguments)
     uses_environment = config.get_main_option("revision_environment") == "true"
-    with shared_engine(config):
+    with shared_engine(config), captured_sql(config) as written:
         if autogenerate:
             require_at_heads(config, history)
         if autogenerate or uses_environment:
@@ -77,7 +78,8 @@ def revision(
     if autogenerate and not found:
         return NewRevisions((), ())
     scripts = _write(history, "revision", lambda: list(context.generate_scripts()))
-    return NewRevisions(tuple(describe(s) for s in scripts if s is not None), found)
+    new = tuple(describe(script) for script in scripts if script is not None)
+    return NewRevisions(new, found, written.getvalue())
 
 
 def merge(
@@ -97,9 +99,9 @@ def merge(
     _check_new(history, rev_id, branch_label)
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:
-        what = history.titles(joined) or "none"
+        what = f"only {history.titles(joined)}" if joined else "none"
         raise UsageError(
-            f"`merge` joins two revisions or more; {' '.join(revisions)} names only {what}.",
+            f"`merge` joins two revisions or more; {' '.join(revisions)} names {what}.",
             hint="`{cmd} heads` lists the heads.",
         )
     written = _write(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import command
@@ -63,6 +64,17 @@ def ensure_version_sql(config: Config) -> str:
     return _write(config, lambda: command.ensure_version(config, sql=True))
 
 
+@contextmanager
+def captured_sql(config: Config) -> Iterator[io.StringIO]:
+    """Keep what Alembic writes as SQL until it is whole: half a script in psql would be run."""
+    written = io.StringIO()
+    output, config.output_buffer = config.output_buffer, written
+    try:
+        yield written
+    finally:
+        config.output_buffer = output
+
+
 def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str | None) -> str:
     history = load_history(config)
     start, end = _split(config, history, target, name)
@@ -119,12 +131,6 @@ def _split(config: Config, history: History, target: str, name: str) -> tuple[st
 
 
 def _write(config: Config, run: Callable[[], None]) -> str:
-    # Held back until it is whole: half a script, piped into psql, would be run.
-    written = io.StringIO()
-    output, config.output_buffer = config.output_buffer, written
-    try:
-        with told_as_errors():
-            run()
-    finally:
-        config.output_buffer = output
+    with captured_sql(config) as written, told_as_errors():
+        run()
     return written.getvalue()

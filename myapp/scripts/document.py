@@ -126,7 +126,8 @@ def _(result: HistoryReport) -> dict[str, Any]:
 @_fields.register
 def _(result: NewRevisions) -> dict[str, Any]:
     revisions = [_fields(revision) for revision in result.revisions]
-    return {"revisions": revisions, "operations": result.operations}
+    sql = {"sql": result.sql} if result.sql else {}
+    return {"revisions": revisions, "operations": result.operations, **sql}
 
 
 @_fields.register

@@ -104,8 +104,10 @@ def _(result: Agreement, verbose: bool) -> Iterable[str]:
 def _(result: NewRevisions, verbose: bool) -> Iterable[str]:
     for operation in result.operations:
         yield f"Found: {operation}"
+    if result.sql:
+        yield result.sql.rstrip()
     for revision in result.revisions:
-        yield f"Wrote {revision.path}"
+        yield f"{'-- ' if result.sql else ''}Wrote {revision.path}"
     if not result.revisions:
         yield "Models and database agree: no revision was written."
 
