@@ -225,8 +225,9 @@ def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
                 hint="rename that folder or file.",
             )
         case configparser.InterpolationError(section=section, option=option):
+            given = ", or given as NAME=VALUE," if section == "DEFAULT" else ""
             return SettingsError(
-                f"`{option}` in [{section}] of {path} has a `%` that can't be expanded.",
+                f"`{option}` in [{section}] of {path}{given} has a `%` that can't be expanded.",
                 hint="write `%%` for a plain `%`; `%(name)s` needs `name` to be set, in [DEFAULT]"
                 " or as NAME=VALUE after the .ini file.",
             )
