@@ -124,5 +124,6 @@ class _NoFile(Exception):
 def _refuse_to_create(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
     if dialect.name == "sqlite" and cargs:
         path = sqlite_file(URL.create("sqlite", database=str(cargs[0])))
-        if path is not None and not os.path.exists(path):
+        can_be_made = path is not None and os.path.isdir(os.path.dirname(os.path.abspath(path)))
+        if path is not None and can_be_made and not os.path.exists(path):
             raise _NoFile

@@ -32,8 +32,7 @@ _HINTS = {
     r"SSL|certificate": "mend `sslmode` and the certificates in `sqlalchemy.url`.",
     r"connection to server|timeout expired|server closed": "is the server running, and are host"
     " and port in `sqlalchemy.url` right?",
-    r"unable to open database file": "its folder must exist, and this user must be allowed to write"
-    " there; SQLite writes a journal beside the file.",
+    r"unable to open database file": "this user must be allowed to write the file and its folder.",
     r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
     _BUSY: "another session holds a lock: try again when it has ended.",
 }
@@ -75,7 +74,9 @@ def database_failed(error: DBAPIError) -> MigrateError:
     if _matches(_NO_SCHEMA, error):
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
-            hint="create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
+            hint="take `alembic.version_table_schema` out: SQLite has no schemas."
+            if "unknown database" in reason
+            else "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
         )
     if _matches(_NO_VERSION_COLUMN, error):
         return SettingsError(

@@ -37,12 +37,19 @@ def test_a_bare_url_connects_with_every_special_character_in_its_password(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "s3cret", "postgresql", "postgresql:/s3cret", "postgresql://u:s3cret@h:port/db"]
+    ("url", "why"),
+    [
+        ("", ""),
+        ("s3cret", ""),
+        ("postgresql", ""),
+        ("postgresql:/s3cret", ""),
+        ("postgresql://u:s3cret@h:port/db", ": its port is no number"),
+    ],
 )
-def test_what_is_no_url_is_explained_without_showing_it(url: str) -> None:
+def test_what_is_no_url_is_explained_without_showing_it(url: str, why: str) -> None:
     with pytest.raises(SettingsError) as caught:
         engine_url(url)
-    assert caught.value.message == "`sqlalchemy.url` is not a database URL."
+    assert caught.value.message == f"`sqlalchemy.url` is not a database URL{why}."
     assert caught.value.hint == (
         "write `dialect://user:password@host:port/database`; in a password, `@`, `/`, `:`, `#` and"
         " `%` stand as %40, %2F, %3A, %23 and %25, in an .ini file with `%%` for `%`."
