@@ -89,8 +89,8 @@ def test_a_database_beyond_the_code_is_told(history: History, hint: str) -> None
         history.require_known(["aaa111", "fff999"], hint=hint)
 
     assert raised.value.message == (
-        "The database stands at fff999, which this code does not have: a newer version of it has"
-        " been deployed."
+        "The database stands at fff999, which this code does not have: a newer version or"
+        " another branch of it has migrated this database."
     )
     assert raised.value.hint == (f"deploy that version, or downgrade with it first. {hint}".strip())
     assert raised.value.details == {"unknown": ["fff999"]}
