@@ -121,7 +121,8 @@ def _(result: Scaffold, verbose: bool) -> Iterable[str]:
 
 @_lines.register(dict)
 def _(result: dict[str, Any], verbose: bool) -> Iterable[str]:
-    yield from (f"{name}  {text}" for name, text in result["templates"].items())
+    width = max(map(len, result["templates"]))
+    yield from (f"{name:{width}}  {text}" for name, text in result["templates"].items())
 
 
 def _short(revision: Revision) -> str:
