@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from configparser import Error as IniError
 from os import PathLike, fspath
-from typing import TextIO, cast
+from typing import cast
 
 import alembic.command
 from alembic.config import Config
@@ -38,16 +38,13 @@ def build_config(
     settings: Settings,
     *,
     x: Sequence[str] = (),
-    stdout: TextIO | None = None,
-    sql_output: TextIO | None = None,
     command: str | None = None,
     **cmd_opts: object,
 ) -> Config:
     """Build the `Config` for `settings`.
 
-    `stdout` takes what Alembic prints, `sql_output` what `--sql` writes (None: standard output as
-    it is now, not as it was at import). `command` and `cmd_opts` are what an `env.py` may look for
-    in `config.cmd_opts`, such as `autogenerate`; those that stand for every command are added.
+    `command` and `cmd_opts` are what an `env.py` may look for in `config.cmd_opts`, such as
+    `autogenerate`; those that stand for every command are added.
 
     Raises SettingsError when the URL is wrong, or Alembic can't read the .ini file.
     """
@@ -58,8 +55,7 @@ def build_config(
     config = Config(
         file_=str(settings.path),
         # Alembic's own default for `stdout` binds when its module is imported.
-        stdout=stdout or sys.stdout,
-        output_buffer=sql_output or sys.stdout,
+        stdout=sys.stdout,
         cmd_opts=Namespace(
             **{
                 "config": [str(settings.path)],

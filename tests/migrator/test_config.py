@@ -20,9 +20,8 @@ from support.history import Revision, create_table, make_history
 from support.ini import MakeIni
 from support.postgresql import PASSWORD
 
-from myapp.migrator.config import alembic_config, build_config, settings_of
+from myapp.migrator.config import alembic_config, settings_of
 from myapp.migrator.errors import SettingsError
-from myapp.migrator.settings import load_settings
 from myapp.migrator.url import engine_url
 
 MakeProject = Callable[..., Path]
@@ -82,15 +81,6 @@ def test_the_sql_goes_to_the_standard_output_of_the_moment(make_project: MakePro
     with redirect_stdout(output):
         alembic.command.upgrade(alembic_config(make_project()), "head", sql=True)
     assert "CREATE TABLE a (" in output.getvalue()
-
-
-def test_what_alembic_prints_can_be_captured(make_project: MakeProject) -> None:
-    printed, sql = io.StringIO(), io.StringIO()
-    config = build_config(load_settings(str(make_project())), stdout=printed, sql_output=sql)
-    alembic.command.heads(config)
-    alembic.command.upgrade(config, "head", sql=True)
-    assert printed.getvalue() == "a1a1a1a1 (head)\n"
-    assert "CREATE TABLE a (" in sql.getvalue()
 
 
 def test_a_wrong_ini_raises_this_packages_error(tmp_path: Path) -> None:

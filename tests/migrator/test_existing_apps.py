@@ -335,7 +335,11 @@ def test_a_version_table_that_only_env_py_knows_is_the_one_that_counts(
     assert tables(explicit_url) == {"shop_versions"}
 
 
-FROM_ENVIRONMENT = own_engine("create_engine(os.environ['SHOP_URL'])", before="import os")
+FROM_ENVIRONMENT = own_engine(
+    "create_engine(os.environ['SHOP_URL'])",
+    "target_metadata=Base.metadata",
+    before="import os\n    from {name}.models.meta import Base",
+)
 
 
 def test_the_ini_needs_no_url_where_env_py_knows_it(
@@ -352,6 +356,7 @@ def test_the_ini_needs_no_url_where_env_py_knows_it(
     assert "current <base> -> 1111aaaa (head), init\n" in ok(invoke(shop.ini, "history"))
     assert "the database of env.py" in ok(invoke(shop.ini, "current", "-v"))
     ok(invoke(shop.ini, "stamp", "base"))
+    assert invoke(shop.ini, "check").returncode == 3
 
 
 def test_the_database_is_the_one_that_env_py_opens(

@@ -94,6 +94,7 @@ def test_a_url_without_a_secret_has_none(url: str) -> None:
         "sqlite+pysqlite:///{}",
         "sqlite:///{}?timeout=3",
         "sqlite:///file:{}?uri=true",
+        "sqlite:///file:{quoted}?uri=true",
         "sqlite:///file:{}?mode=rwc&uri=true",
     ],
 )
@@ -101,7 +102,7 @@ def test_the_file_of_an_sqlite_url_is_the_one_that_connecting_makes(
     url: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "a file.sqlite"
-    made = engine_url(url.format(path))
+    made = engine_url(url.format(path, quoted=str(path).replace(" ", "%20")))
     assert sqlite_file(made) == str(path)
     assert not path.exists()
     engine = create_engine(made)
