@@ -15,7 +15,8 @@ from . import hooks
 from .comparison import describe_operations, require_at_heads, run_comparison
 from .database import shared_engine
 from .diagnosis import revision_files
-from .errors import RevisionNotFound, UsageError
+from .errors import RevisionNotFound, SettingsError, UsageError
+from .failures import described
 from .history import History, describe, load_history
 from .offline import captured_sql
 from .reports import show
@@ -185,6 +186,12 @@ def _write(history: History, name: str, write: Callable[[], T]) -> T:
         raise UsageError(
             f"No revision was written: {error.filename}: {error.strerror}.",
             hint="the folder must be writable, and script.py.mako stand beside env.py.",
+        ) from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"No revision was written: {described(error)}.",
+            hint="mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+            " minute, second and epoch) or `alembic.output_encoding`.",
         ) from error
     except RevisionNotFound as error:
         reason = str(error.__context__ or error.message)

@@ -295,6 +295,29 @@ def test_a_new_revision_is_written_as_the_options_say(
     assert b"+00:00" in written
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("file_template", "%(nope)s", "KeyError: 'nope'"),
+        ("file_template", "%(rev", "ValueError: incomplete format key"),
+        ("file_template", "%(rev)d", "TypeError: %d format: a real number is required, not str"),
+        ("output_encoding", "nope", "LookupError: unknown encoding: nope"),
+    ],
+)
+def test_an_option_that_no_revision_can_be_written_with_is_explained(
+    key: str, value: str, reason: str, make_project: MakeProject, tmp_path: Path
+) -> None:
+    result = invoke(make_project({f"alembic.{key}": value}), "revision", "-m", "x")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"Error: No revision was written: {reason}.\n"
+        "Hint:  mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+        " minute, second and epoch) or `alembic.output_encoding`.\n"
+    )
+    versions = (tmp_path / "history" / "versions").glob("*.py")
+    assert [path.name for path in versions] == ["a1a1a1a1_.py"]
+
+
 def test_the_version_table_has_the_name_of_the_option(
     make_project: MakeProject, database_url: str
 ) -> None:
