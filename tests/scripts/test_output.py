@@ -81,7 +81,7 @@ def test_show_tells_a_merge_and_a_dependency_in_full(ini: Path) -> None:
 
 def test_branches_are_told_with_what_follows(ini: Path) -> None:
     assert text(ini, "branches") == (
-        "aaaa1 (left) (branchpoint), create a\n      -> bbbb1 (left), create b\n      -> bbbb2\n"
+        "aaaa1 (branchpoint), create a\n      -> bbbb1 (left), create b\n      -> bbbb2\n"
     )
 
 
@@ -119,7 +119,7 @@ def test_a_target_that_is_past_is_told(ini: Path) -> None:
 
 
 def test_stamp_and_ensure_version_tell_where_the_database_is(ini: Path) -> None:
-    written = "The version table is written: the database is at "
+    written = "The version table says: the database is at "
     assert text(ini, "ensure-version") == f"{written}base (no revision).\n"
     assert text(ini, "stamp", "cccc1") == f"{written}cccc1 (join).\n"
 
