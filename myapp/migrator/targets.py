@@ -79,11 +79,19 @@ def several_heads(
     """Return the error of `command`, which needs one head where there are several."""
     return MultipleHeads(
         f"{len(heads)} heads: {history.titles(heads)}. `{command}` can't choose one.",
-        hint=hint
-        or 'join them with `{cmd} merge heads -m "join"`, or name one'
-        + (" with `--head`." if command == "revision" else "."),
+        hint=hint or _how_to_choose(history, heads, "--head" if command == "revision" else ""),
         heads=list(heads),
     )
+
+
+def _how_to_choose(history: History, heads: tuple[str, ...], option: str) -> str:
+    name_one = f"name one{f' with `{option}`' if option else ''}."
+    if not all(history.get(head).is_head for head in heads):
+        return name_one
+    # To `merge`, a head that another depends on is none of the `heads`.
+    independent = set(history.script.get_heads(consider_depends_on=True))
+    named = "heads" if set(heads) == independent else " ".join(heads)
+    return f'join them with `{{cmd}} merge {named} -m "join"`, or {name_one}'
 
 
 def _check_name(history: History, name: str) -> None:

@@ -51,7 +51,7 @@ def _(result: Run, verbose: bool) -> Iterable[str]:
 
 @_lines.register
 def _(result: Stamp, verbose: bool) -> Iterable[str]:
-    return [f"The version table is written: the database is at {result.standing}."]
+    return [f"The version table says: the database is at {result.standing}."]
 
 
 @_lines.register

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Connection
-from support.graphs import BRANCHES, GRAPHS, LINE, states
+from support.graphs import BRANCHES, DEPENDENT, GRAPHS, LINE, states
 from support.history import MakeApp, Revision
 
 from myapp.migrator.config import alembic_config
@@ -271,6 +271,16 @@ def test_an_upgrade_that_could_go_up_several_branches_names_them(
         plan_upgrade(history, target, heads)
 
     assert (raised.value.message, raised.value.hint) == (message, hint)
+
+
+def test_a_head_that_another_depends_on_is_named_for_the_merge(make_app: MakeApp) -> None:
+    graph = [*DEPENDENT[:2], *DEPENDENT[3:]]
+    history = load_history(alembic_config(make_app("sqlite://", graph)))
+
+    with pytest.raises(MultipleHeads) as raised:
+        plan_upgrade(history, "head", ())
+
+    assert raised.value.hint == 'join them with `{cmd} merge aab222 ddd444 -m "join"`, or name one.'
 
 
 def test_the_branch_that_the_hint_names_can_be_followed(make_app: MakeApp) -> None:
