@@ -1,6 +1,7 @@
 """Commands that write or open revision files: revision, merge, edit."""
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Sequence
@@ -155,6 +156,11 @@ def _check_new(history: History, rev_id: str | None, branch_label: str | None) -
             f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.",
             hint="leave out `--rev-id` to have one made.",
         )
+    if rev_id and (odd := re.search(r"[^\w.]", rev_id)):
+        raise UsageError(
+            f"A revision's id can't have {odd[0]!r} in it, as `{rev_id}` has.",
+            hint="use letters, digits and `_`, or leave out `--rev-id` to have one made.",
+        )
     if rev_id in known:
         raise UsageError(
             f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",
@@ -194,7 +200,7 @@ def _write(history: History, name: str, write: Callable[[], T]) -> T:
             " minute, second and epoch) or `alembic.output_encoding`.",
         ) from error
     except RevisionNotFound as error:
-        reason = str(error.__context__ or error.message)
+        reason = str(error.__context__ or error.message).rstrip(".")
         written = [str(path) for path in set(revision_files(history.script)) - before]
         if written:
             raise UsageError(f"{written[0]} was written, and then: {reason}.") from None

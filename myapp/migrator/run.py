@@ -118,7 +118,7 @@ class _Execution:
                 script.run_env()
         except KeyboardInterrupt as interrupt:
             raise self._interrupted(interrupt) from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             if self.running:
                 raise self._failed(self.running, error) from error
             if self.done:

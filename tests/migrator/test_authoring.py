@@ -137,8 +137,8 @@ def test_a_new_revision_goes_to_the_folder_that_is_named(
         (
             {"head": "left@head", "rev_id": "a-b"},
             UsageError,
-            "No revision was written: Character(s) '-' not allowed in revision identifier 'a-b'.",
-            None,
+            "A revision's id can't have '-' in it, as `a-b` has.",
+            "use letters, digits and `_`, or leave out `--rev-id` to have one made.",
         ),
         (
             {"head": "left@head", "branch_label": "right"},

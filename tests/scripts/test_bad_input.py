@@ -845,6 +845,11 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
             "write `[start]:[end]`, such as `-r base:current`, `-r ab12:` or `-r :head`.",
         ),
         (
+            "revision --rev-id a/b",
+            "A revision's id can't have '/' in it, as `a/b` has.",
+            "use letters, digits and `_`, or leave out `--rev-id` to have one made.",
+        ),
+        (
             "revision --rev-id head",
             "`head` has a meaning of its own, so it can't be a revision's id.",
             "leave out `--rev-id` to have one made.",
