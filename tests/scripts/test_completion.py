@@ -245,7 +245,7 @@ class Bash:
         )
         os.close(end)
         self.type(f'eval "$({VARIABLE}=bash_source myapp-migrate)"; echo set  up\n')
-        self.read_until("set up")
+        self.read_until("set up\r\n$ ")
 
     def type(self, text: str) -> None:
         os.write(self._terminal, text.encode())

@@ -21,11 +21,12 @@ TWO = [
 FOREIGN_ENV = """\
 from alembic import context
 from logging.config import fileConfig
-from sqlalchemy import engine_from_config
+from sqlalchemy import engine_from_config, pool
 
 config = context.config
 fileConfig(config.config_file_name)
-engine = engine_from_config(config.get_section(config.config_ini_section), prefix="sqlalchemy.")
+section = config.get_section(config.config_ini_section)
+engine = engine_from_config(section, prefix="sqlalchemy.", poolclass=pool.NullPool)
 with engine.connect() as connection:
     context.configure(connection=connection)
     with context.begin_transaction():
