@@ -28,7 +28,7 @@ def complete(cli: click.Command, session: Session, variable: str) -> int:
         return 1
 
 
-def revisions(session: Session, incomplete: str) -> list[CompletionItem[str]]:
+def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
     """Return what may stand for a revision and begins with `incomplete`, `FROM:TO` included.
 
     Nothing when the history can't be read.
@@ -82,7 +82,7 @@ class _Bash(BashComplete):
         self._before = incomplete.removesuffix(wanted)
         return args[1:], incomplete
 
-    def format_completion(self, item: CompletionItem[str]) -> str:
+    def format_completion(self, item: CompletionItem) -> str:
         return f"{item.type},{str(item.value).removeprefix(self._before)}"
 
 

@@ -127,7 +127,7 @@ class IniGroup(click.Group):
         return resolved
 
 
-class RevisionType(click.ParamType[str]):
+class RevisionType(click.types.StringParamType):
     """A revision: an id or its first characters, a symbol, a branch, or a relative one."""
 
     name = "revision"
