@@ -68,12 +68,27 @@ def missing_file(config: Config) -> str | None:
     return path if path is not None and not os.path.exists(path) else None
 
 
-def read_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
+def read_heads(
+    config: Config, script: ScriptDirectory, *, patience: int | None = None
+) -> tuple[str, ...]:
     """Return the revisions at which the database stands, creating nothing.
+
+    `patience` is how many seconds PostgreSQL may take to answer, where the URL doesn't say.
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
-    return union(read_each(config, script))
+
+    def hurry(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
+        if dialect.name == "postgresql" and dialect.driver in ("psycopg2", "psycopg"):
+            cparams.setdefault("connect_timeout", patience)
+
+    if patience is None:
+        return union(read_each(config, script))
+    event.listen(Engine, "do_connect", hurry)
+    try:
+        return union(read_each(config, script))
+    finally:
+        event.remove(Engine, "do_connect", hurry)
 
 
 def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:

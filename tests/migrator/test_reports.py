@@ -1,5 +1,7 @@
 """What the reading commands tell, and that they create nothing."""
 
+import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -268,6 +270,18 @@ def test_history_without_a_database_is_unmarked_and_says_why(make_app: MakeApp) 
     assert len(report.revisions) == 4
     assert report.unmarked is not None
     assert report.unmarked.startswith("The database can't be used: connection to server at")
+
+
+def test_history_does_not_wait_long_for_a_server_that_does_not_answer(make_app: MakeApp) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        app = make_app(f"postgresql://nobody@127.0.0.1:{port}/lost", LINE)
+        start = time.monotonic()
+        report = reports.history(alembic_config(app))
+
+    assert time.monotonic() - start < 20
+    assert report.unmarked is not None
+    assert "timeout expired" in report.unmarked
 
 
 @pytest.mark.parametrize(

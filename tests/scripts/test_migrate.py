@@ -516,6 +516,38 @@ def test_a_reading_command_creates_nothing(
         assert tables(database_url) == set()
 
 
+@pytest.mark.parametrize(
+    "command", [["heads"], ["branches"], ["show", "head"], ["upgrade", "--sql"], ["list-templates"]]
+)
+def test_a_command_about_the_files_alone_asks_no_database(
+    make_app: MakeApp, command: list[str]
+) -> None:
+    assert invoke(make_app(UNREACHABLE, LINE), *command).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["upgrade"],
+        ["downgrade", "base"],
+        ["current"],
+        ["check"],
+        ["stamp", "head"],
+        ["ensure-version"],
+        ["show", "current"],
+        ["upgrade", "current:head", "--sql"],
+    ],
+)
+def test_a_command_that_needs_the_database_ends_with_status_6_without_it(
+    make_app: MakeApp, command: list[str]
+) -> None:
+    result = invoke(make_app(UNREACHABLE, LINE), *command)
+
+    assert (result.returncode, result.stdout) == (6, "")
+    assert result.stderr.startswith("Error: The database can't be used: connection to server at")
+    assert "Traceback" not in result.stderr
+
+
 # what writes revision files
 
 
