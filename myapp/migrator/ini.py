@@ -106,7 +106,9 @@ class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeplo
             return context
         scheme, _, spec = name.partition(":")
         if scheme.lower() != "config":
-            return loadwsgi.LoaderContext(None, object_type, None, global_conf or {}, {}, self)
+            context = loadwsgi.LoaderContext(None, object_type, None, global_conf or {}, {}, self)
+            context.section = f"`{name}` in {self.filename}"
+            return context
         target, _, fragment = spec.partition("#")
         loader = type(self)(os.path.join(os.path.dirname(self.filename), unquote(target)))
         loader.update_defaults(global_conf or {}, overwrite=False)
@@ -133,8 +135,7 @@ def _application_in_composite(context: Any) -> Any:
         # Anything else is an option of the composite, such as `catch = 404`.
         with suppress(LookupError, OSError):
             nested = context.loader.get_context(loadwsgi.APP, part, context.global_conf)
-            if hasattr(nested, "section"):
-                found[part] = _application(nested)
+            found[part] = _application(nested)
     with_database = {
         part: application
         for part, application in found.items()

@@ -503,6 +503,12 @@ def test_the_section_is_the_one_that_holds_the_settings(
     assert read_ini(path, None, {}).section == f"{section.strip()} in {path}"
 
 
+def test_an_application_in_a_pipeline_may_have_no_section(tmp_path: Path) -> None:
+    path = write(tmp_path, "[pipeline:main]\npipeline = egg:recorder egg:recorder#other\n")
+    ini = read_ini(path, None, {})
+    assert (ini.section, ini.app) == (f"`egg:recorder#other` in {path}", {})
+
+
 def test_the_section_may_stand_in_another_file(tmp_path: Path) -> None:
     path = write(tmp_path, PIPELINES["[pipeline:main] to a pipeline in another file"])
     assert read_ini(path, None, {}).section == f"[app:site] in {tmp_path}/other.ini"
