@@ -1,10 +1,12 @@
 """The engine that the settings describe."""
 
 import os
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 from sqlalchemy import Engine, engine_from_config, event
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from .errors import DatabaseUnreachable, SettingsError
@@ -39,6 +41,7 @@ def make_engine(settings: Settings) -> Engine:
     if made.dialect.name == "sqlite":
         _make_transactional(made)
     if made.dialect.name == "postgresql":
+        event.listen(made, "do_connect", _connect_in_a_thread)
         _bound_statements(made, settings)
     return made
 
@@ -95,6 +98,20 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
         f"The SQLite file {path} can't be opened: {why}.",
         hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
     )
+
+
+def _connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+    """Let Ctrl-C and SIGTERM end the wait for a server that doesn't answer: libpq waits in C."""
+    connecting: Future[Any] = Future()
+
+    def connect() -> None:
+        try:
+            connecting.set_result(dialect.connect(*cargs, **cparams))
+        except Exception as error:  # noqa: BLE001 - it goes to who waits
+            connecting.set_exception(error)
+
+    Thread(target=connect, daemon=True).start()
+    return connecting.result()
 
 
 def _bad_option(settings: Settings, error: BaseException) -> SettingsError:

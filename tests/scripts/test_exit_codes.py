@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -358,6 +359,26 @@ def test_an_interruption_before_any_migration(
     hint = f"`myapp-migrate {ini} current` tells where the database stands."
     assert result == Result(returncode, "", told(f"{what}.", hint))
     assert not (tmp_path / "test.sqlite").exists()
+
+
+@pytest.mark.parametrize(("number", "returncode", "what"), INTERRUPTIONS)
+def test_an_interrupted_wait_for_a_server_that_does_not_answer(
+    tmp_path: Path,
+    make_app: MakeApp,
+    interrupt: Interrupt,
+    number: int,
+    returncode: int,
+    what: str,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ini = make_app(f"postgresql://shop@127.0.0.1:{silent.getsockname()[1]}/shop", [A])
+        env = tmp_path / "migrations" / "env.py"
+        env.write_text(f"{here(tmp_path)}\n{env.read_text()}")
+
+        result = interrupt(ini, "upgrade", number=number)
+
+    hint = f"`myapp-migrate {ini} current` tells where the database stands."
+    assert result == Result(returncode, "", told(f"{what}.", hint))
 
 
 # Standard output and standard error that can't be written
