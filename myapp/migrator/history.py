@@ -121,15 +121,16 @@ class History:
         `hint` is added to what the error says to do.
         """
         unknown = [head for head in heads if head not in self.ids]
+        named = ", ".join(head if head and head.strip() else repr(head) for head in unknown)
         if unknown and not self.ids:
             raise DatabaseAhead(
-                f"The database stands at {', '.join(unknown)}, and this code has no revisions.",
+                f"The database stands at {named}, and this code has no revisions.",
                 hint=f"are the revision files deployed, and may this user read {self.script.dir}?",
                 unknown=unknown,
             )
         if unknown:
             raise DatabaseAhead(
-                f"The database stands at {', '.join(unknown)}, which this code does not have:"
+                f"The database stands at {named}, which this code does not have:"
                 " a newer version or another branch of it has migrated this database.",
                 hint=f"deploy that version, or downgrade with it first. {hint}".strip(),
                 unknown=unknown,

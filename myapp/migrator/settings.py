@@ -33,6 +33,8 @@ _PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
 _NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
+_NAME_A_FILE = "give the path of the application's .ini file, such as `development.ini`."
+_IN_ITS_FOLDER = "`#` and `?` start a section and its variables: type the command in that folder."
 _MIGRATE_KEYS: tuple[str, ...] = ("lock_timeout", "statement_timeout")
 
 
@@ -64,6 +66,11 @@ class Settings:
         url = self.engine_options.get("sqlalchemy.url", "").strip()
         if url:
             return url
+        if "sqlalchemy.url" in self.engine_options:
+            raise SettingsError(
+                f"{self.section} has an empty `sqlalchemy.url`, so there is no database.",
+                hint="give it a value; or has the environment variable that it names none?",
+            )
         raise self._missing(
             "sqlalchemy.url",
             "there is no database",
@@ -146,16 +153,22 @@ def _locate(
     except plaster.InvalidURI:
         if os.path.isdir(config_uri):
             raise is_a_folder(Path(os.path.abspath(config_uri))) from None
+        is_there = os.path.isfile(config_uri) and config_uri.endswith(".ini")
         raise SettingsError(
             f"`{config_uri}` is not the name of an .ini file.",
-            hint="give the path of the application's .ini file, such as `development.ini`.",
+            hint=_IN_ITS_FOLDER if is_there else _NAME_A_FILE,
         ) from None
     if uri.scheme not in _INI_SCHEMES:
         raise SettingsError(
-            f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.",
-            hint="give the path of the application's .ini file, such as `development.ini`.",
+            f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.", hint=_NAME_A_FILE
         )
-    path = Path(os.path.abspath(uri.path))
+    try:
+        path = Path(os.path.abspath(uri.path))
+    except OSError:
+        raise SettingsError(
+            f"The working directory does not exist any more, so `{config_uri}` can't be found.",
+            hint="`cd` to one that exists, or give the whole path of the .ini file.",
+        ) from None
     return path, uri.fragment or None, {**uri.options, **config_vars}
 
 

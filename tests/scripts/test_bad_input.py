@@ -1,10 +1,11 @@
 """Bad input gets two clear lines, the right exit status, and changes nothing."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
-from support.command import Result, invoke, run
+from support.command import SCRIPTS, Result, invoke, run
 from support.database import change, rows, tables
 from support.history import Revision, add_revision, create_table, make_history
 from support.ini import MakeIni
@@ -219,6 +220,26 @@ def test_a_config_uri_of_another_kind(tmp_path: Path, config_uri: str, error: st
     refused(tmp_path, 2, error, hint, config_uri, "upgrade")
 
 
+def test_a_path_with_a_character_of_uris(tmp_path: Path) -> None:
+    folder = tmp_path / "shop #2"
+    folder.mkdir()
+    path = write(folder, GOOD)
+    hint = "`#` and `?` start a section and its variables: type the command in that folder."
+    refused(tmp_path, 2, f"`{path}` is not the name of an .ini file.", hint, path, "upgrade")
+    make_history(folder / "migrations", [REVISION])
+    assert run("app.ini", "upgrade", "-q", cwd=folder) == Result(0, "", "")
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f"rmdir '{gone}' && exec '{SCRIPTS / 'myapp-migrate'}' app.ini upgrade"
+    done = subprocess.run(["sh", "-c", line], cwd=gone, capture_output=True, check=False, text=True)
+    error = "The working directory does not exist any more, so `app.ini` can't be found."
+    hint = "`cd` to one that exists, or give the whole path of the .ini file."
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told(error, hint))
+
+
 # Where the migrations are
 
 LOCATION_HINT = (
@@ -282,9 +303,8 @@ def test_a_misspelt_script_location(tmp_path: Path, make_ini: MakeIni, sqlite_ur
 # The database's URL, and the engine's options
 
 
-@pytest.mark.parametrize("settings", [{}, {"sqlalchemy.url": ""}, {"sqlalchemy.url": "  "}])
-def test_no_url(tmp_path: Path, make_ini: MakeIni, settings: dict[str, str]) -> None:
-    ini = make_ini({**AT_HAND, **settings})
+def test_no_url(tmp_path: Path, make_ini: MakeIni) -> None:
+    ini = make_ini(AT_HAND)
     refused(
         tmp_path,
         2,
@@ -293,6 +313,17 @@ def test_no_url(tmp_path: Path, make_ini: MakeIni, settings: dict[str, str]) -> 
         ini,
         "upgrade",
     )
+
+
+@pytest.mark.parametrize("url", ["", "  ", "${SHOP_DATABASE_URL}"])
+def test_an_empty_url(
+    tmp_path: Path, make_ini: MakeIni, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("SHOP_DATABASE_URL", "")
+    ini = make_ini({**AT_HAND, "sqlalchemy.url": url})
+    error = f"[app:main] in {ini} has an empty `sqlalchemy.url`, so there is no database."
+    hint = "give it a value; or has the environment variable that it names none?"
+    refused(tmp_path, 2, error, hint, ini, "upgrade")
 
 
 def test_a_url_in_the_default_section(tmp_path: Path, make_ini: MakeIni) -> None:
@@ -706,6 +737,32 @@ def test_a_version_table_that_is_a_table_of_the_application(
     refused(tmp_path, 2, error, hint, ini, *command.split())
     assert rows(database_url, "SELECT * FROM users") == [(7,)]
     assert tables(database_url) == {"users"}
+
+
+@pytest.mark.parametrize(("row", "shown"), [("''", "''"), ("' '", "' '"), ("NULL", "None")])
+def test_a_version_table_with_a_row_that_is_no_revision(
+    tmp_path: Path, make_ini: MakeIni, sqlite_url: str, row: str, shown: str
+) -> None:
+    table = "CREATE TABLE alembic_version (version_num varchar(32))"
+    change(sqlite_url, table, f"INSERT INTO alembic_version VALUES ({row})")
+    ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url})
+    error = (
+        f"The database stands at {shown}, which this code does not have: a newer version or another"
+        " branch of it has migrated this database."
+    )
+    hint = "deploy that version, or downgrade with it first."
+    refused(tmp_path, 7, error, hint, ini, "upgrade")
+
+
+def test_an_application_without_its_revision_files(
+    tmp_path: Path, make_ini: MakeIni, sqlite_url: str
+) -> None:
+    ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url})
+    invoke(ini, "upgrade")
+    (tmp_path / "migrations" / "versions" / "aaaa1111_.py").unlink()
+    error = "The database stands at aaaa1111, and this code has no revisions."
+    hint = f"are the revision files deployed, and may this user read {tmp_path}/migrations?"
+    refused(tmp_path, 7, error, hint, ini, "upgrade")
 
 
 # The command line
