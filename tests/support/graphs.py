@@ -49,7 +49,8 @@ def random_graph(seed: int) -> list[Revision]:
 
 
 GRAPHS = {"line": LINE, "branches": BRANCHES, "merge": MERGE, "dependent": DEPENDENT} | {
-    f"random {seed}": random_graph(seed) for seed in range(4)
+    f"random {seed}": random_graph(seed)
+    for seed in (8, 25, 36, 52)  # each merges, and depends on another
 }
 
 
