@@ -1,5 +1,6 @@
 """Fixtures for tests against real databases."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,25 @@ def pytest_configure(config: pytest.Config) -> None:
         "'cgi' is deprecated",
     ):
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what an .ini file's logging sections have done to this process."""
+    before = {name: vars(each) | {"handlers": each.handlers[:]} for name, each in _loggers()}
+    yield
+    new = vars(logging.Logger("new"))
+    for name, logger in _loggers():
+        state = before.get(name, new)
+        logger.handlers = state["handlers"][:]
+        logger.propagate, logger.disabled = state["propagate"], state["disabled"]
+        logger.setLevel(state["level"])
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    root = logging.getLogger()
+    known = {"": root, **root.manager.loggerDict}
+    return [(name, each) for name, each in known.items() if isinstance(each, logging.Logger)]
 
 
 @pytest.fixture(scope="session")

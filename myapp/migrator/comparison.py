@@ -9,7 +9,7 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
-from sqlalchemy import Column, Constraint, Index, Table
+from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
 from .database import missing_file, read_each, shared_engine, union
 from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
@@ -130,8 +130,8 @@ def _line(operation: str, *what: Any) -> str:
     verb = operation.replace("_", " ")
     if operation.startswith("modify_"):
         _, table, column, _, existing, wanted = what
-        return f"{verb} of {table}.{column}: {existing!r} -> {wanted!r}"
-    thing = what[-1]
+        return f"{verb} of {table}.{column}: {_value(existing)} -> {_value(wanted)}"
+    thing = what[0] if isinstance(what[0], Table) else what[-1]
     if isinstance(thing, Table):
         return f"{verb} {thing.fullname}"
     if isinstance(thing, Column):
@@ -142,3 +142,8 @@ def _line(operation: str, *what: Any) -> str:
         on = f" on {table.fullname}" if table is not None else ""
         return f"{verb} {thing.name or '(unnamed)'}{on}{f' ({columns})' if columns else ''}"
     return f"{verb} {', '.join(map(str, what))}"
+
+
+def _value(value: object) -> str:
+    """Return a column's attribute; a server default is told by its SQL."""
+    return f"'{value.arg}'" if isinstance(value, DefaultClause) else repr(value)

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from configparser import Error as IniError
 from os import PathLike, fspath
-from typing import TextIO, cast
+from typing import cast
 
 import alembic.command
 from alembic.config import Config
@@ -46,8 +46,6 @@ def build_config(
     settings: Settings,
     *,
     x: Sequence[str] = (),
-    stdout: TextIO | None = None,
-    sql_output: TextIO | None = None,
     application: str = "alembic",
     canceller: Canceller | None = None,
     watcher: Watcher | None = None,
@@ -56,11 +54,10 @@ def build_config(
 ) -> Config:
     """Build the `Config` for `settings`.
 
-    `stdout` takes what Alembic prints, `sql_output` what `--sql` writes (None: standard output as
-    it is now, not as it was at import). `application` is the name under which a run is seen in the
-    database; `canceller` stops its statement; `watcher` hears of its progress. `command` and
-    `cmd_opts` are what an `env.py` may look for in `config.cmd_opts`, such as `autogenerate`; those
-    that stand for every command are added.
+    `application` is the name under which a run is seen in the database; `canceller` stops its
+    statement; `watcher` hears of its progress. `command` and `cmd_opts` are what an `env.py` may
+    look for in `config.cmd_opts`, such as `autogenerate`; those that stand for every command are
+    added.
 
     Raises SettingsError when the URL is wrong, or Alembic can't read the .ini file.
     """
@@ -71,8 +68,7 @@ def build_config(
     config = Config(
         file_=str(settings.path),
         # Alembic's own default for `stdout` binds when its module is imported.
-        stdout=stdout or sys.stdout,
-        output_buffer=sql_output or sys.stdout,
+        stdout=sys.stdout,
         cmd_opts=Namespace(
             **{
                 "config": [str(settings.path)],

@@ -12,17 +12,19 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.exc import ArgumentError
 
 from .config import settings_of
 from .engine import make_engine, open_connection
-from .errors import HistoryError
-from .failures import told_as_errors
+from .errors import DatabaseUnreachable, HistoryError
+from .failures import BUSY_FILE, error_code, told_as_errors
 from .patience import until_up
 from .sqlite import WRITES
 from .url import engine_url, sqlite_file
 
 _ENGINE = "migrate.engine"
 _READ_ONLY = "migrate.read_only"
+_OPENED = "migrate.opened_url"
 
 
 @contextmanager
@@ -39,10 +41,31 @@ def shared_engine(config: Config) -> Iterator[None]:
             made.dispose()
 
 
-def forget_connections(config: Config) -> None:
-    """Close what the shared engine keeps open, before a wait that a server may not grant."""
-    if made := config.attributes.get(_ENGINE):
-        made.dispose()
+def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
+    """Return what `read_each` returns, or None where that must wait for the lock.
+
+    An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
+    What is opened for it is closed again: a server may not grant the wait for the lock.
+    """
+    try:
+        return read_each(config, script)
+    except DatabaseUnreachable as error:
+        if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
+            raise
+        return None
+    finally:
+        if made := config.attributes.get(_ENGINE):
+            made.dispose()
+
+
+def opened_url(config: Config) -> URL | None:
+    """Return the URL of the database that `env.py` opened last time, or the .ini file's.
+
+    The lock belongs to that database, whatever the .ini file says. None when neither is known.
+    """
+    url: URL | None = config.attributes.get(_OPENED)
+    settings = settings_of(config)
+    return url or (engine_url(settings.url) if settings.has_url else None)
 
 
 @contextmanager
@@ -62,23 +85,40 @@ def connect(config: Config) -> Iterator[Connection]:
 
 def database_name(config: Config) -> str:
     """Return the database's URL without its secrets."""
-    url = engine_url(settings_of(config).url)
-    return url.set(query={}).render_as_string(hide_password=True)
+    settings = settings_of(config)
+    if not settings.has_url:
+        return "the database of env.py"
+    return engine_url(settings.url).set(query={}).render_as_string(hide_password=True)
 
 
 def missing_file(config: Config) -> str | None:
     """Return the path of the SQLite file that is yet to be made, or None."""
     settings = settings_of(config)
-    path = sqlite_file(engine_url(settings.url))
+    path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
     return path if path is not None and not os.path.exists(path) else None
 
 
-def read_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
+def read_heads(
+    config: Config, script: ScriptDirectory, *, patience: int | None = None
+) -> tuple[str, ...]:
     """Return the revisions at which the database stands, creating nothing.
+
+    `patience` is how many seconds PostgreSQL may take to answer, where the URL doesn't say.
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
-    return union(read_each(config, script))
+
+    def hurry(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
+        if dialect.name == "postgresql" and dialect.driver in ("psycopg2", "psycopg"):
+            cparams.setdefault("connect_timeout", patience)
+
+    if patience is None:
+        return union(read_each(config, script))
+    event.listen(Engine, "do_connect", hurry)
+    try:
+        return union(read_each(config, script))
+    finally:
+        event.remove(Engine, "do_connect", hurry)
 
 
 def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
@@ -93,24 +133,32 @@ def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
 
 
 def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
-    engine_url(settings_of(config).url)  # where it is wrong, this knows better than an env.py
     found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
         found.append(tuple(rev))
         return []
 
+    def opened(connection: Connection) -> None:
+        config.attributes.setdefault(_OPENED, connection.engine.url)
+
     config.attributes[_READ_ONLY] = True
     event.listen(Engine, "do_connect", _refuse_to_create)
+    event.listen(Engine, "engine_connect", opened)
     try:
         with told_as_errors():
             try:
                 with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
                     script.run_env()
-            except _NoFile:
+            except _NoFile as missing:
+                config.attributes.setdefault(_OPENED, missing.url)
                 found.append(())
+            except (ArgumentError, KeyError):
+                engine_url(settings_of(config).url)  # where env.py misses that, this tells
+                raise
     finally:
         event.remove(Engine, "do_connect", _refuse_to_create)
+        event.remove(Engine, "engine_connect", opened)
         del config.attributes[_READ_ONLY]
     if not found:
         raise HistoryError(
@@ -128,9 +176,14 @@ def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
 class _NoFile(Exception):
     """An SQLite database that is yet to be made: connecting would make it."""
 
+    def __init__(self, url: URL) -> None:
+        self.url = url
+
 
 def _refuse_to_create(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
     if dialect.name == "sqlite" and cargs:
-        path = sqlite_file(URL.create("sqlite", database=str(cargs[0])))
-        if path is not None and not os.path.exists(path):
-            raise _NoFile
+        url = URL.create("sqlite", database=str(cargs[0]))
+        path = sqlite_file(url)
+        can_be_made = path is not None and os.path.isdir(os.path.dirname(os.path.abspath(path)))
+        if path is not None and can_be_made and not os.path.exists(path):
+            raise _NoFile(url)

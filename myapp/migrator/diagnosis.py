@@ -60,6 +60,8 @@ def _read(path: Path) -> _File | None:
         # Python reports text that is not UTF-8, or has a NUL in it, as a syntax error in no line.
         line = getattr(error, "lineno", None)
         reason = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
+        if reason.startswith("invalid or missing encoding"):
+            reason = "it is not UTF-8"
         raise HistoryError(
             f"Revision file {path} has a syntax error in line {line}: {reason}."
             if line

@@ -1,16 +1,20 @@
 """The engine that the settings describe."""
 
-from difflib import get_close_matches
+import os
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any
 
-from sqlalchemy import Engine, engine_from_config
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import Engine, engine_from_config, event
+from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from .errors import SettingsError
+from .errors import DatabaseUnreachable, SettingsError
 from .failures import described, first_line
 from .settings import Settings
+from .spelling import nearest
 from .sqlite import make_transactional
-from .url import engine_url
+from .url import engine_url, sqlite_file
 
 _DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
 #: Where a driver's module has another name than the package to install.
@@ -23,7 +27,7 @@ def make_engine(settings: Settings) -> Engine:
     Raises SettingsError when the URL or an option is wrong, or the driver isn't installed.
     """
     url = engine_url(settings.url)
-    _check_dialect(url)
+    _check(url)
     options = dict(settings.engine_options) | {"sqlalchemy.url": url}
     try:
         made = engine_from_config(options, prefix="sqlalchemy.")
@@ -37,28 +41,36 @@ def make_engine(settings: Settings) -> Engine:
         raise _bad_option(settings, error) from error
     if made.dialect.name == "sqlite":
         make_transactional(made)
+    if made.dialect.name == "postgresql":
+        event.listen(made, "do_connect", connect_in_a_thread)
     return made
 
 
 def open_connection(made: Engine, settings: Settings) -> Connection:
-    """Connect; raises SettingsError when an option turns out to be wrong only now."""
+    """Connect.
+
+    Raises SettingsError when an option turns out to be wrong only now, DatabaseUnreachable when an
+    SQLite file can't be opened.
+    """
     try:
         return made.connect()
-    except DBAPIError:
+    except DBAPIError as error:
+        if path := sqlite_file(made.url):
+            raise _unopened(os.path.abspath(path), error) from error
         raise
     except (SQLAlchemyError, AttributeError, RecursionError, TypeError, ValueError) as error:
         raise _bad_option(settings, error) from error
 
 
-def _check_dialect(url: URL) -> None:
+def _check(url: URL) -> None:
     try:
         is_async = url.get_dialect().is_async
     except NoSuchModuleError:
-        near = get_close_matches(url.get_backend_name(), _DIALECTS, 1)
-        is_known = near and near[0] == url.get_backend_name()
+        near = nearest(url.get_backend_name(), _DIALECTS)
+        is_known = near == url.get_backend_name()
         raise SettingsError(
             f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
-            hint=f"is `{near[0]}` meant?"
+            hint=f"is `{near}` meant?"
             if near and not is_known
             else "is it spelt right? A dialect of another package must be installed beside this.",
         ) from None
@@ -69,6 +81,37 @@ def _check_dialect(url: URL) -> None:
             hint=f"write `{url.get_backend_name()}://`, or let env.py make its own engine"
             " (`{cmd} init -t async FOLDER`).",
         )
+    if url.get_backend_name() == "sqlite" and url.host:
+        raise SettingsError(
+            "`sqlalchemy.url` names a host, and SQLite has none.",
+            hint="write three slashes before the file's path: `sqlite:///%(here)s/app.sqlite`.",
+        )
+
+
+def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
+    why = first_line(error)
+    if os.path.isdir(path):
+        why = "it is a folder"
+    elif not os.path.isdir(os.path.dirname(path)):
+        why = "its folder does not exist"
+    return DatabaseUnreachable(
+        f"The SQLite file {path} can't be opened: {why}.",
+        hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
+    )
+
+
+def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+    """Let Ctrl-C and SIGTERM end the wait for a server that doesn't answer: libpq waits in C."""
+    connecting: Future[Any] = Future()
+
+    def connect() -> None:
+        try:
+            connecting.set_result(dialect.connect(*cargs, **cparams))
+        except Exception as error:  # noqa: BLE001 - it goes to who waits
+            connecting.set_exception(error)
+
+    Thread(target=connect, daemon=True).start()
+    return connecting.result()
 
 
 def _bad_option(settings: Settings, error: BaseException) -> SettingsError:

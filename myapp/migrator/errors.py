@@ -98,13 +98,8 @@ class DatabaseUnreachable(MigrateError):
 
     code = "unreachable"
     exit_code = 6
-
-    def __init__(
-        self, message: str, *, hint: str | None = None, is_passing: bool = False, **details: Any
-    ) -> None:
-        """Take `is_passing` where the database may well answer a moment later."""
-        super().__init__(message, hint=hint, **details)
-        self.is_passing = is_passing
+    #: Whether the database may well answer a moment later.
+    is_passing = False
 
 
 class DatabaseAhead(MigrateError):

@@ -49,8 +49,7 @@ _HINTS = {
     r"SSL|certificate": "mend `sslmode` and the certificates in `sqlalchemy.url`.",
     r"connection to server|timeout expired|server closed": "is the server running, and are host"
     " and port in `sqlalchemy.url` right?",
-    r"unable to open database file": "its folder must exist, and this user must be allowed to write"
-    " there; SQLite writes a journal beside the file.",
+    r"unable to open database file": "this user must be allowed to write the file and its folder.",
     r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
     _BUSY: "another session holds a lock: try again when it has ended.",
 }
@@ -92,7 +91,9 @@ def database_failed(error: DBAPIError) -> MigrateError:
     if _matches(_NO_SCHEMA, error):
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
-            hint="create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
+            hint="take `alembic.version_table_schema` out: SQLite has no schemas."
+            if "unknown database" in reason
+            else "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
         )
     if _matches(_NO_VERSION_COLUMN, error):
         return SettingsError(
@@ -111,9 +112,9 @@ def database_failed(error: DBAPIError) -> MigrateError:
             if "readonly" in reason
             else "name the primary server in `sqlalchemy.url`: this one, or this user, only reads.",
         )
-    return DatabaseUnreachable(
-        f"The database can't be used: {reason}.", hint=_hint(error), is_passing=_is_passing(error)
-    )
+    unreachable = DatabaseUnreachable(f"The database can't be used: {reason}.", hint=_hint(error))
+    unreachable.is_passing = _is_passing(error)
+    return unreachable
 
 
 def is_read_only(error: BaseException) -> bool:
@@ -159,9 +160,12 @@ def reason_of(error: BaseException) -> str:
     """Return why a migration failed, with the SQL statement that the database refused."""
     if not isinstance(error, DBAPIError):
         return described(error)
+    reason = first_line(error)
+    if detail := re.search(r"^DETAIL: +(.*?)\.?$", str(error.orig), re.MULTILINE):
+        reason = f"{reason}: {detail[1][:_LONGEST]}"
     statement = " ".join(str(error.statement or "").split())
     shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
-    return first_line(error) + (shown if statement else "")
+    return reason + (shown if statement else "")
 
 
 def where_in(revision: Revision, error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from alembic.config import Config
@@ -9,7 +10,6 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 
 from .config import settings_of
-from .diagnosis import diagnose
 from .errors import DatabaseAhead, MigrateError, SettingsError
 from .failures import described
 from .results import Revision
@@ -41,6 +41,8 @@ def load_history(config: Config) -> "History":
     except MigrateError:
         raise
     except (Exception, SystemExit) as error:
+        from .diagnosis import diagnose
+
         raise diagnose(script, error) from error
     return History(script)
 
@@ -73,14 +75,15 @@ class History:
 
     def titles(self, revisions: Iterable[str]) -> str:
         """Return ids with their messages, for use in a sentence."""
-        known = set(self.ids())
         return ", ".join(
-            self.get(revision).title if revision in known else revision for revision in revisions
+            self.get(revision).title if revision in self.ids else revision for revision in revisions
         )
 
-    def ids(self) -> list[str]:
-        """Return every revision id, the newest first."""
-        return [script.revision for script in self.script.walk_revisions()]
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Every revision id, the newest first."""
+        # Kept, because Alembic sorts the whole history each time it is walked.
+        return tuple(script.revision for script in self.script.walk_revisions())
 
     def applied(self, heads: Iterable[str]) -> set[str]:
         """Return the ids of all revisions that a database at `heads` has been through."""
@@ -101,7 +104,7 @@ class History:
         applied = self.applied(heads)
         return [
             revision
-            for revision in self.ids()
+            for revision in self.ids
             if revision in applied
             and applied.isdisjoint(self.script.get_revision(revision).nextrev)
         ]
@@ -112,19 +115,25 @@ class History:
         `each` has the heads of every database.
         """
         applied = [self.applied(heads) for heads in each]
-        return [
-            revision for revision in self.ids() if any(revision not in seen for seen in applied)
-        ]
+        return [revision for revision in self.ids if any(revision not in seen for seen in applied)]
 
     def require_known(self, heads: Iterable[str], *, hint: str = "") -> None:
         """Raise DatabaseAhead when the database stands at a revision that no file has.
 
         `hint` is added to what the error says to do.
         """
-        if unknown := self.unknown(heads):
+        unknown = self.unknown(heads)
+        named = ", ".join(head if head and head.strip() else repr(head) for head in unknown)
+        if unknown and not self.ids:
             raise DatabaseAhead(
-                f"The database stands at {', '.join(unknown)}, which this code does not have:"
-                " a newer version of it has been deployed.",
+                f"The database stands at {named}, and this code has no revisions.",
+                hint=f"are the revision files deployed, and may this user read {self.script.dir}?",
+                unknown=unknown,
+            )
+        if unknown:
+            raise DatabaseAhead(
+                f"The database stands at {named}, which this code does not have:"
+                " a newer version or another branch of it has migrated this database.",
                 hint=f"deploy that version, or downgrade with it first. {hint}".strip(),
                 unknown=unknown,
             )
@@ -135,8 +144,7 @@ class History:
 
     def unknown(self, heads: Iterable[str]) -> list[str]:
         """Return those of `heads` that no file has."""
-        known = set(self.ids())
-        return [head for head in heads if head not in known]
+        return [head for head in heads if head not in self.ids]
 
     def _parents(self, revision: str) -> list[str]:
         script = self.script.get_revision(revision)

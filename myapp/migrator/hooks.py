@@ -48,7 +48,9 @@ def _console_script(path: str, options: Mapping[str, str]) -> None:
     if not found:
         raise _failed(path, options, f"there is no console script `{name}`")
     module, attribute = found[0].module, found[0].attr
-    _run(path, options, [sys.executable, "-c", f"import {module}; {module}.{attribute}()"])
+    # As the installed script does: what it returns is its exit status, which Alembic drops too.
+    code = f"import sys, {module}; sys.exit({module}.{attribute}())"
+    _run(path, options, [sys.executable, "-c", code])
 
 
 def _run(path: str, options: Mapping[str, str], command: list[str]) -> None:
@@ -64,7 +66,8 @@ def _run(path: str, options: Mapping[str, str], command: list[str]) -> None:
             [*command, *words], cwd=options.get("cwd") or None, stdout=_STDERR, check=False
         )
     except OSError as error:
-        raise _failed(path, options, str(error)) from None
+        reason = f"{error.filename} can't be run or entered: {error.strerror}"
+        raise _failed(path, options, reason) from None
     if finished.returncode:
         raise _failed(path, options, f"it ended with exit status {finished.returncode}")
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from .errors import SettingsError
+from .spelling import nearest
 
 _DEFAULTS = {
     "lock_timeout": "5",
@@ -52,11 +52,11 @@ def _known(given: Mapping[str, str]) -> dict[str, str]:
     """Return the `migrate.*` settings with their defaults; raises SettingsError on others."""
     for key in given:
         if key not in _DEFAULTS:
-            near = get_close_matches(key, _DEFAULTS, 1, 0.4)
+            near = nearest(key, _DEFAULTS, 0.4)
             known = ", ".join(f"migrate.{name}" for name in _DEFAULTS)
             raise SettingsError(
                 f"`migrate.{key}` is not a setting of this command.",
-                hint=f"is `migrate.{near[0]}` meant?" if near else f"the known ones: {known}.",
+                hint=f"is `migrate.{near}` meant?" if near else f"the known ones: {known}.",
             )
     return {**_DEFAULTS, **given}
 

@@ -139,11 +139,16 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
 
 
 def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
-    if isinstance(error, MigrateError) or not execution.done:
+    is_lost = isinstance(error, DBAPIError | DatabaseUnreachable)
+    if not execution.done or (isinstance(error, MigrateError) and not is_lost):
         return environment_failed(error)
     where, heads = stands(execution.config, execution.history)
-    if heads is None:
-        return environment_failed(error)
+    if is_lost:
+        told = environment_failed(error)
+        kind = DatabaseUnreachable if heads is None else MigrationFailed
+        return kind(
+            f"The run ended between revisions. {told.message}\n{where}", hint=told.hint, heads=heads
+        )
     return MigrationFailed(
         f"env.py failed when all revisions had run: {described(error)}.\n{where}",
         hint="mend env.py; `--traceback` before CONFIG_URI shows the way there.",

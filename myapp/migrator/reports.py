@@ -10,6 +10,8 @@ from .history import History, describe, load_history, standing
 from .results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
 from .targets import check_known, find, resolve
 
+_PATIENCE = 3  # seconds
+
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:
     """Return where the database stands, creating nothing.
@@ -98,7 +100,8 @@ def history(
     unmarked = None
     heads: tuple[str, ...] = ()
     try:
-        heads = read_heads(config, known.script)
+        # Where the database is only asked for the marks, a dead one must not hold the answer up.
+        heads = read_heads(config, known.script, patience=None if needs_database else _PATIENCE)
         known.require_known(heads)
     except MigrateError as error:
         if needs_database:
@@ -140,7 +143,7 @@ def _end(symbol: str, heads: tuple[str, ...]) -> str:
 
 
 def _states(history: History, heads: tuple[str, ...]) -> dict[str, State]:
-    states: dict[str, State] = dict.fromkeys(history.ids(), "pending")
+    states: dict[str, State] = dict.fromkeys(history.ids, "pending")
     states |= dict.fromkeys(history.applied(heads), "applied")
     states |= dict.fromkeys(history.current(heads), "current")
     return states

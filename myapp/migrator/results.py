@@ -126,10 +126,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class NewRevisions:
-    """The revisions that were written, and the operations that autogenerate found for them."""
+    """The revisions that were written, and the operations that autogenerate found for them.
+
+    `sql` is what env.py wrote instead of running it.
+    """
 
     revisions: tuple[Revision, ...]
     operations: tuple[str, ...]
+    sql: str = ""
 
 
 @dataclass(frozen=True)

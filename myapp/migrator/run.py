@@ -6,10 +6,9 @@ from alembic.config import Config
 from alembic.runtime.migration import RevisionStep
 
 from .config import settings_of, watcher_of
-from .database import read_each, read_heads, shared_engine, union
+from .database import look, read_heads, shared_engine, union
 from .errors import DatabaseUnreachable
 from .execution import Execution
-from .failures import BUSY_FILE, error_code
 from .history import History, load_history, standing
 from .outcome import failure, interrupted, require_recorded
 from .plan import Planner, is_past, plan_downgrade, plan_upgrade
@@ -53,7 +52,7 @@ def _run(
 ) -> Run:
     history = load_history(config)
     with shared_engine(config):
-        each = _look(config, history)
+        each = look(config, history.script)
         if each is not None and not any(planner(history, target, heads) for heads in each):
             before = union(each)
             past = (
@@ -79,17 +78,12 @@ def _run(
         )
 
 
-def _look(config: Config, history: History) -> list[tuple[str, ...]] | None:
-    """Return where each database stands before the lock, or None where that must wait for it.
-
-    An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
-    """
+def _heads_after(execution: Execution) -> tuple[str, ...]:
+    """Return the heads after a run, on another connection where the run's was cut meanwhile."""
     try:
-        return read_each(config, history.script)
-    except DatabaseUnreachable as error:
-        if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
-            raise
-        return None
+        return read_heads(execution.config, execution.history.script)
+    except DatabaseUnreachable:
+        return read_heads(execution.config, execution.history.script)
 
 
 def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
@@ -103,8 +97,8 @@ def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
             except Exception as error:
                 if not attempts.another(error):
                     raise
-        after = read_heads(execution.config, execution.history.script)
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        after = _heads_after(execution)
+    except BaseException as error:
         raise failure(execution, error) from error
     require_recorded(execution, after)
     if left := execution.invalid_indexes():

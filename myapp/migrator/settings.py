@@ -4,14 +4,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 import plaster
 
 from .errors import SettingsError
-from .ini import read_ini
+from .ini import is_a_folder, read_ini
 from .options import Options, read_options
+from .spelling import nearest
 from .variables import expand_variables
 
 #: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
@@ -34,6 +34,8 @@ _PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
 _NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
+_NAME_A_FILE = "give the path of the application's .ini file, such as `development.ini`."
+_IN_ITS_FOLDER = "`#` and `?` start a section and its variables: type the command in that folder."
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Settings:
         url = self.engine_options.get("sqlalchemy.url", "").strip()
         if url:
             return url
+        if "sqlalchemy.url" in self.engine_options:
+            raise SettingsError(
+                f"{self.section} has an empty `sqlalchemy.url`, so there is no database.",
+                hint="give it a value; or has the environment variable that it names none?",
+            )
         raise self._missing(
             "sqlalchemy.url",
             "there is no database",
@@ -83,11 +90,11 @@ class Settings:
         location = self.alembic.get("script_location")
         if location:
             return location
-        near = get_close_matches("script_location", self.alembic, 1)
+        near = nearest("script_location", self.alembic)
         raise self._missing(
             "alembic.script_location",
             "there are no migrations",
-            f"is `alembic.{near[0]}` a misspelling of it?" if near else _NO_LOCATION,
+            f"is `alembic.{near}` a misspelling of it?" if near else _NO_LOCATION,
         )
 
     def _missing(self, key: str, consequence: str, hint: str) -> SettingsError:
@@ -141,16 +148,24 @@ def _locate(
     try:
         uri = plaster.parse_uri(config_uri)
     except plaster.InvalidURI:
+        if os.path.isdir(config_uri):
+            raise is_a_folder(Path(os.path.abspath(config_uri))) from None
+        is_there = os.path.isfile(config_uri) and config_uri.endswith(".ini")
         raise SettingsError(
             f"`{config_uri}` is not the name of an .ini file.",
-            hint="give the path of the application's .ini file, such as `development.ini`.",
+            hint=_IN_ITS_FOLDER if is_there else _NAME_A_FILE,
         ) from None
     if uri.scheme not in _INI_SCHEMES:
         raise SettingsError(
-            f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.",
-            hint="give the path of the application's .ini file, such as `development.ini`.",
+            f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.", hint=_NAME_A_FILE
         )
-    path = Path(os.path.abspath(uri.path))
+    try:
+        path = Path(os.path.abspath(uri.path))
+    except OSError:
+        raise SettingsError(
+            f"The working directory does not exist any more, so `{config_uri}` can't be found.",
+            hint="`cd` to one that exists, or give the whole path of the .ini file.",
+        ) from None
     return path, uri.fragment or None, {**uri.options, **config_vars}
 
 
@@ -166,25 +181,30 @@ def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
         normalised[key] = "true" if normalised[key].strip().lower() in _TRUTHY else "false"
     if "script_location" in normalised:
         normalised["script_location"] = _absolute(normalised["script_location"], here)
-    legacy = normalised.pop("version_path_separator", None)
-    separator = normalised.get("path_separator", legacy)
-    for key in _PATH_LISTS.keys() & normalised.keys():
-        paths = _split(key, normalised[key], separator)
-        normalised[key] = "\n".join(_absolute(path, here) for path in paths)
+    for key, fallback in _PATH_LISTS.items():
+        if key in normalised:
+            paths = _split(normalised, key, fallback)
+            normalised[key] = "\n".join(_absolute(path, here) for path in paths)
+    normalised.pop("version_path_separator", None)
     normalised["path_separator"] = "newline"
     _check_number(normalised, "truncate_slug_length")
     return normalised
 
 
-def _split(key: str, value: str, separator: str | None) -> list[str]:
-    if separator is None:
-        return [path for path in re.split(_PATH_LISTS[key], value) if path]
-    if separator not in _SEPARATORS:
+def _split(options: Mapping[str, str], key: str, fallback: str) -> list[str]:
+    """Split a list of paths as Alembic does (`Config.get_version_locations_list` and the like)."""
+    # Its older name holds for this list only, and in old files has a comment for a value.
+    names = ["path_separator"] + ["version_path_separator"] * (key == "version_locations")
+    name = next((name for name in names if name in options), None)
+    if name is None:
+        return [path for path in re.split(fallback, options[key]) if path]
+    if options[name] not in _SEPARATORS:
         raise SettingsError(
-            f"`alembic.path_separator` is `{separator}`, which is none of its values.",
+            f"`alembic.{name}` is `{options[name]}`, which is none of its values.",
             hint="write one of: space, newline, os, `:`, `;`.",
         )
-    return [path.strip() for path in value.split(_SEPARATORS[separator]) if path.strip()]
+    paths = options[key].split(_SEPARATORS[options[name]])
+    return [path.strip() for path in paths if path.strip()]
 
 
 def _absolute(location: str, here: Path) -> str:

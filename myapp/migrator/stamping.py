@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import permutations
 
 from alembic import command
 from alembic.config import Config
 
-from .database import read_heads, shared_engine
+from .database import look, read_heads, shared_engine
+from .errors import UsageError
 from .failures import told_as_errors
 from .history import History, load_history, standing
 from .outcome import interrupted
@@ -24,8 +26,7 @@ def stamp(
     or Interrupted, or what `database.read_heads` raises.
     """
     history = load_history(config)
-    for revision in revisions:
-        find(history, revision, f"stamp {revision}")
+    check_stamp(history, revisions)
     with _locked(config, history):
         before = read_heads(config, history.script)
         if not purge:
@@ -34,6 +35,22 @@ def stamp(
             command.stamp(config, list(revisions), tag=tag, purge=purge)
         after = read_heads(config, history.script)
     return Stamp(before, after, standing(history, after))
+
+
+def check_stamp(history: History, targets: Sequence[str]) -> None:
+    """Raise when a database can't stand at all of `targets`.
+
+    Alembic would write them, and then be unable to go on from there.
+
+    Raises RevisionNotFound, MultipleHeads or UsageError.
+    """
+    named = {r.revision: r for target in targets for r in find(history, target, f"stamp {target}")}
+    for revision, other in permutations(named.values(), 2):
+        if revision.revision in history.applied([other.revision]):
+            raise UsageError(
+                f"{other.title} comes after {revision.title}, so a database can't be at both.",
+                hint=f"leave {revision.revision} out: it counts as applied.",
+            )
 
 
 def ensure_version(config: Config) -> Stamp:
@@ -50,6 +67,7 @@ def ensure_version(config: Config) -> Stamp:
 @contextmanager
 def _locked(config: Config, history: History) -> Iterator[None]:
     with shared_engine(config):
+        look(config, history.script)
         try:
             with writing(config):
                 yield

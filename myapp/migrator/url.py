@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from .errors import SettingsError
 
 _BARE_POSTGRESQL = {"postgres", "postgresql"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SECRET_KEY = re.compile(r"pass(?!file)|pwd|secret|token", re.IGNORECASE)
 # The password of `user:p@ss@host` is taken to go on up to the last `@`.
 _AUTHORITY = re.compile(r"[^:/?#]+://[^:/?#]*:([^@]*(?:@(?:[^?]*|[^=]*)(?=@))?)@")
@@ -23,13 +24,20 @@ def engine_url(url: str) -> URL:
 
     Raises SettingsError, whose text holds no part of `url`, when it isn't a database URL.
     """
+    if _CONTROL.search(url):
+        raise SettingsError(
+            "`sqlalchemy.url` has a line break or another control character in it.",
+            hint="an indented line in an .ini file goes on with the value above it: is one meant to"
+            " be a setting of its own?",
+        )
     try:
         if "@" in (_typed_password(url) or ""):
             raise ArgumentError("SQLAlchemy would take what follows the first `@` for the host")
         parsed = make_url(url)
-    except (ArgumentError, ValueError):
+    except (ArgumentError, ValueError) as error:
+        port = "" if isinstance(error, ArgumentError) else ": its port is no number"
         raise SettingsError(
-            "`sqlalchemy.url` is not a database URL.",
+            f"`sqlalchemy.url` is not a database URL{port}.",
             hint="write `dialect://user:password@host:port/database`; in a password, `@`, `/`, `:`,"
             " `#` and `%` stand as %40, %2F, %3A, %23 and %25, in an .ini file with `%%` for `%`.",
         ) from None

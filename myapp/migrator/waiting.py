@@ -45,7 +45,7 @@ def _look(config: Config, history: History, allow_ahead: bool) -> Standing | Mig
         return Standing(database_name(config), heads, (), ())
     history.require_not_ahead(heads)
     applied = history.applied(heads)
-    if pending := [revision for revision in history.ids() if revision not in applied]:
+    if pending := [revision for revision in history.ids if revision not in applied]:
         return pending_error(history, heads, pending)
     current = tuple(history.get(revision) for revision in history.current(heads))
     return Standing(database_name(config), heads, current, ())

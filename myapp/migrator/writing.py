@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from .canceller import Canceller
 from .config import application_of, canceller_of, settings_of, watcher_of
-from .database import forget_connections, shared_engine
+from .database import shared_engine
 from .lock import Lock, writer_lock
 from .lock.session import INTERNAL, LIVENESS, configure_session, milliseconds, set_statement
 from .settings import Settings
@@ -23,7 +23,6 @@ def writing(config: Config) -> Iterator[Lock]:
 
     A foreign `env.py` makes an engine of its own, so all engines of the process are listened to.
     """
-    forget_connections(config)
     with shared_engine(config), writer_lock(config, watcher_of(config).notice) as lock:
         setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
         listeners = {"engine_connect": setup.connected, "begin": setup.begun}

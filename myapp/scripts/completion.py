@@ -16,7 +16,7 @@ from .session import Session
 from .story import Story, telling
 
 _SYMBOLS = ("head", "heads", "base", "current")
-_WORD_BREAKS = "=:@"
+_WORD_BREAKS = ("=", ":", "@")
 
 
 def complete(cli: click.Command, session: Session, variable: str) -> int:
@@ -28,7 +28,7 @@ def complete(cli: click.Command, session: Session, variable: str) -> int:
         return 1
 
 
-def revisions(session: Session, incomplete: str) -> list[CompletionItem[str]]:
+def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
     """Return what may stand for a revision and begins with `incomplete`, `FROM:TO` included.
 
     Nothing when the history can't be read.
@@ -57,35 +57,39 @@ def _names(session: Session) -> Iterator[tuple[str, str]]:
         yield revision.revision, revision.message
     for symbol in _SYMBOLS:
         yield symbol, ""
-    for revision in known:
-        for label in revision.branch_labels:
-            yield f"{label}@head", ""
+    # Every revision of a branch has its label.
+    for label in sorted({label for revision in known for label in revision.branch_labels}):
+        yield f"{label}@head", ""
 
 
 @add_completion_class
 class _Bash(BashComplete):
-    """Bash splits a line at `=`, `:` and `@` too, and wants only what follows the last of them."""
+    """Bash splits a line at `=`, `:` and `@` too, and wants only what follows the last of them.
 
-    _before_break = ""
+    To `@` that doesn't apply: it wants it back.
+    """
+
+    _before = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        words = split_arg_string(os.environ["COMP_WORDS"])
         position = int(os.environ["COMP_CWORD"])
         # The word that is being typed is missing where it is still empty.
-        words, typed = words[:position], "".join(words[position : position + 1])
-        *args, incomplete = _joined([*words, typed]) if words else [""]
-        self._before_break = incomplete.removesuffix("" if typed in _WORD_BREAKS else typed)
+        words = [*split_arg_string(os.environ["COMP_WORDS"]), ""][: position + 1]
+        *args, incomplete = _joined(words)
+        wanted = "" if words[-1] in ("=", ":") else words[-1]
+        if words[-2:-1] == ["@"]:
+            wanted = f"@{wanted}"
+        self._before = incomplete.removesuffix(wanted)
         return args[1:], incomplete
 
-    def format_completion(self, item: CompletionItem[str]) -> str:
-        return f"{item.type},{str(item.value).removeprefix(self._before_break)}"
+    def format_completion(self, item: CompletionItem) -> str:
+        return f"{item.type},{str(item.value).removeprefix(self._before)}"
 
 
 def _joined(words: Iterable[str]) -> list[str]:
     joined: list[str] = []
     for word in words:
-        is_break = bool(word) and word in _WORD_BREAKS
-        if joined and (is_break or joined[-1][-1:] in tuple(_WORD_BREAKS)) and word:
+        if joined and word and (word in _WORD_BREAKS or joined[-1].endswith(_WORD_BREAKS)):
             joined[-1] += word
         else:
             joined.append(word)

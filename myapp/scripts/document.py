@@ -126,7 +126,11 @@ def _(result: HistoryReport) -> dict[str, Any]:
 @_fields.register
 def _(result: NewRevisions) -> dict[str, Any]:
     revisions = [_fields(revision) for revision in result.revisions]
-    return {"revisions": revisions, "operations": result.operations}
+    return {
+        "revisions": revisions,
+        "operations": result.operations,
+        "sql": result.sql or None,
+    }
 
 
 @_fields.register

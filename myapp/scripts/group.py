@@ -1,27 +1,82 @@
 """The command line's grammar where it differs from Click's: the .ini file, variables, `-1`."""
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..migrator.errors import UsageError
 from ..migrator.options import seconds
+from .endings import unexpected
 from .session import Session
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _VARIABLE = re.compile(r"[A-Za-z_][\w.\-]*=")
 _KEEP_FALSY = ("color", "lock_wait", "wait_db")
 _RELATIVE = re.compile(r"-\d+")
 
 
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    session = ctx.ensure_object(Session)
+    if param.name == "x":
+        session.x.extend(value)
+    elif value or (value is not None and param.name in _KEEP_FALSY):
+        setattr(session, str(param.name), value)
+
+
+_keeping: Any = partial(click.Option, expose_value=False, callback=_keep)
+#: What stands before CONFIG_URI and after the command alike.
+_SHARED = [
+    _keeping(["--json"], is_flag=True, help="Write one JSON document, errors included."),
+    _keeping(["-x"], multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
+    _keeping(
+        ["-v", "--verbose"], is_flag=True, help="Show more: revisions in full, SQL as it runs."
+    ),
+    _keeping(["-q", "--quiet"], is_flag=True, help="Show errors only."),
+    _keeping(["--color/--no-color"], default=None, help="Use colour or not (NO_COLOR: not)."),
+    _keeping(["--traceback"], is_flag=True, help="Show a traceback with an error."),
+]
+
+
+class SecondsType(click.types.FloatParamType):
+    """A time in seconds, 0 or more."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number; raises SettingsError, as for the setting of the same meaning."""
+        return seconds(str(value), param.opts[0] if param else self.name)
+
+
+SECONDS = SecondsType()
+_LOCK_WAIT = _keeping(
+    ["--lock-wait"],
+    type=SECONDS,
+    help="How long to wait for another run to finish (60 by default; 0: not at all).",
+)
+_WAIT_DB = _keeping(
+    ["--wait-db"], type=SECONDS, help="How long to wait for a database that is not up yet."
+)
+
+
 class MigrateCommand(click.Command):
-    """A command that returns its result, which is then shown."""
+    """A command that returns its result, which is then shown.
+
+    One that `connects` can wait for the database, one that `writes` for another run too.
+    """
+
+    def __init__(
+        self, *args: Any, connects: bool = False, writes: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [_LOCK_WAIT] if writes else []
+        self.params += [_WAIT_DB] if connects or writes else []
+        self.params += _SHARED
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `-1` be a revision: Click would take it for an option."""
@@ -34,7 +89,10 @@ class MigrateCommand(click.Command):
         session = ctx.ensure_object(Session)
         session.options = dict(ctx.params)
         with session.story():
-            result = super().invoke(ctx)
+            try:
+                result = super().invoke(ctx)
+            except OSError as error:  # not one of standard output
+                raise unexpected(error) from error
         if result is not None:
             session.answer(result)
 
@@ -43,6 +101,10 @@ class IniGroup(click.Group):
     """A group whose commands stand after CONFIG_URI and NAME=VALUE pairs."""
 
     command_class = MigrateCommand
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _SHARED
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show where the variables stand."""
@@ -58,7 +120,7 @@ class IniGroup(click.Group):
         config_uri = str(ctx.params.get("config_uri") or "")
         command = self.get_command(ctx, config_uri)
         if command and not ctx.resilient_parsing:
-            if "--help" in args:
+            if not {"-h", "--help"}.isdisjoint(args):
                 command.make_context(config_uri, ["--help"], parent=ctx)
             raise UsageError(
                 f"`{config_uri}` stands where the .ini file should.",
@@ -80,6 +142,14 @@ class IniGroup(click.Group):
                 f"`{args[0]}` stands between the .ini file and the command.",
                 hint="options stand before the .ini file or after the command.",
             )
+        if args and ".ini" in args[0] and ".ini" not in session.config_uri:
+            from ..migrator.spelling import nearest
+
+            near = nearest(session.config_uri, self.commands) or "COMMAND"
+            raise UsageError(
+                f"`{args[0]}` stands where the command should.",
+                hint=f"the order is: `myapp-migrate {args[0]} {near}`.",
+            )
         if not args:
             if ctx.resilient_parsing:
                 return None, None, []
@@ -89,7 +159,7 @@ class IniGroup(click.Group):
         return resolved
 
 
-class RevisionType(click.ParamType[str]):
+class RevisionType(click.types.StringParamType):
     """A revision: an id or its first characters, a symbol, a branch, or a relative one."""
 
     name = "revision"
@@ -107,20 +177,7 @@ class RevisionType(click.ParamType[str]):
         return revisions(ctx.ensure_object(Session), incomplete)
 
 
-class SecondsType(click.ParamType[float]):
-    """A time in seconds, 0 or more."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read the number; raises SettingsError, as for the setting of the same meaning."""
-        return seconds(str(value), param.opts[0] if param else self.name)
-
-
 REVISION = RevisionType()
-SECONDS = SecondsType()
 
 
 def complete_file(
@@ -130,49 +187,3 @@ def complete_file(
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(incomplete, type="file")]
-
-
-def shared_options(function: F) -> F:
-    """Add the options that stand before CONFIG_URI and after the command alike."""
-    options = [
-        _shared("--json", is_flag=True, help="Write one JSON document, errors included."),
-        _shared("-x", multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
-        _shared(
-            "-v", "--verbose", is_flag=True, help="Show more: revisions in full, SQL as it runs."
-        ),
-        _shared("-q", "--quiet", is_flag=True, help="Show errors only."),
-        _shared("--color/--no-color", default=None, help="Use colour or not (NO_COLOR: not)."),
-        _shared("--traceback", is_flag=True, help="Show a traceback with an error."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def lock_options(function: F) -> F:
-    """Add the options of commands that change the database."""
-    seconds = _shared(
-        "--lock-wait",
-        type=SECONDS,
-        help="How long to wait for another run to finish; 0: not at all. [default: 60]",
-    )
-    return seconds(database_options(function))
-
-
-def database_options(function: F) -> F:
-    """Add the options of commands that connect."""
-    return _shared(
-        "--wait-db", type=SECONDS, help="How long to wait for a database that is not up yet."
-    )(function)
-
-
-def _shared(*names: str, **attributes: Any) -> Callable[[F], F]:
-    return click.option(*names, **attributes, expose_value=False, callback=_keep)
-
-
-def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    session = ctx.ensure_object(Session)
-    if param.name == "x":
-        session.x.extend(value)
-    elif value or (value is not None and param.name in _KEEP_FALSY):
-        setattr(session, str(param.name), value)

@@ -1,7 +1,6 @@
 """`myapp-migrate`: each command is one call of the engine."""
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,28 +9,20 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..migrator.errors import MigrateError, UsageError
-from .group import (
-    REVISION,
-    SECONDS,
-    IniGroup,
-    complete_file,
-    database_options,
-    lock_options,
-    shared_options,
-)
-from .session import Session, discard_stdout
+from ..migrator.errors import UsageError
+from .endings import ended
+from .group import REVISION, SECONDS, IniGroup, complete_file
+from .imports import importing
+from .session import Session
 from .signals import interrupts
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: What the shell's completion sets, to `bash_complete` and the like.
 _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
-_BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
 
 
 @click.group(cls=IniGroup, context_settings=_OPTIONS)
 @click.argument("config_uri", shell_complete=complete_file)
-@shared_options
 @click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
 def cli(config_uri: str) -> None:
     """Migrate the database of the Pyramid application that CONFIG_URI configures.
@@ -41,37 +32,31 @@ def cli(config_uri: str) -> None:
     """
 
 
-@cli.command("upgrade")
+@cli.command("upgrade", writes=True)
 @click.argument("revision", type=REVISION, default="heads")
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
 @click.option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
-@lock_options
-@shared_options
 @click.pass_obj
-def upgrade(
-    session: Session, revision: str, sql: bool, tag: str | None, allow_ahead: bool
-) -> object:
+def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
     config = session.config()
     if sql:
         from ..migrator import offline
 
-        return offline.upgrade_sql(config, revision, tag=tag)
+        return offline.upgrade_sql(config, revision, tag=options["tag"])
     from ..migrator import run
 
-    return run.upgrade(config, revision, tag=tag, allow_ahead=allow_ahead)
+    return run.upgrade(config, revision, **options)
 
 
-@cli.command("downgrade")
+@cli.command("downgrade", writes=True)
 @click.argument("revision", type=REVISION)
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
-@lock_options
-@shared_options
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
-    """Downgrade the database to REVISION, such as `-1` or `base`."""
+    """Downgrade the database to REVISION, as `-1` or `base`."""
     config = session.config()
     if sql:
         from ..migrator import offline
@@ -82,12 +67,10 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
     return run.downgrade(config, revision, tag=tag)
 
 
-@cli.command("current")
+@cli.command("current", connects=True)
 @click.option(
     "-c", "--check-heads", is_flag=True, help="End with status 3 unless all heads are applied."
 )
-@database_options
-@shared_options
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
@@ -96,16 +79,17 @@ def current(session: Session, check_heads: bool) -> object:
     return reports.current(session.config(), check_heads=check_heads)
 
 
-@cli.command("history")
+@cli.command("history", connects=True)
 @click.option(
     "-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only."
 )
 @click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
-@database_options
-@shared_options
 @click.pass_obj
 def history(session: Session, rev_range: str | None, indicate_current: bool) -> object:
-    """List the revisions, the newest first, each applied, current or pending."""
+    """List the revisions: applied, current or pending.
+
+    The newest comes first.
+    """
     from ..migrator import reports
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)
@@ -117,7 +101,6 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 
 @cli.command("heads")
 @click.option("--resolve-dependencies", is_flag=True, help="Leave out what others depend on.")
-@shared_options
 @click.pass_obj
 def heads(session: Session, resolve_dependencies: bool) -> object:
     """Show the revisions that no other follows."""
@@ -127,7 +110,6 @@ def heads(session: Session, resolve_dependencies: bool) -> object:
 
 
 @cli.command("branches")
-@shared_options
 @click.pass_obj
 def branches(session: Session) -> object:
     """Show the revisions at which the history branches."""
@@ -136,10 +118,8 @@ def branches(session: Session) -> object:
     return reports.branches(session.config())
 
 
-@cli.command("show")
+@cli.command("show", connects=True)
 @click.argument("revision", type=REVISION)
-@database_options
-@shared_options
 @click.pass_obj
 def show(session: Session, revision: str) -> object:
     """Show the revisions that REVISION names, in full."""
@@ -149,7 +129,7 @@ def show(session: Session, revision: str) -> object:
     return reports.show(session.config(), revision)
 
 
-@cli.command("revision")
+@cli.command("revision", connects=True)
 @click.option("-m", "--message", help="What the revision does.")
 @click.option("--autogenerate", is_flag=True, help="Fill it from the models' differences.")
 @click.option("--sql", is_flag=True, help="Write env.py's SQL to standard output as well.")
@@ -159,8 +139,6 @@ def show(session: Session, revision: str) -> object:
 @click.option("--version-path", help="The folder of `version_locations` to write to.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
 @click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
-@database_options
-@shared_options
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:
     """Write a new revision file."""
@@ -176,7 +154,6 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
 @click.option("--branch-label", help="A label for the branch that starts here.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
 @click.option("--splice", is_flag=True, help="Allow REVISIONS that are no heads.")
-@shared_options
 @click.pass_obj
 def merge(
     session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
@@ -188,13 +165,11 @@ def merge(
     return authoring.merge(config, revisions, message, **options)
 
 
-@cli.command("stamp")
+@cli.command("stamp", writes=True)
 @click.argument("revisions", type=REVISION, nargs=-1, required=True)
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
 @click.option("--purge", is_flag=True, help="Empty the version table first.")
-@lock_options
-@shared_options
 @click.pass_obj
 def stamp(
     session: Session, revisions: tuple[str, ...], sql: bool, tag: str | None, purge: bool
@@ -210,12 +185,10 @@ def stamp(
     return stamping.stamp(config, revisions, tag=tag, purge=purge)
 
 
-@cli.command("check")
-@database_options
-@shared_options
+@cli.command("check", connects=True)
 @click.pass_obj
 def check(session: Session) -> object:
-    """Compare the models with the database; end with status 4 if they differ."""
+    """Compare models and database; status 4 if they differ."""
     from ..migrator import comparison
 
     return comparison.check(session.config(autogenerate=True))
@@ -226,19 +199,16 @@ def check(session: Session) -> object:
     "--timeout", type=SECONDS, default=60, show_default=True, help="How long to wait, in seconds."
 )
 @click.option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
-@shared_options
 @click.pass_obj
 def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
-    """Wait until the database is at the code's heads; end with status 3 if it isn't in time."""
+    """Wait until all heads are applied; status 3 if late."""
     from ..migrator import waiting
 
     return waiting.wait(session.config(), timeout, allow_ahead=allow_ahead)
 
 
-@cli.command("edit")
+@cli.command("edit", connects=True)
 @click.argument("revision", type=REVISION)
-@database_options
-@shared_options
 @click.pass_obj
 def edit(session: Session, revision: str) -> object:
     """Open the files of REVISION in $EDITOR."""
@@ -247,10 +217,8 @@ def edit(session: Session, revision: str) -> object:
     return authoring.edit(session.config(), revision)
 
 
-@cli.command("ensure-version")
+@cli.command("ensure-version", writes=True)
 @click.option("--sql", is_flag=True, help="Write the SQL instead.")
-@lock_options
-@shared_options
 @click.pass_obj
 def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
@@ -264,17 +232,15 @@ def ensure_version(session: Session, sql: bool) -> object:
 @click.argument("directory")
 @click.option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
 @click.option("--package", is_flag=True, help="Make it a Python package.")
-@shared_options
 @click.pass_obj
 def init(session: Session, directory: str, template: str, package: bool) -> object:
-    """Make a migrations folder, and show the lines that the .ini file needs."""
+    """Make a migrations folder; show the .ini lines it needs."""
     from ..migrator import scaffold
 
     return scaffold.init(session.config(), directory, template=template, package=package)
 
 
 @cli.command("list-templates")
-@shared_options
 @click.pass_obj
 def list_templates(session: Session) -> object:
     """List the templates of `init`."""
@@ -296,39 +262,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with (
             interrupts(session.canceller),
+            importing(ends_the_process=argv is None),
+            session.stdout(),
             # Not `cli.main`, which ends the process with statuses of its own.
             cli.make_context("myapp-migrate", arguments, obj=session) as context,
         ):
             cli.invoke(context)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help(), err=True)
-        return error.exit_code
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        return session.fail(_usage_error(error))
-    except BrokenPipeError:
-        discard_stdout()
-        return _BROKEN_PIPE
-    except KeyboardInterrupt as interrupt:
-        return session.fail(_interrupted(interrupt))
-    except Exception as error:  # noqa: BLE001 - the one place where errors become exit statuses
-        return session.fail(error)
+    except BaseException as error:  # noqa: BLE001 - the one place where errors become exit statuses
+        return ended(session, error)
     return 0
-
-
-def _usage_error(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "myapp-migrate"
-    return UsageError(error.format_message(), hint=f"`{path} --help` shows what it takes.")
-
-
-def _interrupted(interrupt: KeyboardInterrupt) -> MigrateError:
-    from ..migrator.errors import Interrupted
-
-    number = int(interrupt.args[0]) if interrupt.args else 2
-    what = "Terminated" if number == signal.SIGTERM else "Interrupted"
-    return Interrupted(f"{what} before anything was changed.", exit_code=128 + number)
 
 
 if __name__ == "__main__":

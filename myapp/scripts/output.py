@@ -51,7 +51,7 @@ def _(result: Run, verbose: bool) -> Iterable[str]:
 
 @_lines.register
 def _(result: Stamp, verbose: bool) -> Iterable[str]:
-    return [f"The version table is written: the database is at {result.standing}."]
+    return [f"The version table says: the database is at {result.standing}."]
 
 
 @_lines.register
@@ -105,8 +105,10 @@ def _(result: Agreement, verbose: bool) -> Iterable[str]:
 def _(result: NewRevisions, verbose: bool) -> Iterable[str]:
     for operation in result.operations:
         yield f"Found: {operation}"
+    if result.sql:
+        yield result.sql.rstrip()
     for revision in result.revisions:
-        yield f"Wrote {revision.path}"
+        yield f"{'-- ' if result.sql else ''}Wrote {revision.path}"
     if not result.revisions:
         yield "Models and database agree: no revision was written."
 
@@ -120,7 +122,8 @@ def _(result: Scaffold, verbose: bool) -> Iterable[str]:
 
 @_lines.register(dict)
 def _(result: dict[str, Any], verbose: bool) -> Iterable[str]:
-    yield from (f"{name}  {text}" for name, text in result["templates"].items())
+    width = max(map(len, result["templates"]))
+    yield from (f"{name:{width}}  {text}" for name, text in result["templates"].items())
 
 
 def _short(revision: Revision) -> str:

@@ -1,15 +1,14 @@
 """One invocation: what was asked for, where the story goes, and how an error ends it."""
 
-import gc
 import json
 import logging
 import logging.config
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator
-from configparser import Error as IniError
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ import click
 from ..migrator.canceller import Canceller
 from ..migrator.errors import MigrateError, SettingsError, UsageError
 from ..migrator.redaction import Redactor
+from .endings import unexpected
+from .imports import imported
 from .story import Story, telling
 
 if TYPE_CHECKING:
@@ -56,13 +57,12 @@ class Session:
 
         Raises SettingsError.
         """
-        with _collecting_later():
-            from ..migrator.config import build_config
-            from ..migrator.settings import load_settings
-            from ..migrator.url import secrets_in_settings
-
+        from ..migrator.config import build_config
+        from ..migrator.settings import load_settings
+        from ..migrator.url import secrets_in_settings
         from .progress import Terminal
 
+        imported()
         self.redactor.add(secrets_in_settings(self.config_vars))
         settings = self._overridden(load_settings(self.config_uri, self.config_vars))
         for values in (settings.config_vars, settings.engine_options, settings.alembic):
@@ -100,10 +100,13 @@ class Session:
                 )
             else:
                 logging.basicConfig(force=True)
-        except (IniError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-            cause = error.__cause__ or error
+        # A handler's `class` and `args` are Python, which may raise anything.
+        except (Exception, SystemExit) as error:
+            from ..migrator.failures import described
+
             raise SettingsError(
-                f"The logging sections of {settings.path} can't be used: {cause}.",
+                f"The logging sections of {settings.path} can't be used:"
+                f" {described(error.__cause__ or error)}.",
                 hint="mend [loggers], [handlers] and [formatters]; a log file's folder must exist.",
             ) from error
 
@@ -145,19 +148,17 @@ class Session:
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
-        told = error if isinstance(error, MigrateError) else _unexpected(error)
-        hint = (told.hint or "").replace("{cmd}", f"myapp-migrate {self.config_uri}")
+        told = error if isinstance(error, MigrateError) else unexpected(error)
+        hint = (told.hint or "").replace("{cmd}", self._command_line())
         redact = self.redactor.redact
         if self.traceback:
             self.stderr.write("".join(traceback.format_exception(error)))
         if self.json:
             from .document import error_document
 
-            try:
+            with suppress(UsageError), self.stdout():
                 _write_json(error_document(self.command, told, hint, redact))
-            except BrokenPipeError:
-                discard_stdout()
-        else:
+        if not self.json:
             self._tell("Error:", "red", redact(told.message))
             if hint:
                 self._tell("Hint: ", "cyan", redact(hint))
@@ -174,18 +175,41 @@ class Session:
         if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
             self.stderr.write(indent(sql, "    ") + "\n")
 
+    @contextmanager
+    def stdout(self) -> Iterator[None]:
+        """Let standard output be written within; a reader who has gone has seen enough.
+
+        Raises UsageError when it can't be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            # Python flushes it once more at exit, and would complain then.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):
+                return
+            self.json = False  # standard error is left
+            raise UsageError(
+                f"Standard output can't be written: {error.strerror}. The command has done its"
+                " work, but its answer is lost.",
+                hint="send it where there is room; `{cmd} current` tells where the database"
+                " stands.",
+            ) from error
+
+    def _command_line(self) -> str:
+        """Return what to type before a subcommand, for use in a hint."""
+        variables = [f"{name}={value}" for name, value in self.config_vars.items()]
+        return shlex.join(["myapp-migrate", self.config_uri, *variables])
+
     def _tell(self, label: str, color: str, message: str) -> None:
-        indented = message.replace("\n", "\n       ")
+        # An exception may carry anything, and a NUL or an escape sequence would spoil the log.
+        legible = "".join(
+            char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message
+        )
+        indented = legible.replace("\n", "\n       ")
         styled = click.style(label, fg=color, bold=True)
         self.stderr.write_line(f"{styled} {indented}", color=self.color)
-
-
-def discard_stdout() -> None:
-    """Let standard output go nowhere, because nobody reads it any more.
-
-    Python flushes it once more at exit, and would complain then.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_json(document: dict[str, Any]) -> None:
@@ -204,23 +228,3 @@ def _write_sql(sql: str) -> None:
             hint="run it with PYTHONIOENCODING=utf-8.",
         ) from None
     sys.stdout.flush()
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Import without garbage collections, which find nothing and cost a tenth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.freeze()
-
-
-def _unexpected(error: BaseException) -> MigrateError:
-    reason = " ".join(str(error).split())
-    return MigrateError(
-        f"Unexpected {type(error).__name__}{f': {reason}' if reason else ''}. This is a bug, or"
-        " something that this command doesn't know of.",
-        hint="add `--traceback` to see where it came from.",
-    )

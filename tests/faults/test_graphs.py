@@ -91,7 +91,8 @@ def histories_and_targets(draw: st.DrawFn) -> tuple[list[Revision], list[tuple[s
 
 class Counts:
     def __init__(self) -> None:
-        self.graphs = self.same = self.refused = self.nothing = self.stricter = 0
+        self.graphs = self.same = self.refused = 0
+        self.nothing = self.stricter = self.both_fail = 0
 
 
 @contextmanager
@@ -143,8 +144,14 @@ def compare(revisions: list[Revision], steps: list[tuple[str, str]], counts: Cou
                 is_alembic_content = False
             after, expected = state(ours), state(alembics)
             assert "Traceback" not in result.stderr
-            assert result.returncode in (0, 2, 8), result.stderr
-            if result.returncode:
+            assert result.returncode in (0, 1, 2, 8), result.stderr
+            if result.returncode == 1:
+                # Alembic loses its count of the heads, in some graphs that both merge and depend.
+                assert "KeyError" in result.stderr
+                assert not is_alembic_content
+                assert after == expected
+                counts.both_fail += 1
+            elif result.returncode:
                 assert after == before, "an error, and something was changed"
                 if is_alembic_content and expected != before:
                     counts.stricter += 1
@@ -182,7 +189,8 @@ def test_any_graph_and_any_target_come_to_what_alembic_comes_to(figure: Figure) 
     figure(
         f"graphs, sqlite: {counts.graphs} random histories; {counts.same} commands came to the same"
         f" as Alembic's, {counts.refused} were refused, {counts.nothing} found nothing to do where"
-        f" Alembic fails, {counts.stricter} were refused where Alembic guesses"
+        f" Alembic fails, {counts.stricter} were refused where Alembic guesses; {counts.both_fail}"
+        " failed in Alembic itself, under both, and left the same"
     )
 
 

@@ -30,9 +30,13 @@ def test_a_run_is_killed_at_a_random_moment(
     ini = make_app(database_url, line.revisions())
     moments, kills, midway = chance(f"kill {kind}"), times(8, 200), 0
     whole, slowest = duration(ini, database_url), 0.0
-    for _ in range(kills):
+    for number in range(kills):
         process = start(ini, "upgrade")
-        time.sleep(moments.uniform(0.3, 1.0) * whole)
+        if number % 4 == 0:  # while it starts, or wherever it has come to
+            time.sleep(moments.uniform(0, whole))
+        else:
+            until(lambda process=process: "[1/" in process.stderr or not process.is_running)
+            time.sleep(moments.uniform(0, 0.15))
         process.signal(signal.SIGKILL)
         process.finish()
         if kind == "postgresql":

@@ -14,15 +14,14 @@ import alembic.command
 import pytest
 from alembic.config import CommandLine, Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
 from support.command import SCRIPTS, invoke, run
+from support.database import change, heads, tables
 from support.history import Revision, create_table, make_history
 from support.ini import MakeIni
 from support.postgresql import PASSWORD
 
-from myapp.migrator.config import alembic_config, build_config, settings_of
+from myapp.migrator.config import alembic_config, settings_of
 from myapp.migrator.errors import SettingsError
-from myapp.migrator.settings import load_settings
 from myapp.migrator.url import engine_url
 
 MakeProject = Callable[..., Path]
@@ -38,14 +37,6 @@ def make_project(make_ini: MakeIni, tmp_path: Path, sqlite_url: str) -> MakeProj
         return make_ini({**base, **(settings or {})}, extra=extra)
 
     return make
-
-
-def tables(url: str, schema: str | None = None) -> set[str]:
-    engine = create_engine(engine_url(url))
-    try:
-        return set(inspect(engine).get_table_names(schema))
-    finally:
-        engine.dispose()
 
 
 # The public function
@@ -90,15 +81,6 @@ def test_the_sql_goes_to_the_standard_output_of_the_moment(make_project: MakePro
     with redirect_stdout(output):
         alembic.command.upgrade(alembic_config(make_project()), "head", sql=True)
     assert "CREATE TABLE a (" in output.getvalue()
-
-
-def test_what_alembic_prints_can_be_captured(make_project: MakeProject) -> None:
-    printed, sql = io.StringIO(), io.StringIO()
-    config = build_config(load_settings(str(make_project())), stdout=printed, sql_output=sql)
-    alembic.command.heads(config)
-    alembic.command.upgrade(config, "head", sql=True)
-    assert printed.getvalue() == "a1a1a1a1 (head)\n"
-    assert "CREATE TABLE a (" in sql.getvalue()
 
 
 def test_a_wrong_ini_raises_this_packages_error(tmp_path: Path) -> None:
@@ -289,8 +271,8 @@ def test_version_locations_are_read(
     if separator:
         settings["alembic.path_separator"] = separator
     result = invoke(make_project(settings), "heads")
-    heads = {line.split()[0] for line in result.stdout.splitlines()}
-    assert heads == ({"a1a1a1a1"} if "history" in written else set()) | {"b2b2b2b2"}
+    found = {line.split()[0] for line in result.stdout.splitlines()}
+    assert found == ({"a1a1a1a1"} if "history" in written else set()) | {"b2b2b2b2"}
 
 
 def test_a_new_revision_is_written_as_the_options_say(
@@ -313,6 +295,29 @@ def test_a_new_revision_is_written_as_the_options_say(
     assert b"+00:00" in written
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("file_template", "%(nope)s", "KeyError: 'nope'"),
+        ("file_template", "%(rev", "ValueError: incomplete format key"),
+        ("file_template", "%(rev)d", "TypeError: %d format: a real number is required, not str"),
+        ("output_encoding", "nope", "LookupError: unknown encoding: nope"),
+    ],
+)
+def test_an_option_that_no_revision_can_be_written_with_is_explained(
+    key: str, value: str, reason: str, make_project: MakeProject, tmp_path: Path
+) -> None:
+    result = invoke(make_project({f"alembic.{key}": value}), "revision", "-m", "x")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"Error: No revision was written: {reason}.\n"
+        "Hint:  mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+        " minute, second and epoch) or `alembic.output_encoding`.\n"
+    )
+    versions = (tmp_path / "history" / "versions").glob("*.py")
+    assert [path.name for path in versions] == ["a1a1a1a1_.py"]
+
+
 def test_the_version_table_has_the_name_of_the_option(
     make_project: MakeProject, database_url: str
 ) -> None:
@@ -328,13 +333,10 @@ def test_the_version_table_stands_in_the_schema_of_the_option(
     ini = make_project(
         {"sqlalchemy.url": postgresql_url, "alembic.version_table_schema": "deploys"}
     )
-    engine = create_engine(engine_url(postgresql_url))
-    with engine.begin() as connection:
-        connection.execute(text("CREATE SCHEMA deploys"))
-    engine.dispose()
+    change(postgresql_url, "CREATE SCHEMA deploys")
     assert invoke(ini, "upgrade").returncode == 0
     assert tables(postgresql_url) == {"a"}
-    assert tables(postgresql_url, "deploys") == {"alembic_version"}
+    assert heads(postgresql_url, "deploys.alembic_version") == {"a1a1a1a1"}
     assert "a1a1a1a1" in invoke(ini, "current").stdout
 
 

@@ -50,7 +50,8 @@ def test_an_index_that_could_not_be_built_concurrently_is_told_with_its_repair(
     assert (result.returncode, result.stdout) == (9, "")
     assert result.stderr == (
         "Error: Revision bbb222 (unique ids) failed outside a transaction: could not create unique"
-        ' index "Ix a" (in: CREATE UNIQUE INDEX CONCURRENTLY "Ix a" ON a (x)).\n'
+        ' index "Ix a": Key (x)=(1) is duplicated (in: CREATE UNIQUE INDEX CONCURRENTLY "Ix a"'
+        " ON a (x)).\n"
         "       The database stands at aaa111 (a change).\n"
         '       Left invalid, of use to no query: index "Ix a".\n'
         'Hint:  run `DROP INDEX CONCURRENTLY "Ix a";`; see to what failed in'

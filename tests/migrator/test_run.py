@@ -337,6 +337,20 @@ def test_an_env_py_with_one_transaction_for_all_revisions_loses_them_all(
     assert tables(postgresql_url) == set()
 
 
+def test_one_transaction_for_all_revisions_can_be_asked_for(
+    make_app: MakeApp, database_url: str
+) -> None:
+    app = make_app(database_url, failing("1 / 0"))
+    env = app.parent / "migrations" / "env.py"
+    one = "run_migrations(transaction_per_migration=False)"
+    env.write_text(env.read_text().replace("run_migrations()", one))
+
+    with pytest.raises(MigrationFailed, match="The database stands at base"):
+        upgrade(alembic_config(app))
+
+    assert tables(database_url) == set()
+
+
 @pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
 def test_an_env_py_that_opens_a_transaction_of_its_own_has_persisted_nothing(
     make_app: MakeApp, postgresql_url: str, direction: str

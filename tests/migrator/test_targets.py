@@ -1,6 +1,5 @@
 """A revision as typed means what Alembic takes it for."""
 
-import random
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -8,6 +7,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Connection
+from support.graphs import BRANCHES, DEPENDENT, GRAPHS, LINE, states
 from support.history import MakeApp, Revision
 
 from myapp.migrator.config import alembic_config
@@ -15,53 +15,6 @@ from myapp.migrator.errors import MigrateError, MultipleHeads, RevisionNotFound,
 from myapp.migrator.history import History, load_history
 from myapp.migrator.plan import plan_downgrade, plan_upgrade
 from myapp.migrator.targets import find
-
-LINE = [Revision("aaa111"), Revision("aab222", "aaa111"), Revision("bbb333", "aab222")]
-BRANCHES = [
-    Revision("aaa111", message="root"),
-    Revision("bbb222", "aaa111", branch_labels="left"),
-    Revision("ccc333", "aaa111", branch_labels="right"),
-    Revision("ddd444", "bbb222"),
-    Revision("eee555", "ccc333"),
-]
-MERGE = [*BRANCHES, Revision("fff666", ("ddd444", "eee555")), Revision("abc777", "fff666")]
-DEPENDENT = [
-    Revision("aaa111", branch_labels="users"),
-    Revision("aab222", "aaa111"),
-    Revision("aac333", "aab222"),
-    Revision("ccc333", branch_labels="shop", depends_on="users"),
-    Revision("ddd444", "ccc333", depends_on="aab222"),
-]
-
-
-def random_graph(seed: int) -> list[Revision]:
-    """Return revisions that branch, merge, depend on each other and have labels."""
-    rng = random.Random(seed)
-    made: list[Revision] = []
-    ancestors: dict[str, set[str]] = {}
-    for number in range(rng.randint(4, 8)):
-        name = f"{rng.choice('ab')}{rng.choice('ab')}{number}{seed:03d}"
-        parents = [
-            each.id for each in rng.sample(made, min(len(made), rng.choice([0, 1, 1, 1, 2])))
-        ]
-        if len(parents) == 2 and (
-            parents[0] in ancestors[parents[1]] or parents[1] in ancestors[parents[0]]
-        ):
-            parents.pop()
-        # Alembic can't run a revision that depends on a descendant of its own parent.
-        others = [each.id for each in made if ancestors[each.id].isdisjoint(parents)]
-        others = [each for each in others if each not in parents]
-        needs = rng.choice(others) if others and rng.random() < 0.25 else None
-        ancestors[name] = set(parents).union(*(ancestors[each] for each in parents))
-        label = f"label{number}" if not parents or rng.random() < 0.2 else None
-        down = tuple(parents) if len(parents) > 1 else next(iter(parents), None)
-        made.append(Revision(name, down, branch_labels=label, depends_on=needs))
-    return made
-
-
-GRAPHS = {"line": LINE, "branches": BRANCHES, "merge": MERGE, "dependent": DEPENDENT} | {
-    f"random {seed}": random_graph(seed) for seed in range(8)
-}
 
 
 class Alembic:
@@ -110,26 +63,6 @@ def alembic(config: Config) -> Iterator[Alembic]:
     with engine.connect() as connection:
         yield Alembic(config, connection)
     engine.dispose()
-
-
-def states(history: History, seed: int = 0) -> list[tuple[str, ...]]:
-    """Return some of the version tables that a database of this history can have."""
-    rng = random.Random(seed)
-    ids = history.ids()
-    found = {()}
-    for size in range(1, len(ids) + 1):
-        applied = history.applied(rng.sample(ids, min(size, 3)))
-        needed = {
-            parent
-            for each in applied
-            for parent in history.applied(
-                (*history.get(each).down_revisions, *history.get(each).depends_on)
-            )
-        }
-        labels = {label: each for each in ids for label in history.get(each).branch_labels}
-        needed = {labels.get(each, each) for each in needed}
-        found.add(tuple(sorted(applied - needed)))
-    return sorted(found)
 
 
 def targets(graph: list[Revision]) -> list[str]:
@@ -338,6 +271,16 @@ def test_an_upgrade_that_could_go_up_several_branches_names_them(
         plan_upgrade(history, target, heads)
 
     assert (raised.value.message, raised.value.hint) == (message, hint)
+
+
+def test_a_head_that_another_depends_on_is_named_for_the_merge(make_app: MakeApp) -> None:
+    graph = [*DEPENDENT[:2], *DEPENDENT[3:]]
+    history = load_history(alembic_config(make_app("sqlite://", graph)))
+
+    with pytest.raises(MultipleHeads) as raised:
+        plan_upgrade(history, "head", ())
+
+    assert raised.value.hint == 'join them with `{cmd} merge aab222 ddd444 -m "join"`, or name one.'
 
 
 def test_the_branch_that_the_hint_names_can_be_followed(make_app: MakeApp) -> None:

@@ -37,12 +37,19 @@ def test_a_bare_url_connects_with_every_special_character_in_its_password(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "s3cret", "postgresql", "postgresql:/s3cret", "postgresql://u:s3cret@h:port/db"]
+    ("url", "why"),
+    [
+        ("", ""),
+        ("s3cret", ""),
+        ("postgresql", ""),
+        ("postgresql:/s3cret", ""),
+        ("postgresql://u:s3cret@h:port/db", ": its port is no number"),
+    ],
 )
-def test_what_is_no_url_is_explained_without_showing_it(url: str) -> None:
+def test_what_is_no_url_is_explained_without_showing_it(url: str, why: str) -> None:
     with pytest.raises(SettingsError) as caught:
         engine_url(url)
-    assert caught.value.message == "`sqlalchemy.url` is not a database URL."
+    assert caught.value.message == f"`sqlalchemy.url` is not a database URL{why}."
     assert caught.value.hint == (
         "write `dialect://user:password@host:port/database`; in a password, `@`, `/`, `:`, `#` and"
         " `%` stand as %40, %2F, %3A, %23 and %25, in an .ini file with `%%` for `%`."
@@ -87,6 +94,7 @@ def test_a_url_without_a_secret_has_none(url: str) -> None:
         "sqlite+pysqlite:///{}",
         "sqlite:///{}?timeout=3",
         "sqlite:///file:{}?uri=true",
+        "sqlite:///file:{quoted}?uri=true",
         "sqlite:///file:{}?mode=rwc&uri=true",
     ],
 )
@@ -94,7 +102,7 @@ def test_the_file_of_an_sqlite_url_is_the_one_that_connecting_makes(
     url: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "a file.sqlite"
-    made = engine_url(url.format(path))
+    made = engine_url(url.format(path, quoted=str(path).replace(" ", "%20")))
     assert sqlite_file(made) == str(path)
     assert not path.exists()
     engine = create_engine(made)

@@ -214,8 +214,8 @@ def ahead(make_app: MakeApp, database_url: str) -> Path:
 
 
 AHEAD = (
-    "Error: The database stands at ccc333, which this code does not have: a newer version of it has"
-    " been deployed.\n"
+    "Error: The database stands at ccc333, which this code does not have: a newer version or"
+    " another branch of it has migrated this database.\n"
     "Hint:  deploy that version, or downgrade with it first. If this code is to run on it, add"
     " `--allow-ahead`.\n"
 )

@@ -174,7 +174,7 @@ def test_a_wait_for_the_database_ends(
     waiting.until_told("waiting")
     result = ends(waiting, number)
     assert (result.returncode, result.stdout) == (status, "")
-    assert result.stderr.splitlines()[1:] == [f"Error: {word} before anything was changed."]
+    assert f"Error: {word}." in result.stderr.splitlines()
 
 
 def test_a_second_ctrl_c_kills_at_once(

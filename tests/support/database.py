@@ -1,11 +1,16 @@
 """What stands in a database, asked without the code under test."""
 
+import shutil
+import sqlite3
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from .postgresql import psql
 
 
 @contextmanager
@@ -40,3 +45,23 @@ def change(url: str, *statements: str) -> None:
     with connection_to(url) as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
+
+
+def feed(url: str, script: str) -> None:
+    """Give `script` to `psql` or `sqlite3`, as a person would, or to Python where that is missing.
+
+    Raises RuntimeError when a statement fails.
+    """
+    if url.startswith("postgresql"):
+        command = [psql(), url, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    else:
+        path = str(sa.make_url(url).database)
+        program = shutil.which("sqlite3")
+        if program is None:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.executescript(script)
+            return
+        command = [program, "-batch", "-bail", path]
+    done = subprocess.run(command, input=script, capture_output=True, check=False, encoding="utf-8")
+    if done.returncode or done.stderr:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stderr}")

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from alembic.config import Config
 
 from ..config import application_of, settings_of
+from ..database import opened_url
 from ..errors import SettingsError
-from ..url import engine_url, sqlite_file
+from ..url import sqlite_file
 from .holding import Lock
 from .postgresql import advisory_lock
 from .sqlite import file_lock
@@ -28,15 +29,19 @@ def writer_lock(config: Config, notice: Callable[[str], None]) -> Iterator[Lock]
     or the connection goes through a pooler.
     """
     settings = settings_of(config)
-    url = engine_url(settings.url)
+    url = opened_url(config)
+    if url is None:
+        notice("nothing keeps a second run out: env.py alone knows the database.")
+        yield Lock()
+        return
     backend = url.get_backend_name()
     if settings.options.lock_url and backend != "postgresql":
         raise SettingsError(
-            f"`migrate.lock_url` is for PostgreSQL, and `sqlalchemy.url` names {backend}.",
+            f"`migrate.lock_url` is for PostgreSQL, and the database is one of {backend}.",
             hint="take `migrate.lock_url` out of the .ini file.",
         )
     if backend == "postgresql":
-        with advisory_lock(config, notice) as lock:
+        with advisory_lock(config, url, notice) as lock:
             yield lock
     elif backend == "sqlite" and (path := sqlite_file(url)):
         with file_lock(path, application_of(config), settings.options.lock_wait, notice) as lock:

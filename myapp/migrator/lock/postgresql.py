@@ -10,12 +10,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from alembic.config import Config
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..blockers import Blocker, BlockerWatch
 from ..config import application_of, settings_of
+from ..engine import connect_in_a_thread
 from ..errors import LockLost, MigrateError, SettingsError
 from ..failures import database_failed
 from ..patience import until_up
@@ -54,15 +55,18 @@ _OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
 
 
 @contextmanager
-def advisory_lock(config: Config, notice: Callable[[str], None]) -> Iterator["HeldAdvisoryLock"]:
-    """Hold the advisory lock of `config`'s version table; raises what `writer_lock` raises."""
+def advisory_lock(
+    config: Config, url: URL, notice: Callable[[str], None]
+) -> Iterator["HeldAdvisoryLock"]:
+    """Hold the lock of `config`'s version table at `url`; raises what `writer_lock` raises."""
     settings = settings_of(config)
     engine = create_engine(
-        _lock_url(settings),
+        _lock_url(settings, url),
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         execution_options={INTERNAL: True},
     )
+    event.listen(engine, "do_connect", connect_in_a_thread)
     try:
         with until_up(config, lambda: _connect(engine, settings)) as connection:
             configure_session(connection, {**PATIENT, "application_name": application_of(config)})
@@ -87,9 +91,12 @@ def _connect(engine: Engine, settings: Settings) -> Connection:
         raise _failed(error, settings) from error
 
 
-def _lock_url(settings: Settings) -> URL:
+def _lock_url(settings: Settings, opened: URL) -> URL:
     if not settings.options.lock_url:
-        return engine_url(settings.url)
+        if not opened.get_dialect().is_async:
+            return opened
+        # An asynchronous driver's own options mean nothing to this one.
+        return opened.set(drivername=engine_url("postgresql://").drivername, query={})
     try:
         url = engine_url(settings.options.lock_url)
     except SettingsError as error:

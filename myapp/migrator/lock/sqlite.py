@@ -22,11 +22,15 @@ def file_lock(
 ) -> Iterator["HeldFileLock"]:
     """Hold the lock on the SQLite file `database`, waiting for it up to `wait` seconds.
 
-    The lock file stays: to delete it would let two runs lock two files of the same name.
+    The lock file goes with the lock. `FileLock` sees to it that who has waited for a file that
+    has been deleted takes a new one.
 
     Raises LockNotObtained, or DatabaseUnreachable when the lock file can't be made.
     """
     path = Path(os.path.realpath(database) + _SUFFIX)
+    if not path.parent.is_dir():
+        yield HeldFileLock(path)  # there will be no database either, and that will be told
+        return
     # Where the file system has no such locks, its substitute would outlive a holder that dies.
     lock = FileLock(path, fallback_to_soft=False)
 
@@ -43,10 +47,14 @@ def file_lock(
         return True
 
     wait_for(attempt, lambda: _read_holder(path), wait, notice)
+    held = HeldFileLock(path)
     try:
         _write_holder(path, application)
-        yield HeldFileLock(path)
+        yield held
     finally:
+        # Only its holder deletes the file, and only while it holds the lock.
+        if held.is_in_place():
+            path.unlink(missing_ok=True)
         lock.release()
 
 
@@ -59,12 +67,16 @@ class HeldFileLock(Lock):
 
     def require_held(self) -> None:
         """Raise LockLost when the lock file has been deleted or replaced."""
-        if self._look() != self._identity:
+        if not self.is_in_place():
             raise LockLost(
                 f"The lock file {self._path} was deleted or replaced while this run held it, so"
                 " another run may have started.",
                 hint="leave that file alone; run the command again.",
             )
+
+    def is_in_place(self) -> bool:
+        """Tell whether the lock file is still the one that was locked."""
+        return self._look() == self._identity
 
     def _look(self) -> tuple[int, int] | None:
         try:

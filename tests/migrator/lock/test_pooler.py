@@ -211,7 +211,7 @@ def test_a_lock_url_beside_an_sqlite_database_is_refused(
     result = invoke(make_app(sqlite_url, LINE, {"migrate.lock_url": postgresql_url}), "upgrade")
     assert (result.returncode, result.stderr) == (
         2,
-        "Error: `migrate.lock_url` is for PostgreSQL, and `sqlalchemy.url` names sqlite.\n"
+        "Error: `migrate.lock_url` is for PostgreSQL, and the database is one of sqlite.\n"
         "Hint:  take `migrate.lock_url` out of the .ini file.\n",
     )
     assert not (tmp_path / "test.sqlite").exists()
