@@ -12,7 +12,7 @@ import click
 import pytest
 from support.command import SCRIPTS
 
-from myapp.migrator import environment, settings
+from myapp.migrator import environment, options, settings
 from myapp.migrator.errors import MigrateError
 from myapp.scripts.migrate import cli
 

@@ -3,6 +3,8 @@
 import re
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from support.processes import Start, seconds_of, until, write_env
 
 from myapp.migrator.config import alembic_config
 from myapp.migrator.lock import writer_lock
+from myapp.migrator.lock.sqlite import file_lock
 
 LINE = [
     Revision("aaa111", **create_table("a")),
@@ -30,6 +33,8 @@ with engine.connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
 """
+#: How often each of several processes takes the lock.
+TAKES = 50
 WRITERS = [["upgrade"], ["downgrade", "base"], ["stamp", "bbb222"], ["ensure-version"]]
 
 
@@ -200,3 +205,40 @@ def test_the_wait_is_as_long_as_it_was_asked_for(make_app: MakeApp, sqlite_url: 
     with another_run(ini):
         assert 0.4 <= seconds_of(lambda: invoke(ini, "upgrade")) < 2
         assert seconds_of(lambda: invoke(ini, "upgrade", "--lock-wait", "1")) >= 1
+
+
+def test_the_lock_is_on_the_database_that_env_py_opens(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(f"sqlite:///{tmp_path}/untouched.sqlite", LINE)
+    opened = make_app_env(sqlite_url)
+    write_env(ini, opened)
+    for arguments in WRITERS:
+        with file_lock(f"{tmp_path}/test.sqlite", "another", 0, print):
+            assert invoke(ini, arguments[0], "--lock-wait", "0", *arguments[1:]).returncode == 5
+        with file_lock(f"{tmp_path}/untouched.sqlite", "another", 0, print):
+            assert invoke(ini, arguments[0], "--lock-wait", "0", *arguments[1:]).returncode == 0
+
+
+def make_app_env(url: str) -> str:
+    return OWN_ENGINE.replace('context.config.get_main_option("sqlalchemy.url")', repr(url))
+
+
+def test_a_lock_whose_file_goes_with_it_is_never_held_by_two(tmp_path: Path) -> None:
+    # Each reads a number, waits a moment and writes the next: two at once would lose one.
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    code = f"""\
+import pathlib, random, sys, time
+from myapp.migrator.lock.sqlite import file_lock
+counter = pathlib.Path({str(counter)!r})
+for _ in range({TAKES}):
+    with file_lock({str(tmp_path / "test.sqlite")!r}, "counting", 60, lambda sentence: None):
+        number = int(counter.read_text())
+        time.sleep(random.uniform(0, 0.002))
+        counter.write_text(str(number + 1))
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
+    assert [process.wait(60) for process in processes] == [0] * 4
+    assert counter.read_text() == str(4 * TAKES)
+    assert [path.name for path in tmp_path.iterdir()] == ["counter"]
