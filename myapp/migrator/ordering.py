@@ -11,10 +11,12 @@ def newest_first(
 ) -> list[str]:
     """Return `revisions` in the order of Alembic's `_topological_sort`, which is quadratic.
 
-    Each has to be among `heads` or below one of them, with all that lies between.
+    Each has to be among `heads` or below one of them, with all that lies between; what is not below
+    a head is left out.
     """
     todo = set(revisions)
-    # A revision has to wait as long as one that needs it does. Nothing else can be below a tip.
+    # As nothing is left out between them, one tip is below another just as long as some revision
+    # that needs it directly hasn't been put out.
     waiting_for = {id_: dict.fromkeys(normal_children[id_]) for id_ in todo}
     for waiting in waiting_for.values():
         for child in waiting.keys() - todo:

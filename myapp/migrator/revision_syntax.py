@@ -112,9 +112,11 @@ class _Reader:
                 raise _Unclear(f"`{name}` is not literal")
 
     def _annotate(self, annotation: ast.expr) -> None:
-        text = ast.unparse(annotation)
-        known = revision_imports.annotation_resolves(text, self._imported)
-        if not known and not isinstance(annotation, ast.Constant) and not self._lazy_annotations:
+        if (
+            not self._lazy_annotations
+            and not _is_builtin(annotation)
+            and not revision_imports.annotation_resolves(ast.unparse(annotation), self._imported)
+        ):
             self._run(annotation)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
