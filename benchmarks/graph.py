@@ -10,7 +10,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -166,7 +166,7 @@ def read(folder: Path) -> None:
 
 
 def report(
-    shape: str, length: int, who: str, timed: dict[str, Callable[[], object]], runs: int = 3
+    shape: str, length: int, who: str, timed: Mapping[str, Callable[[], object]], runs: int = 3
 ) -> None:
     """Time each and print it."""
     figures = []

@@ -24,11 +24,15 @@ def newest_first(
     tips = [id_ for id_ in heads if id_ in todo]
     is_tip = set(tips)
     output: list[str] = []
+    above: dict[str, set[str]] = {}
     place = 0
     while tips:
         tip = tips[place]
         if waiting_for[tip]:
-            place = _first_above(place, tips, waiting_for)
+            # The tips are what has not been put out, so what was above stays above.
+            if tip not in above:
+                above = {tip: _descendants(tip, waiting_for)}
+            place = next(each for each, other in enumerate(tips) if other in above[tip])
             continue
         output.append(tip)
         todo.remove(tip)
@@ -48,16 +52,12 @@ def newest_first(
     return output
 
 
-def _first_above(place: int, tips: list[str], waiting_for: Mapping[str, Iterable[str]]) -> int:
-    """Return the place of the first of `tips` that needs, if indirectly, the one at `place`."""
-    first = tips[1 if place == 0 else 0]
-    todo = [tips[place]]
-    seen = set(todo)
-    for id_ in todo:
-        for child in waiting_for[id_]:
-            if child == first:
-                return 1 if place == 0 else 0
+def _descendants(revision: str, waiting_for: Mapping[str, Iterable[str]]) -> set[str]:
+    seen: set[str] = set()
+    todo = [revision]
+    while todo:
+        for child in waiting_for[todo.pop()]:
             if child not in seen:
                 seen.add(child)
                 todo.append(child)
-    return next(each for each, tip in enumerate(tips) if tip in seen and each != place)
+    return seen
