@@ -13,7 +13,7 @@ _ILLEGAL = frozenset("@-+:")
 class RevisionFile:
     """The facts of one revision file, equal to those of Alembic's `Script`.
 
-    Alembic takes None, "", a tuple and a list for the same thing, and so do these tuples.
+    Text, a tuple and a list of one are the same to Alembic, as are None and an empty tuple.
     """
 
     path: str
