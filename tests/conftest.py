@@ -1,11 +1,13 @@
 """Fixtures for tests against real databases."""
 
+import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from support import postgresql
+from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni, write_ini
 
 
@@ -17,6 +19,25 @@ def pytest_configure(config: pytest.Config) -> None:
         "'cgi' is deprecated",
     ):
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what an .ini file's logging sections have done to this process."""
+    before = {name: vars(each) | {"handlers": each.handlers[:]} for name, each in _loggers()}
+    yield
+    new = vars(logging.Logger("new"))
+    for name, logger in _loggers():
+        state = before.get(name, new)
+        logger.handlers = state["handlers"][:]
+        logger.propagate, logger.disabled = state["propagate"], state["disabled"]
+        logger.setLevel(state["level"])
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    root = logging.getLogger()
+    known = {"": root, **root.manager.loggerDict}
+    return [(name, each) for name, each in known.items() if isinstance(each, logging.Logger)]
 
 
 @pytest.fixture(scope="session")
@@ -56,5 +77,23 @@ def make_ini(tmp_path: Path) -> MakeIni:
 
     def make(settings: Mapping[str, str], *, extra: str = "", name: str = "app.ini") -> Path:
         return write_ini(tmp_path / name, settings, extra)
+
+    return make
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, make_ini: MakeIni) -> MakeApp:
+    """Write a migrations folder and the .ini file for it: `make_app(url, [Revision("a1")])`."""
+
+    def make(
+        url: str,
+        revisions: Iterable[Revision] = (),
+        settings: Mapping[str, str] | None = None,
+        *,
+        extra: str = "",
+    ) -> Path:
+        location = make_history(tmp_path / "migrations", revisions)
+        own = {"sqlalchemy.url": url, "alembic.script_location": str(location)}
+        return make_ini(own | dict(settings or {}), extra=extra)
 
     return make

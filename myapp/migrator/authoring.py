@@ -1,6 +1,9 @@
 """Commands that write or open revision files: revision, merge, edit."""
 
 import os
+import re
+import shlex
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,11 +14,15 @@ from alembic.util.exc import CommandError
 
 from . import hooks
 from .comparison import describe_operations, require_at_heads, run_comparison
-from .database import read_heads, shared_engine
-from .errors import RevisionNotFound, UsageError
+from .database import shared_engine
+from .diagnosis import revision_files
+from .errors import RevisionNotFound, SettingsError, UsageError
+from .failures import described
 from .history import History, describe, load_history
+from .offline import captured_sql
+from .reports import show
 from .results import NewRevisions, Revision
-from .targets import find, resolve
+from .targets import SYMBOLS, find, resolve
 
 T = TypeVar("T")
 
@@ -59,7 +66,7 @@ def revision(
     }
     context = RevisionContext(config, history.script, arguments)
     uses_environment = config.get_main_option("revision_environment") == "true"
-    with shared_engine(config):
+    with shared_engine(config), captured_sql(config) as written:
         if autogenerate:
             require_at_heads(config, history)
         if autogenerate or uses_environment:
@@ -73,7 +80,8 @@ def revision(
     if autogenerate and not found:
         return NewRevisions((), ())
     scripts = _write(history, "revision", lambda: list(context.generate_scripts()))
-    return NewRevisions(tuple(describe(s) for s in scripts if s is not None), found)
+    new = tuple(describe(script) for script in scripts if script is not None)
+    return NewRevisions(new, found, written.getvalue())
 
 
 def merge(
@@ -93,9 +101,9 @@ def merge(
     _check_new(history, rev_id, branch_label)
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:
-        what = history.titles(joined) or "none"
+        what = f"only {history.titles(joined)}" if joined else "none"
         raise UsageError(
-            f"`merge` joins two revisions or more; {' '.join(revisions)} names only {what}.",
+            f"`merge` joins two revisions or more; {' '.join(revisions)} names {what}.",
             hint="`{cmd} heads` lists the heads.",
         )
     written = _write(
@@ -104,9 +112,9 @@ def merge(
         lambda: command.merge(config, list(revisions), message, branch_label, rev_id, splice),
     )
     # Alembic's merge builds a ScriptDirectory of its own, so the file is read again.
-    known = set(history.ids())
+    known = history.ids
     fresh = load_history(config)
-    new = [fresh.get(name) for name in fresh.ids() if name not in known]
+    new = [fresh.get(name) for name in fresh.ids if name not in known]
     return NewRevisions(tuple(new) if written else (), ())
 
 
@@ -115,27 +123,44 @@ def edit(config: Config, target: str) -> tuple[Revision, ...]:
 
     Raises RevisionNotFound when it names none, UsageError when there is no editor.
     """
-    history = load_history(config)
-    if target == "current":
-        heads = read_heads(config, history.script)
-        history.require_known(heads)
-        found = tuple(history.get(head) for head in heads)
-    else:
-        found = find(history, target, f"edit {target}")
-    if not found:
-        raise RevisionNotFound(f"`{target}` names no revision, so there is no file to edit.")
+    found = show(config, target, command="edit")
     for each in found:
-        try:
-            command.edit(config, each.revision)
-        except CommandError as error:
+        if reason := _open_editor(config, each):
             raise UsageError(
-                f"{each.path} can't be opened: {error}.", hint="set EDITOR to the editor's name."
-            ) from None
+                f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
+            )
     return found
 
 
+def _open_editor(config: Config, revision: Revision) -> str | None:
+    """Return why the editor failed, None when it didn't."""
+    # Alembic looks for an editor where none is named. One that is named it takes for a file without
+    # arguments, so that for `EDITOR="code --wait"` another editor would open.
+    editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
+    try:
+        if not editor:
+            command.edit(config, revision.revision)
+            return None
+        status = subprocess.run([*editor, revision.path], check=False).returncode  # noqa: S603 - the user's own
+    except CommandError as error:
+        return str(error)
+    except OSError as error:
+        return f"`{editor[0]}` can't be run: {error.strerror}"
+    return f"`{editor[0]}` ended with exit status {status}" if status else None
+
+
 def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
-    known = history.ids()
+    known = history.ids
+    if rev_id in SYMBOLS:
+        raise UsageError(
+            f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.",
+            hint="leave out `--rev-id` to have one made.",
+        )
+    if rev_id and (odd := re.search(r"[^\w.]", rev_id)):
+        raise UsageError(
+            f"A revision's id can't have {odd[0]!r} in it, as `{rev_id}` has.",
+            hint="use letters, digits and `_`, or leave out `--rev-id` to have one made.",
+        )
     if rev_id in known:
         raise UsageError(
             f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",
@@ -151,17 +176,32 @@ def _check_new(history: History, rev_id: str | None, branch_label: str | None) -
 
 def _write(history: History, name: str, write: Callable[[], T]) -> T:
     hooks.register()
+    before = set(revision_files(history.script))
     try:
         return resolve(history, "", name, write)
     except SyntaxError as error:
         # A message with quotes or a backslash in it can break the template's docstring, and a
         # file that can't be loaded would stop every command.
-        if error.filename:
-            os.remove(error.filename)
+        for path in set(revision_files(history.script)) - before:
+            os.remove(path)
         raise UsageError(
             f"No revision was written: the file would not be valid Python, {error.msg}.",
             hint="leave quotes and backslashes out of the message, or mend script.py.mako.",
         ) from None
+    except OSError as error:
+        raise UsageError(
+            f"No revision was written: {error.filename}: {error.strerror}.",
+            hint="the folder must be writable, and script.py.mako stand beside env.py.",
+        ) from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"No revision was written: {described(error)}.",
+            hint="mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+            " minute, second and epoch) or `alembic.output_encoding`.",
+        ) from error
     except RevisionNotFound as error:
-        reason = str(error.__context__ or error.message)
+        reason = str(error.__context__ or error.message).rstrip(".")
+        written = [str(path) for path in set(revision_files(history.script)) - before]
+        if written:
+            raise UsageError(f"{written[0]} was written, and then: {reason}.") from None
         raise UsageError(f"No revision was written: {reason}.") from None

@@ -9,11 +9,11 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
-from sqlalchemy import Column, Constraint, Index, Table
+from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
-from .database import missing_file, read_heads, shared_engine
+from .database import missing_file, read_each, shared_engine, union
 from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
-from .failures import environment_failed
+from .failures import told_as_errors
 from .history import History, load_history
 from .reports import pending_error
 from .results import Agreement
@@ -31,7 +31,7 @@ def check(config: Config) -> Agreement:
         if path := missing_file(config):
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",
-                hint="make it with `{cmd} upgrade`.",
+                hint='write the first revision with `{cmd} revision --autogenerate -m "..."`.',
             )
         compared = compare(config, history)
     differences = [line for script in compared for line in describe_operations(script)]
@@ -52,10 +52,10 @@ def require_at_heads(config: Config, history: History) -> tuple[str, ...]:
     Raises PendingMigrations when a revision is not applied, since a comparison would then find
     what the pending revisions are about to change.
     """
-    heads = read_heads(config, history.script)
+    each = read_each(config, history.script)
+    heads = union(each)
     history.require_known(heads)
-    applied = history.applied(heads)
-    if pending := [revision for revision in history.ids() if revision not in applied]:
+    if pending := history.pending(each):
         raise pending_error(history, heads, pending)
     return heads
 
@@ -98,19 +98,19 @@ def run_comparison(config: Config, history: History, revision_context: RevisionC
         template_args=revision_context.template_args,
         revision_context=revision_context,
     )
-    try:
-        with environment:
-            history.script.run_env()
-    except CommandError as error:
-        if "MetaData" in str(error):
+    with told_as_errors():
+        try:
+            with environment:
+                history.script.run_env()
+        except CommandError as error:
+            if "MetaData" not in str(error):
+                raise
             raise SettingsError(
-                "There are no models to compare the database with: `alembic.target_metadata` is"
-                " not set, and env.py names none.",
-                hint="add `alembic.target_metadata = package.models:Base.metadata`.",
+                "There are no models to compare the database with: env.py has no"
+                " `target_metadata`.",
+                hint="add `alembic.target_metadata = package.models:Base.metadata`, or set it in an"
+                " env.py of your own.",
             ) from None
-        raise environment_failed(error) from error
-    except Exception as error:
-        raise environment_failed(error) from error
 
 
 def describe_operations(script: MigrationScript) -> list[str]:
@@ -130,8 +130,8 @@ def _line(operation: str, *what: Any) -> str:
     verb = operation.replace("_", " ")
     if operation.startswith("modify_"):
         _, table, column, _, existing, wanted = what
-        return f"{verb} of {table}.{column}: {existing!r} -> {wanted!r}"
-    thing = what[-1]
+        return f"{verb} of {table}.{column}: {_value(existing)} -> {_value(wanted)}"
+    thing = what[0] if isinstance(what[0], Table) else what[-1]
     if isinstance(thing, Table):
         return f"{verb} {thing.fullname}"
     if isinstance(thing, Column):
@@ -142,3 +142,8 @@ def _line(operation: str, *what: Any) -> str:
         on = f" on {table.fullname}" if table is not None else ""
         return f"{verb} {thing.name or '(unnamed)'}{on}{f' ({columns})' if columns else ''}"
     return f"{verb} {', '.join(map(str, what))}"
+
+
+def _value(value: object) -> str:
+    """Return a column's attribute; a server default is told by its SQL."""
+    return f"'{value.arg}'" if isinstance(value, DefaultClause) else repr(value)

@@ -3,11 +3,14 @@
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from configparser import Error as IniError
 from os import PathLike, fspath
-from typing import TextIO, cast
+from typing import cast
 
+import alembic.command
 from alembic.config import Config
 
+from .ini import bad_syntax
 from .settings import Settings, load_settings
 from .url import engine_url
 
@@ -35,22 +38,34 @@ def build_config(
     settings: Settings,
     *,
     x: Sequence[str] = (),
-    stdout: TextIO | None = None,
-    sql_output: TextIO | None = None,
+    command: str | None = None,
     **cmd_opts: object,
 ) -> Config:
     """Build the `Config` for `settings`.
 
-    `stdout` takes what Alembic prints, `sql_output` what `--sql` writes (None: standard output as
-    it is now, not as it was at import). `cmd_opts` are what an `env.py` may look for in
-    `config.cmd_opts`, such as `autogenerate`.
+    `command` and `cmd_opts` are what an `env.py` may look for in `config.cmd_opts`, such as
+    `autogenerate`; those that stand for every command are added.
+
+    Raises SettingsError when the URL is wrong, or Alembic can't read the .ini file.
     """
+    if command:
+        # As Alembic's own parser leaves it; a command that Alembic doesn't have only reads.
+        function = getattr(alembic.command, command.replace("-", "_"), alembic.command.current)
+        cmd_opts["cmd"] = (function, [], [])
     config = Config(
         file_=str(settings.path),
         # Alembic's own default for `stdout` binds when its module is imported.
-        stdout=stdout or sys.stdout,
-        output_buffer=sql_output or sys.stdout,
-        cmd_opts=Namespace(x=list(x), quiet=True, config=[str(settings.path)], **cmd_opts),
+        stdout=sys.stdout,
+        cmd_opts=Namespace(
+            **{
+                "config": [str(settings.path)],
+                "name": "alembic",
+                "quiet": False,
+                "raiseerr": False,
+                "x": list(x) or None,
+                **cmd_opts,
+            }
+        ),
         config_args={"__file__": str(settings.path), **settings.config_vars},
         attributes={_SETTINGS: settings},
     )
@@ -74,5 +89,10 @@ def settings_of(config: Config) -> Settings:
 
 
 def _set(config: Config, name: str, value: str) -> None:
-    # ConfigParser reports a lone `%` with the whole value in its message: a URL, its password too.
-    config.set_main_option(name, value.replace("%", "%%"))
+    try:
+        # ConfigParser reports a lone `%` with the whole value in its message: a URL, its password
+        # too.
+        config.set_main_option(name, value.replace("%", "%%"))
+    except IniError as error:
+        # Alembic's parser is stricter than PasteDeploy's: for it, `Key` and `key` are the same.
+        raise bad_syntax(str(config.config_file_name), error) from None

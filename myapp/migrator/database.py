@@ -1,22 +1,23 @@
 """The engine, and what can be learnt of the database without changing it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
-import sqlalchemy.exc
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, engine_from_config, event
-from sqlalchemy.engine import Connection
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.exc import ArgumentError
 
 from .config import settings_of
-from .errors import SettingsError
-from .failures import environment_failed
-from .settings import Settings
+from .engine import make_engine, open_connection
+from .errors import HistoryError
+from .failures import told_as_errors
 from .url import engine_url, sqlite_file
 
 _ENGINE = "migrate.engine"
@@ -44,113 +45,100 @@ def connect(config: Config) -> Iterator[Connection]:
     Raises SettingsError when the URL or an option is wrong, or the driver isn't installed.
     """
     with shared_engine(config):
-        made = config.attributes[_ENGINE] or _make_engine(settings_of(config))
+        settings = settings_of(config)
+        made = config.attributes[_ENGINE] or make_engine(settings)
         config.attributes[_ENGINE] = made
-        with made.connect() as connection:
+        with open_connection(made, settings) as connection:
             reads = config.attributes.get(_READ_ONLY)
             yield connection if reads else connection.execution_options(migrate_writes=True)
 
 
 def database_name(config: Config) -> str:
     """Return the database's URL without its secrets."""
-    url = engine_url(settings_of(config).url)
-    return url.set(query={}).render_as_string(hide_password=True)
+    settings = settings_of(config)
+    if not settings.has_url:
+        return "the database of env.py"
+    return engine_url(settings.url).set(query={}).render_as_string(hide_password=True)
 
 
 def missing_file(config: Config) -> str | None:
     """Return the path of the SQLite file that is yet to be made, or None."""
     settings = settings_of(config)
-    path = sqlite_file(engine_url(settings.url))
+    path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
     return path if path is not None and not os.path.exists(path) else None
 
 
-def read_heads(config: Config, script: ScriptDirectory) -> tuple[str, ...]:
+def read_heads(
+    config: Config, script: ScriptDirectory, *, patience: int | None = None
+) -> tuple[str, ...]:
     """Return the revisions at which the database stands, creating nothing.
 
-    They are asked through `env.py`, which alone knows the connection and the version table.
+    `patience` is how many seconds PostgreSQL may take to answer, where the URL doesn't say.
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
-    if missing_file(config):
-        return ()
-    heads: list[str] = []
+
+    def hurry(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
+        if dialect.name == "postgresql" and dialect.driver in ("psycopg2", "psycopg"):
+            cparams.setdefault("connect_timeout", patience)
+
+    if patience is None:
+        return union(read_each(config, script))
+    event.listen(Engine, "do_connect", hurry)
+    try:
+        return union(read_each(config, script))
+    finally:
+        event.remove(Engine, "do_connect", hurry)
+
+
+def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
+    """Return where each database stands that `env.py` opens: one, but for the template multidb.
+
+    They are asked through `env.py`, which alone knows the connection and the version table.
+
+    Raises what `read_heads` raises.
+    """
+    found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
-        heads.extend(rev)
+        found.append(tuple(rev))
         return []
 
     config.attributes[_READ_ONLY] = True
+    event.listen(Engine, "do_connect", _refuse_to_create)
     try:
-        with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
-            script.run_env()
-    except Exception as error:
-        raise environment_failed(error) from error
+        with told_as_errors():
+            try:
+                with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
+                    script.run_env()
+            except _NoFile:
+                found.append(())
+            except (ArgumentError, KeyError):
+                engine_url(settings_of(config).url)  # where env.py misses that, this tells
+                raise
     finally:
+        event.remove(Engine, "do_connect", _refuse_to_create)
         del config.attributes[_READ_ONLY]
-    return tuple(heads)
+    if not found:
+        raise HistoryError(
+            "env.py ended without running Alembic, so nothing is known of the database.",
+            hint="let it call `context.configure()` and `context.run_migrations()`.",
+        )
+    return found
 
 
-def _make_engine(settings: Settings) -> Engine:
-    url = engine_url(settings.url)
-    options = dict(settings.engine_options) | {"sqlalchemy.url": url}
-    try:
-        made = engine_from_config(options, prefix="sqlalchemy.")
-    except sqlalchemy.exc.NoSuchModuleError:
-        raise SettingsError(
-            f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
-            hint="is it spelt right? A dialect of another package must be installed beside this.",
-        ) from None
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"`sqlalchemy.url` needs the driver `{error.name}`, which is not installed.",
-            hint=f"run `pip install {error.name}`, or name another driver in `sqlalchemy.url`.",
-        ) from None
-    except (TypeError, ValueError, sqlalchemy.exc.ArgumentError) as error:
-        raise SettingsError(
-            f"A `sqlalchemy.*` setting can't be used: {error}.",
-            hint="see SQLAlchemy's `create_engine` for the options and their values.",
-        ) from None
-    if made.dialect.name == "sqlite":
-        _make_transactional(made)
-    if made.dialect.name == "postgresql":
-        _bound_statements(made, settings)
-    return made
+def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Return the heads of several databases as if they were one's."""
+    return tuple(dict.fromkeys(chain.from_iterable(each)))
 
 
-def _make_transactional(made: Engine) -> None:
-    """Put SQLite's DDL into transactions too: Python's driver opens none for it by itself.
-
-    As SQLAlchemy's documentation of SQLite says, under "Enabling Non-Legacy SQLite Transactional
-    Modes"; a writer takes the write lock at once, since one that asks for it later can be refused.
-    """
-
-    @event.listens_for(made, "connect")
-    def leave_transactions_to_us(dbapi_connection: Any, record: Any) -> None:
-        dbapi_connection.isolation_level = None
-
-    @event.listens_for(made, "begin")
-    def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get("isolation_level") != "AUTOCOMMIT":
-            writes = options.get("migrate_writes")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+class _NoFile(Exception):
+    """An SQLite database that is yet to be made: connecting would make it."""
 
 
-def _bound_statements(made: Engine, settings: Settings) -> None:
-    """Set PostgreSQL's timeouts when a session starts.
-
-    A SET on the migration's own connection would open a transaction before Alembic looks, and
-    Alembic would then silently leave `transaction_per_migration` off.
-    """
-    timeouts = {
-        "lock_timeout": settings.lock_timeout,
-        "statement_timeout": settings.statement_timeout,
-    }
-
-    @event.listens_for(made, "connect")
-    def set_timeouts(dbapi_connection: Any, record: Any) -> None:
-        with dbapi_connection.cursor() as cursor:
-            for name, seconds in timeouts.items():
-                if seconds:
-                    cursor.execute(f"SET {name} = {int(seconds * 1000)}")
-        dbapi_connection.commit()
+def _refuse_to_create(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
+    if dialect.name == "sqlite" and cargs:
+        path = sqlite_file(URL.create("sqlite", database=str(cargs[0])))
+        can_be_made = path is not None and os.path.isdir(os.path.dirname(os.path.abspath(path)))
+        if path is not None and can_be_made and not os.path.exists(path):
+            raise _NoFile

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import coerce_resource_to_filename
 
 from .errors import HistoryError, MigrateError
+from .failures import described
 
 _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
 # Alembic 0.1 had the revision id in the file's name alone; Alembic still reads such files.
@@ -30,19 +31,21 @@ class _File:
 def diagnose(script: ScriptDirectory, error: BaseException) -> MigrateError:
     """Return what to tell of `error`, which came up when `script`'s files were loaded."""
     try:
-        files = [file for path in _paths(script) if (file := _read(path))]
+        files = [file for path in revision_files(script) if (file := _read(path))]
     except HistoryError as found:
         return found
     return (
         _raised_in_a_file(script, error)
         or _duplicate(files)
+        or _duplicate_label(files)
         or _missing_parent(files)
         or _cycle(files)
-        or HistoryError(f"The revision files can't be loaded: {type(error).__name__}: {error}")
+        or _not_understood(files, error)
     )
 
 
-def _paths(script: ScriptDirectory) -> Iterator[Path]:
+def revision_files(script: ScriptDirectory) -> Iterator[Path]:
+    """Yield the files in which `script` looks for revisions."""
     folders = [coerce_resource_to_filename(str(path)) for path in script.version_locations]
     for folder in folders or [Path(script.dir) / "versions"]:
         found = folder.rglob("*.py") if script.recursive_version_locations else folder.glob("*.py")
@@ -53,29 +56,37 @@ def _read(path: Path) -> _File | None:
     try:
         with tokenize.open(path) as source:
             tree = ast.parse(source.read(), str(path))
-    except SyntaxError as error:
+    except (OSError, SyntaxError, ValueError) as error:
+        # Python reports text that is not UTF-8, or has a NUL in it, as a syntax error in no line.
+        line = getattr(error, "lineno", None)
+        reason = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
+        if reason.startswith("invalid or missing encoding"):
+            reason = "it is not UTF-8"
         raise HistoryError(
-            f"Revision file {path} has a syntax error in line {error.lineno}: {error.msg}.",
-            hint="mend that line, or take the file away.",
-            paths=[str(path)],
-        ) from None
-    except (OSError, UnicodeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise HistoryError(
-            f"Revision file {path} can't be read: {reason}.",
-            hint="make it readable UTF-8 text, or take it away.",
+            f"Revision file {path} has a syntax error in line {line}: {reason}."
+            if line
+            else f"Revision file {path} can't be read: {reason}.",
+            hint="mend that line, or take the file away."
+            if line
+            else "make it readable UTF-8 text, or take it away.",
             paths=[str(path)],
         ) from None
     assigned = dict(_assignments(tree))
-    if "revision" not in assigned and not _LEGACY_FILE_NAME.fullmatch(path.name):
+    if _LEGACY_FILE_NAME.fullmatch(path.name):
+        assigned.setdefault("revision", ast.Constant(path.stem))
+    names = {name: _names(path, name, assigned.get(name)) for name in _NAMES}
+    if "revision" not in assigned or names["revision"] == ():
         raise HistoryError(
             f"Revision file {path} has no `revision`, so it has no place in the history.",
             hint='add `revision = "..."` and `down_revision = "..."`, or take the file away.',
             paths=[str(path)],
         )
-    names = {name: _literal(assigned[name]) if name in assigned else () for name in _NAMES}
-    if "revision" not in assigned:
-        names["revision"] = (path.stem,)
+    if "down_revision" not in assigned:
+        raise HistoryError(
+            f"Revision file {path} has no `down_revision`, so it has no place in the history.",
+            hint='add `down_revision = "..."`, None for the first revision.',
+            paths=[str(path)],
+        )
     if names["revision"] is None:
         return None
     parents = (names["down_revision"] or ()) + (names["depends_on"] or ())
@@ -92,25 +103,34 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
             yield node.target.id, node.value
 
 
-def _literal(node: ast.expr) -> tuple[str, ...] | None:
+def _names(path: Path, name: str, node: ast.expr | None) -> tuple[str, ...] | None:
     """Return the names that a literal lists; None when only running the file can tell."""
     try:
-        value = ast.literal_eval(node)
+        value = ast.literal_eval(node) if node else None
     except ValueError:
         return None
     if value is None:
         return ()
-    return (value,) if isinstance(value, str) else tuple(map(str, value))
+    names = (value,) if isinstance(value, str) or name == "revision" else value
+    if isinstance(names, tuple | list | set) and all(isinstance(each, str) for each in names):
+        return tuple(names)
+    raise HistoryError(
+        f"Revision file {path} has `{name} = {value!r}`, and a revision's name is a string.",
+        hint="put it into quotes.",
+        paths=[str(path)],
+    )
 
 
 def _raised_in_a_file(script: ScriptDirectory, error: BaseException) -> HistoryError | None:
-    paths = {str(path.resolve()): path for path in _paths(script)}
+    paths = {str(path.resolve()): path for path in revision_files(script)}
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if path := paths.get(str(Path(frame.filename).resolve())):
             return HistoryError(
                 f"Revision file {path} can't be loaded: line {frame.lineno} raised"
-                f" {type(error).__name__}: {error}.",
-                hint="mend that line; a revision file imports alembic and sqlalchemy only.",
+                f" {described(error)}.",
+                hint="mend that line; a revision file imports alembic and sqlalchemy only."
+                if isinstance(error, ImportError)
+                else "mend that line, or take the file away.",
                 paths=[str(path)],
             )
     return None
@@ -128,6 +148,30 @@ def _duplicate(files: list[_File]) -> HistoryError | None:
                 paths=[str(path) for path in paths],
             )
     return None
+
+
+def _duplicate_label(files: list[_File]) -> HistoryError | None:
+    owners: dict[str, _File] = {}
+    for file in files:
+        for label in file.labels:
+            owner = owners.setdefault(label, file)
+            if owner is not file:
+                return HistoryError(
+                    f"2 files have the branch label {label}: {owner.path}, {file.path}.",
+                    hint="give one of them another label.",
+                    paths=[str(owner.path), str(file.path)],
+                )
+    return None
+
+
+def _not_understood(files: list[_File], error: BaseException) -> HistoryError:
+    said = described(error)
+    named = [str(file.path) for file in files if f"'{file.revision}'" in said]
+    return HistoryError(
+        f"{f'Revision file {named[0]}' if named else 'A revision file'} can't be loaded: {said}.",
+        hint="mend it; `--traceback` before CONFIG_URI shows where it failed.",
+        paths=named,
+    )
 
 
 def _missing_parent(files: list[_File]) -> HistoryError | None:

@@ -2,24 +2,35 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import Connection
 
 from .config import settings_of
 from .database import connect
 from .errors import SettingsError
+from .failures import described
 from .settings import BOOLEANS, Settings
 from .url import engine_url
 
-_FOR_CONFIGURE = (BOOLEANS | {"version_table", "version_table_schema"}) - {
-    "recursive_version_locations",
-    "revision_environment",
-    "sourceless",
+if TYPE_CHECKING:
+    from alembic.autogenerate import RevisionContext
+
+_FOR_CONFIGURE = {
+    "alembic_module_prefix",
+    "compare_server_default",
+    "compare_type",
+    "include_schemas",
+    "render_as_batch",
+    "sqlalchemy_module_prefix",
+    "user_module_prefix",
+    "version_table",
+    "version_table_pk",
+    "version_table_schema",
 }
 
 
@@ -33,14 +44,13 @@ def run_migrations(**options: Any) -> None:
     """
     config = context.config
     settings = settings_of(config)
-    options = _configured(settings) | {"transaction_per_migration": True} | options
+    options = {"transaction_per_migration": True, **_configured(settings), **options}
     if context.is_offline_mode():
         url = engine_url(settings.url)
+        defaults: dict[str, Any] = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
         if url.get_backend_name() == "sqlite":
-            options.setdefault("transactional_ddl", True)
-        context.configure(
-            url=url, literal_binds=True, dialect_opts={"paramstyle": "named"}, **options
-        )
+            defaults["transactional_ddl"] = True
+        context.configure(**{"url": url, **defaults, **options})
         _run(settings)
     else:
         with _connection(config) as (connection, is_ours):
@@ -49,18 +59,24 @@ def run_migrations(**options: Any) -> None:
                 options.setdefault("transactional_ddl", True)
             context.configure(connection=connection, **options)
             _run(settings)
+            if is_ours:
+                # Each revision is committed by now; a version table without one is not.
+                connection.commit()
 
 
 def _run(settings: Settings) -> None:
     opts = context.get_context().opts
-    compares_models = "revision_context" in opts
-    if compares_models and opts["target_metadata"] is None:
+    if opts["target_metadata"] is None and _compares(opts.get("revision_context")):
         opts["target_metadata"] = target_metadata(settings)
     with context.begin_transaction():
         context.run_migrations()
 
 
-def target_metadata(settings: Settings) -> object:
+def _compares(revision_context: "RevisionContext | None") -> bool:
+    return revision_context is not None and bool(revision_context.command_args["autogenerate"])
+
+
+def target_metadata(settings: Settings) -> MetaData | list[MetaData] | None:
     """Import what `alembic.target_metadata` names: `package.module:Base.metadata`.
 
     Several names, separated by commas or white space, give a list. None when it is not set.
@@ -72,19 +88,23 @@ def target_metadata(settings: Settings) -> object:
     return found[0] if len(found) == 1 else found or None
 
 
-def _resolve(name: str) -> object:
-    module, _, attributes = name.partition(":")
-    if not attributes:
-        module, _, attributes = name.rpartition(".")
+def _resolve(name: str) -> MetaData:
+    hint = "write it as `package.module:Base.metadata`."
     try:
-        found: Any = import_module(module)
-        for attribute in attributes.split("."):
-            found = getattr(found, attribute)
+        found = resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(
-            f"`alembic.target_metadata` is `{name}`, which can't be imported: {error}.",
-            hint="write it as `package.module:Base.metadata`.",
+            f"`alembic.target_metadata` is `{name}`, which can't be imported: {error}.", hint=hint
         ) from error
+    except Exception as error:
+        raise SettingsError(
+            f"`alembic.target_metadata` is `{name}`, which can't be imported: {described(error)}.",
+            hint="mend that module; `--traceback` before CONFIG_URI shows the line.",
+        ) from error
+    if not isinstance(found, MetaData):
+        raise SettingsError(
+            f"`alembic.target_metadata` is `{name}`, which is no MetaData of SQLAlchemy.", hint=hint
+        )
     return found
 
 

@@ -8,17 +8,19 @@ class MigrateError(Exception):
     """Base of every error that this package raises on purpose.
 
     `message` says what happened and why it matters, `hint` what to type; `{cmd}` in a hint stands
-    for the command line up to the subcommand. `details` are plain values for machines.
+    for the command line up to the subcommand. `details` are plain values for machines, under the
+    names that the class lists, None where one is not known.
     """
 
     code: ClassVar[str] = "internal"
     exit_code: int = 70
+    details_of: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.details: Mapping[str, Any] = details
+        self.details: Mapping[str, Any] = dict.fromkeys(self.details_of) | details
 
 
 class MigrationFailed(MigrateError):
@@ -26,6 +28,7 @@ class MigrationFailed(MigrateError):
 
     code = "migration_failed"
     exit_code = 1
+    details_of = ("revision", "path", "heads")
 
 
 class UsageError(MigrateError):
@@ -47,6 +50,7 @@ class HistoryError(MigrateError):
 
     code = "history"
     exit_code = 2
+    details_of = ("paths",)
 
 
 class RevisionNotFound(MigrateError):
@@ -54,6 +58,7 @@ class RevisionNotFound(MigrateError):
 
     code = "revision"
     exit_code = 2
+    details_of = ("candidates", "nearest")
 
 
 class PendingMigrations(MigrateError):
@@ -61,6 +66,7 @@ class PendingMigrations(MigrateError):
 
     code = "pending"
     exit_code = 3
+    details_of = ("heads", "pending")
 
 
 class SchemaDrift(MigrateError):
@@ -68,6 +74,7 @@ class SchemaDrift(MigrateError):
 
     code = "drift"
     exit_code = 4
+    details_of = ("differences",)
 
 
 class DatabaseUnreachable(MigrateError):
@@ -82,6 +89,7 @@ class DatabaseAhead(MigrateError):
 
     code = "ahead"
     exit_code = 7
+    details_of = ("unknown",)
 
 
 class MultipleHeads(MigrateError):
@@ -89,6 +97,7 @@ class MultipleHeads(MigrateError):
 
     code = "multiple_heads"
     exit_code = 8
+    details_of = ("heads",)
 
 
 class HalfApplied(MigrateError):
@@ -96,12 +105,14 @@ class HalfApplied(MigrateError):
 
     code = "half_applied"
     exit_code = 9
+    details_of = ("revision", "path", "heads", "committed")
 
 
 class Interrupted(MigrateError):
     """The run was stopped by Ctrl-C (130) or SIGTERM (143)."""
 
     code = "interrupted"
+    details_of = ("heads",)
 
     def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
         super().__init__(message, **details)

@@ -1,26 +1,60 @@
 """What a database's or an `env.py`'s exception means, in this package's errors."""
 
+import re
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-import sqlalchemy.exc
+from sqlalchemy.exc import DBAPIError
 
-from .errors import (
-    DatabaseUnreachable,
-    HistoryError,
-    MigrateError,
-    SettingsError,
-)
+from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
 from .results import Revision
 
-#: SQLSTATE of an unknown schema (https://www.postgresql.org/docs/current/errcodes-appendix.html).
-_INVALID_SCHEMA_NAME = "3F000"
+_LONGEST = 500
+
+# What drivers say, and what to type. SQLSTATEs are PostgreSQL's
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html); a refused connection has none.
+_NO_SCHEMA = r"^3F000|unknown database"
+_NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
+_READ_ONLY = r"^25006|readonly database"
+_BUSY = r"^55P03|^40P01|database is locked"
+_BAD_PARAMETER = r"invalid (dsn|port number|\w+ value)|unrecognized configuration parameter"
+_HINTS = {
+    r"password authentication failed": "mend the user or the password in `sqlalchemy.url`.",
+    r"no password supplied": "put it into `sqlalchemy.url`, as `${DATABASE_PASSWORD}`.",
+    r'database "(.*)" does not exist': r"create it (`createdb \1`), or mend `sqlalchemy.url`.",
+    r"could not translate host name": "mend the host in `sqlalchemy.url`.",
+    r"starting up|shutting down|recovery mode": "try again in a moment.",
+    r"too many (connections|clients)|connection slots": "try again when others have disconnected.",
+    r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
+    r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
+    r"SSL|certificate": "mend `sslmode` and the certificates in `sqlalchemy.url`.",
+    r"connection to server|timeout expired|server closed": "is the server running, and are host"
+    " and port in `sqlalchemy.url` right?",
+    r"unable to open database file": "this user must be allowed to write the file and its folder.",
+    r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
+    _BUSY: "another session holds a lock: try again when it has ended.",
+}
+
+
+@contextmanager
+def told_as_errors() -> Iterator[None]:
+    """Raise as a MigrateError whatever `env.py`, or the database it asks, raises within."""
+    try:
+        yield
+    except MigrateError:
+        raise
+    # A `sys.exit()` in an env.py or a revision file would end the command, with its own status.
+    except (Exception, SystemExit) as error:
+        raise environment_failed(error) from error
 
 
 def environment_failed(error: BaseException) -> MigrateError:
     """Tell why `env.py` failed before any migration ran."""
     if isinstance(error, MigrateError):
         return error
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
+    if isinstance(error, DBAPIError):
         return database_failed(error)
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return SettingsError(
@@ -28,61 +62,84 @@ def environment_failed(error: BaseException) -> MigrateError:
             " `postgresql://` for the driver psycopg, which is not installed.",
             hint="write `postgresql+psycopg2://` in `sqlalchemy.url`.",
         )
-    reason = first_line(error)
     return HistoryError(
-        f"env.py failed before any migration ran: {type(error).__name__}: {reason}.",
-        hint="run again with `--traceback` before CONFIG_URI to see where.",
+        f"{_env_py(error)} failed before any migration ran: {described(error)}.",
+        hint="mend it; `--traceback` before CONFIG_URI shows the way there.",
     )
 
 
-def database_failed(error: sqlalchemy.exc.DBAPIError) -> MigrateError:
+def database_failed(error: DBAPIError) -> MigrateError:
     """Tell what the database refused, outside any migration."""
     reason = first_line(error)
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    if state == _INVALID_SCHEMA_NAME:
+    if _matches(_NO_SCHEMA, error):
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
-            hint="create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
+            hint="take `alembic.version_table_schema` out: SQLite has no schemas."
+            if "unknown database" in reason
+            else "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
         )
-    if "readonly database" in reason:
+    if _matches(_NO_VERSION_COLUMN, error):
+        return SettingsError(
+            f"The version table is a table of something else: {reason}.",
+            hint="mend `alembic.version_table`; without it, the table is `alembic_version`.",
+        )
+    if _matches(_BAD_PARAMETER, error):
+        return SettingsError(
+            f"`sqlalchemy.url` has a parameter that can't be used: {reason}.",
+            hint="mend the port, or what stands after `?`.",
+        )
+    if is_read_only(error):
         return DatabaseUnreachable(
-            "The database can't be written: its file, or the folder it stands in, is read-only.",
-            hint="give this user the right to write both; SQLite writes a journal beside the file.",
+            f"The database can't be written: {reason}.",
+            hint="is this user allowed to write the file and its folder?"
+            if "readonly" in reason
+            else "name the primary server in `sqlalchemy.url`: this one, or this user, only reads.",
         )
-    return DatabaseUnreachable(f"The database can't be used: {reason}.", hint=_hint(reason))
+    return DatabaseUnreachable(f"The database can't be used: {reason}.", hint=_hint(error))
 
 
-def _hint(reason: str) -> str:
-    hints = {
-        "password authentication failed": "mend the user or the password in `sqlalchemy.url`.",
-        "no password supplied": "put it into `sqlalchemy.url`, as `${DATABASE_PASSWORD}`.",
-        "does not exist": "create it (`createdb NAME`), or mend `sqlalchemy.url`.",
-        "could not translate host name": "mend the host in `sqlalchemy.url`.",
-        "starting up": "it is starting up: try again in a moment.",
-        "unable to open database file": "the folder must exist, and be writable.",
-        "not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
-    }
-    for text, hint in hints.items():
-        if text in reason:
-            return hint
-    return "is the server running, and are host and port in `sqlalchemy.url` right?"
+def is_read_only(error: BaseException) -> bool:
+    """Tell whether the database refused to be written at all."""
+    return isinstance(error, DBAPIError) and _matches(_READ_ONLY, error) is not None
+
+
+def what_to_do(revision: Revision, error: BaseException) -> str:
+    """Return what to do about a migration that failed and was rolled back."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return "see why the connection was lost, then run the command again."
+    if isinstance(error, DBAPIError) and _matches(_BUSY, error):
+        return "another session holds a lock: run the command again when it has ended."
+    return f"mend {where_in(revision, error)}, then run the command again."
+
+
+def described(error: BaseException) -> str:
+    """Return the kind of an exception and what it says, in one line."""
+    said = first_line(error)
+    name = type(error).__name__
+    return name if said == name else f"{name}: {said}"
 
 
 def first_line(error: BaseException) -> str:
     """Return what `error` says, in one line and without SQLAlchemy's additions."""
     original = getattr(error, "orig", None) or error
-    lines = [line.strip() for line in str(original).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(original).__name__
+    lines = [" ".join(line.split()) for line in str(original).splitlines() if line.strip()]
+    if not lines:
+        return type(original).__name__
+    # libpq tells of each address that it tried; an answer says more than a refusal before it.
+    line = next((line for line in lines if "FATAL:" in line), lines[0])
+    return line.rstrip(".") if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def reason_of(error: BaseException) -> str:
     """Return why a migration failed, with the SQL statement that the database refused."""
+    if not isinstance(error, DBAPIError):
+        return described(error)
     reason = first_line(error)
-    if isinstance(error, sqlalchemy.exc.DBAPIError):
-        statement = " ".join(str(error.statement or "").split())
-        shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
-        return reason + (shown if statement else "")
-    return f"{type(error).__name__}: {reason}" if str(error) else type(error).__name__
+    if detail := re.search(r"^DETAIL: +(.*?)\.?$", str(error.orig), re.MULTILINE):
+        reason = f"{reason}: {detail[1][:_LONGEST]}"
+    statement = " ".join(str(error.statement or "").split())
+    shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
+    return reason + (shown if statement else "")
 
 
 def where_in(revision: Revision, error: BaseException) -> str:
@@ -91,3 +148,26 @@ def where_in(revision: Revision, error: BaseException) -> str:
         if frame.filename == revision.path:
             return f"{revision.path} (line {frame.lineno})"
     return revision.path
+
+
+def _env_py(error: BaseException) -> str:
+    """Return env.py's path and the line that failed, as far as they are known."""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append((str(error.filename), error.lineno))
+    for path, line in reversed(places):
+        if Path(path).name == "env.py":
+            return f"{path} (line {line})"
+    return "env.py"
+
+
+def _matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    return re.search(pattern, f"{state} {first_line(error)}")
+
+
+def _hint(error: DBAPIError) -> str:
+    for pattern, hint in _HINTS.items():
+        if match := _matches(pattern, error):
+            return match.expand(hint)
+    return "`--traceback` before CONFIG_URI shows the statement that was refused."

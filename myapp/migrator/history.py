@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 
 from .config import settings_of
-from .diagnosis import diagnose
 from .errors import DatabaseAhead, MigrateError, SettingsError
+from .failures import described
 from .results import Revision
 
 
@@ -21,12 +23,16 @@ def load_history(config: Config) -> "History":
     location = settings_of(config).script_location
     try:
         script = ScriptDirectory.from_config(config)
-    except (CommandError, ModuleNotFoundError, ValueError) as error:
+    except (CommandError, ModuleNotFoundError) as error:
+        why = "" if isinstance(error, CommandError) else f": {error.msg}"
+        raise _bad_location(f"`{location}`, which does not exist{why}") from None
+    except Exception as error:  # a package's own code, or an option that is no number
         raise SettingsError(
-            f"`alembic.script_location` is `{location}`, which does not exist: {error}",
-            hint="mend it (a relative path starts at the .ini file's folder), or make the folder"
-            " with `{cmd} init FOLDER`.",
-        ) from None
+            f"The `alembic.*` settings can't be used: {described(error)}.",
+            hint="`--traceback` before CONFIG_URI shows which one was read.",
+        ) from error
+    if not any(Path(script.dir).glob("env.py*")):
+        raise _bad_location(f"`{location}`, which has no env.py")
     try:
         with warnings.catch_warnings():
             # Alembic only warns where one file hides another, or a parent is missing.
@@ -34,9 +40,19 @@ def load_history(config: Config) -> "History":
             script.get_heads()
     except MigrateError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        from .diagnosis import diagnose
+
         raise diagnose(script, error) from error
     return History(script)
+
+
+def _bad_location(what: str) -> SettingsError:
+    return SettingsError(
+        f"`alembic.script_location` is {what}, so there are no migrations.",
+        hint="mend it (a relative path starts at the .ini file's folder), or make the folder with"
+        " `{cmd} init FOLDER`.",
+    )
 
 
 class History:
@@ -61,9 +77,11 @@ class History:
         """Return ids with their messages, for use in a sentence."""
         return ", ".join(self.get(revision).title for revision in revisions)
 
-    def ids(self) -> list[str]:
-        """Return every revision id, the newest first."""
-        return [script.revision for script in self.script.walk_revisions()]
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Every revision id, the newest first."""
+        # Kept, because Alembic sorts the whole history each time it is walked.
+        return tuple(script.revision for script in self.script.walk_revisions())
 
     def applied(self, heads: Iterable[str]) -> set[str]:
         """Return the ids of all revisions that a database at `heads` has been through."""
@@ -84,22 +102,36 @@ class History:
         applied = self.applied(heads)
         return [
             revision
-            for revision in self.ids()
+            for revision in self.ids
             if revision in applied
             and applied.isdisjoint(self.script.get_revision(revision).nextrev)
         ]
+
+    def pending(self, each: Iterable[Iterable[str]]) -> list[str]:
+        """Return the ids, the newest first, that one of the databases hasn't been through.
+
+        `each` has the heads of every database.
+        """
+        applied = [self.applied(heads) for heads in each]
+        return [revision for revision in self.ids if any(revision not in seen for seen in applied)]
 
     def require_known(self, heads: Iterable[str], *, hint: str = "") -> None:
         """Raise DatabaseAhead when the database stands at a revision that no file has.
 
         `hint` is added to what the error says to do.
         """
-        known = set(self.ids())
-        unknown = [head for head in heads if head not in known]
+        unknown = [head for head in heads if head not in self.ids]
+        named = ", ".join(head if head and head.strip() else repr(head) for head in unknown)
+        if unknown and not self.ids:
+            raise DatabaseAhead(
+                f"The database stands at {named}, and this code has no revisions.",
+                hint=f"are the revision files deployed, and may this user read {self.script.dir}?",
+                unknown=unknown,
+            )
         if unknown:
             raise DatabaseAhead(
-                f"The database stands at {', '.join(unknown)}, which this code does not have:"
-                " a newer version of it has been deployed.",
+                f"The database stands at {named}, which this code does not have:"
+                " a newer version or another branch of it has migrated this database.",
                 hint=f"deploy that version, or downgrade with it first. {hint}".strip(),
                 unknown=unknown,
             )

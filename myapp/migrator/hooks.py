@@ -33,7 +33,11 @@ def _executable(path: str, options: Mapping[str, str]) -> None:
 
 def _module(path: str, options: Mapping[str, str]) -> None:
     module = _option(path, options, "module")
-    if importlib.util.find_spec(module) is None:
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # its package is missing
+        found = None
+    if found is None:
         raise _failed(path, options, f"there is no module `{module}`")
     _run(path, options, [sys.executable, "-m", module])
 
@@ -44,20 +48,26 @@ def _console_script(path: str, options: Mapping[str, str]) -> None:
     if not found:
         raise _failed(path, options, f"there is no console script `{name}`")
     module, attribute = found[0].module, found[0].attr
-    _run(path, options, [sys.executable, "-c", f"import {module}; {module}.{attribute}()"])
+    # As the installed script does: what it returns is its exit status, which Alembic drops too.
+    code = f"import sys, {module}; sys.exit({module}.{attribute}())"
+    _run(path, options, [sys.executable, "-c", code])
 
 
 def _run(path: str, options: Mapping[str, str], command: list[str]) -> None:
     arguments = options.get("options", "")
     if _SCRIPT not in arguments:
         arguments = f"{_SCRIPT} {arguments}"
-    words = [word.replace(_SCRIPT, path) for word in shlex.split(arguments)]
+    try:
+        words = [word.replace(_SCRIPT, path) for word in shlex.split(arguments)]
+    except ValueError as error:
+        raise _failed(path, options, f"its options are no words of a shell: {error}") from None
     try:
         finished = subprocess.run(  # noqa: S603 - the command is the developer's own setting
             [*command, *words], cwd=options.get("cwd") or None, stdout=_STDERR, check=False
         )
     except OSError as error:
-        raise _failed(path, options, str(error)) from None
+        reason = f"{error.filename} can't be run or entered: {error.strerror}"
+        raise _failed(path, options, reason) from None
     if finished.returncode:
         raise _failed(path, options, f"it ended with exit status {finished.returncode}")
 
@@ -73,5 +83,4 @@ def _failed(path: str, options: Mapping[str, str], reason: str) -> SettingsError
         f"The post-write hook `{options['_hook_name']}` failed: {reason}. The revision file"
         f" {os.path.normpath(path)} has been written.",
         hint="mend [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
-        path=path,
     )

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 from paste.deploy import loadwsgi
 
 from .errors import SettingsError
+from .spelling import nearest
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ def read_ini(path: Path, name: str | None, config_vars: Mapping[str, str]) -> In
 
     Raises SettingsError when the file or the section can't be read.
     """
-    if not path.exists():
-        raise _missing_file(path)
-    if path.is_dir():
-        raise SettingsError(f"{path} is a folder, not an .ini file.", hint="name the .ini file.")
     name = name or "main"
     try:
+        if not path.exists():
+            raise _missing_file(path)
+        if path.is_dir():
+            raise is_a_folder(path)
         # The order in which PasteDeploy adds them decides that [DEFAULT] wins over a config var.
         loader = _SettingsLoader(str(path))
         defaults = {"__file__": str(path), "here": str(path.parent), **config_vars}
@@ -106,7 +106,9 @@ class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeplo
             return context
         scheme, _, spec = name.partition(":")
         if scheme.lower() != "config":
-            return loadwsgi.LoaderContext(None, object_type, None, global_conf or {}, {}, self)
+            context = loadwsgi.LoaderContext(None, object_type, None, global_conf or {}, {}, self)
+            context.section = f"`{name}` in {self.filename}"
+            return context
         target, _, fragment = spec.partition("#")
         loader = type(self)(os.path.join(os.path.dirname(self.filename), unquote(target)))
         loader.update_defaults(global_conf or {}, overwrite=False)
@@ -133,8 +135,7 @@ def _application_in_composite(context: Any) -> Any:
         # Anything else is an option of the composite, such as `catch = 404`.
         with suppress(LookupError, OSError):
             nested = context.loader.get_context(loadwsgi.APP, part, context.global_conf)
-            if hasattr(nested, "section"):
-                found[part] = _application(nested)
+            found[part] = _application(nested)
     with_database = {
         part: application
         for part, application in found.items()
@@ -159,16 +160,29 @@ def _alembic_section(parser: configparser.ConfigParser) -> dict[str, str]:
     return {key: parser.get("alembic", key) for key, _ in own}
 
 
+def is_a_folder(path: Path) -> SettingsError:
+    """Return the error of a folder that stands where the .ini file should."""
+    names = [file.name for file in sorted(path.glob("*.ini"))]
+    return SettingsError(
+        f"{path} is a folder, not an .ini file.",
+        hint=f"name one of its files: {', '.join(names)}." if names else "name the .ini file.",
+    )
+
+
 def _missing_file(path: Path) -> SettingsError:
-    folder = path.parent
-    near = get_close_matches(path.name, (str(p.name) for p in folder.glob("*.ini")), 1, 0.5)
-    hint = f"is `{near[0]}` meant?" if near else "give the path of the application's .ini file."
+    if path.is_symlink():
+        return SettingsError(
+            f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="mend the link."
+        )
+    near = nearest(path.name, (file.name for file in path.parent.glob("*.ini")), 0.5)
+    hint = f"is `{near}` meant?" if near else "give the path of the application's .ini file."
     return SettingsError(f"No such file: {path}.", hint=hint)
 
 
 def _missing_section(path: Path, name: str, sections: list[str]) -> SettingsError:
     apps = [s.partition(":")[2] for s in sections if s.startswith(("app:", "application:"))]
-    hint = f"its applications: {', '.join(apps)}; write `{path.name}#{apps[0]}`." if apps else None
+    near = nearest(name, apps) or next(iter(apps), None)
+    hint = f"its applications: {', '.join(apps)}; write `{path.name}#{near}`." if apps else None
     return SettingsError(
         f"{path} has no section [app:{name}], so there are no settings to read.",
         hint=hint or f"add a section [app:{name}] with `sqlalchemy.url` in it.",
@@ -203,12 +217,18 @@ def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
     )
 
 
-def bad_syntax(path: Path, error: configparser.Error) -> SettingsError:
+def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
     """Say what is wrong, without the offending text: it may hold a password."""
     match error:
-        case configparser.InterpolationError(section=section, option=option):
+        case configparser.InterpolationError(option="here" | "__file__"):
             return SettingsError(
-                f"`{option}` in [{section}] of {path} has a `%` that can't be expanded.",
+                f"The path {path} has a `%` in it, which PasteDeploy takes for a variable.",
+                hint="rename that folder or file.",
+            )
+        case configparser.InterpolationError(section=section, option=option):
+            given = ", or given as NAME=VALUE," if section == "DEFAULT" else ""
+            return SettingsError(
+                f"`{option}` in [{section}] of {path}{given} has a `%` that can't be expanded.",
                 hint="write `%%` for a plain `%`; `%(name)s` needs `name` to be set, in [DEFAULT]"
                 " or as NAME=VALUE after the .ini file.",
             )
@@ -216,6 +236,11 @@ def bad_syntax(path: Path, error: configparser.Error) -> SettingsError:
             what = f"line {line} sets `{option}` in [{section}] a second time"
         case configparser.DuplicateSectionError(section=section, lineno=line):
             what = f"line {line} opens the section [{section}] a second time"
+        case configparser.MissingSectionHeaderError(line=text) if text.startswith("\ufeff"):
+            return SettingsError(
+                f"{path} starts with a byte order mark, which PasteDeploy can't read.",
+                hint="save it as UTF-8 without BOM.",
+            )
         case configparser.MissingSectionHeaderError(lineno=line):
             what = f"line {line} stands before any [section]"
         case configparser.ParsingError(errors=errors) if errors:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import command
@@ -11,10 +12,11 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from .database import read_heads
 from .errors import MigrateError, MigrationFailed, UsageError
-from .failures import environment_failed, reason_of, where_in
+from .failures import reason_of, told_as_errors, where_in
 from .history import History, describe, load_history
 from .plan import Planner, plan_downgrade, plan_upgrade
 from .results import Revision
+from .stamping import check_stamp
 from .targets import find, resolve, several_heads
 
 
@@ -42,11 +44,9 @@ def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str
 def stamp_sql(config: Config, revisions: Sequence[str], *, tag: str | None = None) -> str:
     """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
     history = load_history(config)
-    targets = []
-    for revision in revisions:
-        start, end = _split(config, history, revision, "stamp")
-        find(history, end, "stamp --sql")
-        targets.append(f"{start}:{end}" if start else end)
+    split = [_split(config, history, revision, "stamp") for revision in revisions]
+    check_stamp(history, [end for _, end in split])
+    targets = [f"{start}:{end}" if start else end for start, end in split]
     return _write(
         config,
         lambda: resolve(
@@ -62,6 +62,17 @@ def ensure_version_sql(config: Config) -> str:
     """Return the SQL that creates the version table."""
     load_history(config)
     return _write(config, lambda: command.ensure_version(config, sql=True))
+
+
+@contextmanager
+def captured_sql(config: Config) -> Iterator[io.StringIO]:
+    """Keep what Alembic writes as SQL until it is whole: half a script in psql would be run."""
+    written = io.StringIO()
+    output, config.output_buffer = config.output_buffer, written
+    try:
+        yield written
+    finally:
+        config.output_buffer = output
 
 
 def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str | None) -> str:
@@ -120,15 +131,6 @@ def _split(config: Config, history: History, target: str, name: str) -> tuple[st
 
 
 def _write(config: Config, run: Callable[[], None]) -> str:
-    # Held back until it is whole: half a script, piped into psql, would be run.
-    written = io.StringIO()
-    output, config.output_buffer = config.output_buffer, written
-    try:
+    with captured_sql(config) as written, told_as_errors():
         run()
-    except MigrateError:
-        raise
-    except Exception as error:
-        raise environment_failed(error) from error
-    finally:
-        config.output_buffer = output
     return written.getvalue()

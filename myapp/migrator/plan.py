@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 
 from alembic.runtime.migration import MigrationStep, RevisionStep
+from alembic.script import Script
 
-from .errors import RevisionNotFound, UsageError
+from .errors import HistoryError, RevisionNotFound, UsageError
 from .history import History, standing
 from .targets import check_known, find, is_relative, resolve, several_heads
 
@@ -34,6 +35,7 @@ def plan_upgrade(history: History, target: str, heads: Sequence[str]) -> list[Re
         "upgrade",
         lambda: list(script.iterate_revisions(target, tuple(heads), implicit_base=True)),
     )
+    _require_function("upgrade", scripts)
     return [
         MigrationStep.upgrade_from_script(script.revision_map, revision)
         for revision in reversed(scripts)
@@ -59,6 +61,7 @@ def plan_downgrade(history: History, target: str, heads: Sequence[str]) -> list[
         "downgrade",
         lambda: list(script.iterate_revisions(tuple(heads), target, select_for_downgrade=True)),
     )
+    _require_function("downgrade", scripts)
     return [
         MigrationStep.downgrade_from_script(script.revision_map, revision) for revision in scripts
     ]
@@ -102,6 +105,16 @@ def _check_one_head(
             f"{command} {steps[0]}",
             hint=f"name the branch, as in `{{cmd}} {command} {heads[0]}@{steps[0]}`.",
         )
+
+
+def _require_function(name: str, scripts: Sequence[Script]) -> None:
+    for script in scripts:
+        if not callable(getattr(script.module, name, None)):
+            raise HistoryError(
+                f"Revision file {script.path} has no function `{name}()`, so it can't be run.",
+                hint=f"add `def {name}():` to it, with `pass` if there is nothing to do.",
+                paths=[script.path],
+            )
 
 
 def _require_applied(history: History, target: str, heads: Sequence[str]) -> None:

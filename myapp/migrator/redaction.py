@@ -7,25 +7,31 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 _MASK = "***"
-_URL_PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.\-]*://[^\s:/@?#]*:)\S+(?=@)")
-_NAMED_PASSWORD = re.compile(r"(\b(?:ssl)?passw(?:or)?d=)(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)")
+# An example in a hint, `dialect://user:password@host`, is no secret.
+_IN_URL = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.\-]*://[^\s:/?#]*:)(?!password@)\S+(?=@)")
+_NAMED = re.compile(
+    r"""(\b(?:ssl)?(?:password|passwd|pwd)["']?\s?[=:]\s?|\bPASSWORD\s)"""
+    r"""('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|(?<=[=:])[^\s&;,'"]+)""",
+    re.IGNORECASE,
+)
+# Text that is quoted twice has two backslashes, or four.
+_BACKSLASHES = r"\\+"
+_MORE_SPELLINGS = {"'": r"\\*''?", '"': r'\\*"', "\\": _BACKSLASHES, "%": "%+", " ": r"\+"}
 
 
 class Redactor:
-    """Replaces known secrets, and whatever stands where a password stands in a URL, by `***`."""
+    """Replaces known secrets, and whatever stands where a password stands, by `***`."""
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
-        self.add(filter(None, [os.environ.get("PGPASSWORD")]))
+        self.add([os.environ.get("PGPASSWORD", "")])
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Learn more secrets, each in all the spellings it may take in text."""
-        for secret in secrets:
-            self._secrets.update(filter(None, _spellings(secret)))
+        """Learn more secrets; each is found in all the spellings it may take in text."""
+        self._secrets.update(filter(None, secrets))
         if self._secrets:
             longest_first = sorted(self._secrets, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(_as_pattern, longest_first)))
@@ -34,8 +40,8 @@ class Redactor:
         """Return `text` with every secret replaced."""
         if self._pattern:
             text = self._pattern.sub(_MASK, text)
-        text = _URL_PASSWORD.sub(rf"\1{_MASK}", text)
-        return _NAMED_PASSWORD.sub(rf"\1{_MASK}", text)
+        text = _IN_URL.sub(rf"\1{_MASK}", text)
+        return _NAMED.sub(rf"\1{_MASK}", text)
 
     @contextmanager
     def in_logs(self) -> Iterator[None]:
@@ -49,9 +55,15 @@ class Redactor:
 
         def redacted_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
             record = make_record(*args, **kwargs)
-            record.msg, record.args = self.redact(record.getMessage()), None
+            try:
+                record.msg, record.args = self.redact(record.getMessage()), None
+            except Exception:  # noqa: BLE001 - logging itself tells of it, and a migration goes on
+                return record
             if record.exc_info:
                 record.exc_text = self.redact(formatter.formatException(record.exc_info))
+                record.exc_info = None
+            if record.stack_info:
+                record.stack_info = self.redact(record.stack_info)
             return record
 
         logging.setLogRecordFactory(redacted_record)
@@ -61,21 +73,29 @@ class Redactor:
             logging.setLogRecordFactory(make_record)
 
 
-def _spellings(secret: str) -> Iterable[str]:
-    encoded = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    for text in encoded:
-        yield text
-        yield text.lower() if text != secret else text
-        yield text.replace("%", "%%")
-    yield repr(secret)[1:-1]
-    yield json.dumps(secret)[1:-1]
-    yield secret.replace("'", "''")
-
-
 def _as_pattern(secret: str) -> str:
-    """Match a secret that is one plain word as a whole word only.
+    """Match `secret`, however it is quoted or encoded.
 
-    With the password `postgres`, `postgresql://` would otherwise come out as `***ql://`.
+    A plain word is matched as a whole word only, since with the password `postgres`,
+    `postgresql://` would otherwise come out as `***ql://`; a few signs only where they stand alone.
     """
-    pattern = re.escape(secret)
-    return rf"(?<!\w){pattern}(?!\w)" if re.fullmatch(r"\w+", secret) else pattern
+    pattern = "".join(map(_spelt, secret))
+    if re.fullmatch(r"[^\W\d_]+|\w{1,7}", secret):
+        return rf"(?:(?<!\w)|(?<=\\[nrt])){pattern}(?!\w)"
+    if len(secret) < 4:
+        return rf"(?<![^\s'\"=:]){pattern}(?![^\s'\"@&,;\\])"
+    return pattern
+
+
+def _spelt(char: str) -> str:
+    """Match one character of a secret as it is, and as URLs, JSON, SQL, repr and bytes spell it."""
+    octets = char.encode(errors="surrogatepass")
+    # `%%40` stands in an .ini file, `%2540` in a URL that was encoded twice.
+    spellings = {"".join(f"%+(?:25)*{octet:02x}" for octet in octets)}
+    for text in (repr(char), ascii(char), json.dumps(char), repr(octets)[1:]):
+        if "\\" in text:
+            escaped = text[1:-1].split("\\")
+            spellings.add(_BACKSLASHES.join(map(re.escape, escaped)))
+    if char in _MORE_SPELLINGS:
+        spellings.add(_MORE_SPELLINGS[char])
+    return f"(?:(?i:{'|'.join(sorted(spellings))})|{re.escape(char)})"

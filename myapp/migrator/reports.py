@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from alembic.config import Config
 
-from .database import database_name, read_heads
+from .database import database_name, read_each, read_heads, union
 from .errors import MigrateError, PendingMigrations, RevisionNotFound, UsageError
 from .history import History, describe, load_history, standing
 from .results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
 from .targets import check_known, find, resolve
+
+_PATIENCE = 3  # seconds
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:
@@ -18,10 +20,10 @@ def current(config: Config, *, check_heads: bool = False) -> Standing:
     DatabaseAhead when the database stands at a revision that the code lacks.
     """
     history = load_history(config)
-    heads = read_heads(config, history.script)
+    each = read_each(config, history.script)
+    heads = union(each)
     history.require_known(heads)
-    applied = history.applied(heads)
-    pending = tuple(revision for revision in history.ids() if revision not in applied)
+    pending = tuple(history.pending(each))
     if check_heads and pending:
         raise pending_error(history, heads, pending)
     revisions = tuple(history.get(revision) for revision in history.current(heads))
@@ -61,8 +63,8 @@ def branches(config: Config) -> tuple[Branch, ...]:
     )
 
 
-def show(config: Config, target: str) -> tuple[Revision, ...]:
-    """Return the revisions that `target` names; `current` asks the database.
+def show(config: Config, target: str, *, command: str = "show") -> tuple[Revision, ...]:
+    """Return the revisions that `target` names, one at least; `current` asks the database.
 
     Raises RevisionNotFound when it names none.
     """
@@ -72,10 +74,11 @@ def show(config: Config, target: str) -> tuple[Revision, ...]:
         history.require_known(heads)
         found = tuple(history.get(revision) for revision in heads)
     else:
-        found = find(history, target, f"show {target}")
+        found = find(history, target, f"{command} {target}")
     if not found:
+        why = ": the database is at base" if target == "current" else ""
         raise RevisionNotFound(
-            f"`{target}` names no revision.", hint="`{cmd} history` lists the revisions."
+            f"`{target}` names no revision{why}.", hint="`{cmd} history` lists the revisions."
         )
     return found
 
@@ -97,7 +100,8 @@ def history(
     unmarked = None
     heads: tuple[str, ...] = ()
     try:
-        heads = read_heads(config, known.script)
+        # Where the database is only asked for the marks, a dead one must not hold the answer up.
+        heads = read_heads(config, known.script, patience=None if needs_database else _PATIENCE)
         known.require_known(heads)
     except MigrateError as error:
         if needs_database:
@@ -139,7 +143,7 @@ def _end(symbol: str, heads: tuple[str, ...]) -> str:
 
 
 def _states(history: History, heads: tuple[str, ...]) -> dict[str, State]:
-    states: dict[str, State] = dict.fromkeys(history.ids(), "pending")
+    states: dict[str, State] = dict.fromkeys(history.ids, "pending")
     states |= dict.fromkeys(history.applied(heads), "applied")
     states |= dict.fromkeys(history.current(heads), "current")
     return states

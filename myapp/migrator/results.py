@@ -1,10 +1,14 @@
-"""What the commands return: plain values, and the shapes of the JSON documents."""
+"""What the commands return: plain values."""
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 Direction = Literal["upgrade", "downgrade"]
 State = Literal["applied", "current", "pending"]
+
+_CREATE_DATE = re.compile(r"^Create Date: *(.+?) *$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,15 @@ class Revision:
     def is_merge_point(self) -> bool:
         """Whether this revision joins several others."""
         return len(self.down_revisions) > 1
+
+    @property
+    def created(self) -> datetime | None:
+        """When the file was written, as Alembic's template notes it in the docstring."""
+        noted = _CREATE_DATE.search(self.doc)
+        try:
+            return datetime.fromisoformat(noted[1]) if noted else None
+        except ValueError:
+            return None
 
     @property
     def title(self) -> str:
@@ -113,10 +126,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class NewRevisions:
-    """The revisions that were written, and the operations that autogenerate found for them."""
+    """The revisions that were written, and the operations that autogenerate found for them.
+
+    `sql` is what env.py wrote instead of running it.
+    """
 
     revisions: tuple[Revision, ...]
     operations: tuple[str, ...]
+    sql: str = ""
 
 
 @dataclass(frozen=True)

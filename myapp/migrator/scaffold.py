@@ -52,7 +52,8 @@ def init(
         raise UsageError(
             f"{folder} can't be made: {error.strerror}.", hint="name a folder that can be written."
         ) from None
-    return Scaffold(tuple(str(path) for path in sorted(files)), _ini_lines(config, folder))
+    written = tuple(str(path) for path in sorted(files))
+    return Scaffold(written, _ini_lines(config, folder, template))
 
 
 def _alembic_templates() -> Path:
@@ -74,11 +75,18 @@ def _write(folder: Path, template: str, package: bool) -> list[Path]:
     return files
 
 
-def _ini_lines(config: Config, folder: Path) -> tuple[str, ...]:
+def _ini_lines(config: Config, folder: Path, template: str) -> tuple[str, ...]:
     settings = settings_of(config)
     here = settings.path.parent
     location = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    lines = [f"alembic.script_location = {str(location).replace('%', '%%')}"]
-    if "target_metadata" not in settings.alembic:
+    lines = [
+        settings.section.partition(" ")[0],
+        f"alembic.script_location = {str(location).replace('%', '%%')}",
+    ]
+    if template == DEFAULT_TEMPLATE and "target_metadata" not in settings.alembic:
         lines.append("alembic.target_metadata = yourapp.models:Base.metadata")
+    if template == "multidb":
+        lines.append("alembic.databases = engine1, engine2")
+        for name in ("engine1", "engine2"):
+            lines += ["", f"[{name}]", f"sqlalchemy.url = sqlite:///%(here)s/{name}.sqlite"]
     return tuple(lines)

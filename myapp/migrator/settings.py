@@ -4,13 +4,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 import plaster
 
 from .errors import SettingsError
-from .ini import read_ini
+from .ini import is_a_folder, read_ini
+from .spelling import nearest
 from .variables import expand_variables
 
 #: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
@@ -28,9 +28,13 @@ BOOLEANS = frozenset(
     }
 )
 _TRUTHY = {"t", "true", "y", "yes", "on", "1"}
-_PATH_LISTS = ("version_locations", "prepend_sys_path")
+#: Lists of paths, with what separates them for Alembic where `path_separator` is not set.
+_PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
+_NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
+_NAME_A_FILE = "give the path of the application's .ini file, such as `development.ini`."
+_IN_ITS_FOLDER = "`#` and `?` start a section and its variables: type the command in that folder."
 _MIGRATE_KEYS: tuple[str, ...] = ("lock_timeout", "statement_timeout")
 
 
@@ -39,8 +43,8 @@ class Settings:
     """Everything that the .ini file says about migrations.
 
     `section` is where they stand: `[app:main] in /srv/shop/shop.ini`. `alembic` holds Alembic's
-    options under Alembic's names, paths absolute and booleans as `true` or `false`. The timeouts
-    are in seconds, 0 meaning none.
+    options under Alembic's names, paths absolute, booleans as `true` or `false`, and none that is
+    blank. `default_keys` are those of [DEFAULT]. The timeouts are in seconds, 0 meaning none.
     """
 
     path: Path
@@ -50,7 +54,7 @@ class Settings:
     alembic: Mapping[str, str] = field(repr=False)
     lock_timeout: float
     statement_timeout: float
-    url_in_default: bool
+    default_keys: frozenset[str]
     has_logging: bool
 
     @property
@@ -62,20 +66,16 @@ class Settings:
         url = self.engine_options.get("sqlalchemy.url", "").strip()
         if url:
             return url
-        message = f"{self.section} has no `sqlalchemy.url`, so there is no database."
-        if "sqlalchemy.url" in self.config_vars:
+        if "sqlalchemy.url" in self.engine_options:
             raise SettingsError(
-                f"{message} It was given as NAME=VALUE, and PasteDeploy keeps such keys from the"
-                " app.",
-                hint="give `url=...`, and write `sqlalchemy.url = %(url)s` into that section.",
+                f"{self.section} has an empty `sqlalchemy.url`, so there is no database.",
+                hint="give it a value; or has the environment variable that it names none?",
             )
-        if self.url_in_default:
-            raise SettingsError(
-                f"{message} It stands in [DEFAULT], and PasteDeploy keeps such keys from the app.",
-                hint=f"move it to {self.section}, or add there"
-                " `get sqlalchemy.url = sqlalchemy.url`.",
-            )
-        raise SettingsError(message, hint="add `sqlalchemy.url = postgresql://user@host/database`.")
+        raise self._missing(
+            "sqlalchemy.url",
+            "there is no database",
+            "add `sqlalchemy.url = postgresql://user@host/database`.",
+        )
 
     @property
     def has_url(self) -> bool:
@@ -91,13 +91,27 @@ class Settings:
         location = self.alembic.get("script_location")
         if location:
             return location
-        near = get_close_matches("script_location", self.alembic, 1)
-        hint = f"is `alembic.{near[0]}` a misspelling of it?" if near else None
-        raise SettingsError(
-            f"{self.section} has no `alembic.script_location`, so there are no migrations.",
-            hint=hint
-            or "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one.",
+        near = nearest("script_location", self.alembic)
+        raise self._missing(
+            "alembic.script_location",
+            "there are no migrations",
+            f"is `alembic.{near}` a misspelling of it?" if near else _NO_LOCATION,
         )
+
+    def _missing(self, key: str, consequence: str, hint: str) -> SettingsError:
+        message = f"{self.section} has no `{key}`, so {consequence}."
+        if key in self.config_vars:
+            return SettingsError(
+                f"{message} It was given as NAME=VALUE, and PasteDeploy keeps such keys from the"
+                " app.",
+                hint=f"give it by another name, `value=...`, and add `{key} = %(value)s` there.",
+            )
+        if key in self.default_keys:
+            return SettingsError(
+                f"{message} It stands in [DEFAULT], and PasteDeploy keeps such keys from the app.",
+                hint=f"move it out of [DEFAULT], or add `get {key} = {key}` to that section.",
+            )
+        return SettingsError(message, hint=hint)
 
 
 def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None) -> Settings:
@@ -114,9 +128,9 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
     }
     used = expand_variables(used)
     alembic = expand_variables(ini.alembic) | _under("alembic.", used)
-    engine_options = {key: value for key, value in used.items() if key.startswith("sqlalchemy.")}
-    if "sqlalchemy.url" in ini.alembic:
-        engine_options.setdefault("sqlalchemy.url", alembic["sqlalchemy.url"])
+    engine_options = {
+        key: value for key, value in (alembic | used).items() if key.startswith("sqlalchemy.")
+    }
     migrate = _known(_under("migrate.", used))
     return Settings(
         path=path,
@@ -126,7 +140,7 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
         alembic=_normalised(alembic, path.parent),
         lock_timeout=_seconds(migrate, "lock_timeout"),
         statement_timeout=_seconds(migrate, "statement_timeout"),
-        url_in_default="sqlalchemy.url" in ini.defaults,
+        default_keys=frozenset(ini.defaults),
         has_logging=ini.has_logging,
     )
 
@@ -137,16 +151,24 @@ def _locate(
     try:
         uri = plaster.parse_uri(config_uri)
     except plaster.InvalidURI:
+        if os.path.isdir(config_uri):
+            raise is_a_folder(Path(os.path.abspath(config_uri))) from None
+        is_there = os.path.isfile(config_uri) and config_uri.endswith(".ini")
         raise SettingsError(
             f"`{config_uri}` is not the name of an .ini file.",
-            hint="give the path of the application's .ini file, such as `development.ini`.",
+            hint=_IN_ITS_FOLDER if is_there else _NAME_A_FILE,
         ) from None
     if uri.scheme not in _INI_SCHEMES:
         raise SettingsError(
-            f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.",
-            hint="give the path of the application's .ini file, such as `development.ini`.",
+            f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.", hint=_NAME_A_FILE
         )
-    path = Path(os.path.abspath(uri.path))
+    try:
+        path = Path(os.path.abspath(uri.path))
+    except OSError:
+        raise SettingsError(
+            f"The working directory does not exist any more, so `{config_uri}` can't be found.",
+            hint="`cd` to one that exists, or give the whole path of the .ini file.",
+        ) from None
     return path, uri.fragment or None, {**uri.options, **config_vars}
 
 
@@ -157,31 +179,35 @@ def _under(prefix: str, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
-    normalised = dict(options)
-    for key in BOOLEANS & options.keys():
-        normalised[key] = "true" if options[key].strip().lower() in _TRUTHY else "false"
-    if options.get("script_location"):
-        normalised["script_location"] = _absolute(options["script_location"], here)
-    separator = options.get("path_separator") or options.get("version_path_separator")
-    for key in _PATH_LISTS:
-        if options.get(key):
-            paths = _split(options[key], separator)
+    normalised = {key: value for key, value in options.items() if value.strip()}
+    for key in BOOLEANS & normalised.keys():
+        normalised[key] = "true" if normalised[key].strip().lower() in _TRUTHY else "false"
+    if "script_location" in normalised:
+        normalised["script_location"] = _absolute(normalised["script_location"], here)
+    for key, fallback in _PATH_LISTS.items():
+        if key in normalised:
+            paths = _split(normalised, key, fallback)
             normalised[key] = "\n".join(_absolute(path, here) for path in paths)
-    normalised["path_separator"] = "newline"
     normalised.pop("version_path_separator", None)
+    normalised["path_separator"] = "newline"
+    _check_number(normalised, "truncate_slug_length")
     return normalised
 
 
-def _split(value: str, separator: str | None) -> list[str]:
-    """Split a list of paths as Alembic does: without a separator, on commas and white space."""
-    if separator is None:
-        return [path for path in re.split(r"[,\s]+", value) if path]
-    if separator not in _SEPARATORS:
+def _split(options: Mapping[str, str], key: str, fallback: str) -> list[str]:
+    """Split a list of paths as Alembic does (`Config.get_version_locations_list` and the like)."""
+    # Its older name holds for this list only, and in old files has a comment for a value.
+    names = ["path_separator"] + ["version_path_separator"] * (key == "version_locations")
+    name = next((name for name in names if name in options), None)
+    if name is None:
+        return [path for path in re.split(fallback, options[key]) if path]
+    if options[name] not in _SEPARATORS:
         raise SettingsError(
-            f"`alembic.path_separator` is `{separator}`, which is none of its values.",
+            f"`alembic.{name}` is `{options[name]}`, which is none of its values.",
             hint="write one of: space, newline, os, `:`, `;`.",
         )
-    return [path.strip() for path in value.split(_SEPARATORS[separator]) if path.strip()]
+    paths = options[key].split(_SEPARATORS[options[name]])
+    return [path.strip() for path in paths if path.strip()]
 
 
 def _absolute(location: str, here: Path) -> str:
@@ -189,14 +215,23 @@ def _absolute(location: str, here: Path) -> str:
     return location if is_resource else os.path.normpath(here / location)
 
 
+def _check_number(options: Mapping[str, str], key: str) -> None:
+    value = options.get(key, "0")
+    if not value.strip().isdecimal():
+        raise SettingsError(
+            f"`alembic.{key}` is `{value}`, which is no number.",
+            hint=f"write `alembic.{key} = 40`.",
+        )
+
+
 def _known(migrate: dict[str, str]) -> dict[str, str]:
     for key in migrate:
         if key not in _MIGRATE_KEYS:
-            near = get_close_matches(key, _MIGRATE_KEYS, 1, 0.4)
+            near = nearest(key, _MIGRATE_KEYS, 0.4)
             known = ", ".join(f"migrate.{name}" for name in _MIGRATE_KEYS)
             raise SettingsError(
                 f"`migrate.{key}` is not a setting of this command.",
-                hint=f"is `migrate.{near[0]}` meant?" if near else f"the known ones: {known}.",
+                hint=f"is `migrate.{near}` meant?" if near else f"the known ones: {known}.",
             )
     return migrate
 

@@ -1,13 +1,15 @@
 """Commands that write the version table and run no migration: stamp, ensure-version."""
 
 from collections.abc import Sequence
+from itertools import permutations
 
 from alembic import command
 from alembic.config import Config
 
 from .database import read_heads, shared_engine
-from .failures import environment_failed
-from .history import load_history, standing
+from .errors import UsageError
+from .failures import told_as_errors
+from .history import History, load_history, standing
 from .results import Stamp
 from .targets import find
 
@@ -21,27 +23,39 @@ def stamp(
     `database.read_heads` raises.
     """
     history = load_history(config)
-    for revision in revisions:
-        find(history, revision, f"stamp {revision}")
+    check_stamp(history, revisions)
     with shared_engine(config):
         before = read_heads(config, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
-        try:
+        with told_as_errors():
             command.stamp(config, list(revisions), tag=tag, purge=purge)
-        except Exception as error:
-            raise environment_failed(error) from error
         after = read_heads(config, history.script)
         return Stamp(before, after, standing(history, after))
+
+
+def check_stamp(history: History, targets: Sequence[str]) -> None:
+    """Raise when a database can't stand at all of `targets`.
+
+    Alembic would write them, and then be unable to go on from there.
+
+    Raises RevisionNotFound, MultipleHeads or UsageError.
+    """
+    named = {r.revision: r for target in targets for r in find(history, target, f"stamp {target}")}
+    for revision, other in permutations(named.values(), 2):
+        if revision.revision in history.applied([other.revision]):
+            raise UsageError(
+                f"{other.title} comes after {revision.title}, so a database can't be at both.",
+                hint=f"leave {revision.revision} out: it counts as applied.",
+            )
 
 
 def ensure_version(config: Config) -> Stamp:
     """Create the version table if it doesn't exist."""
     history = load_history(config)
     with shared_engine(config):
-        try:
+        history.require_known(read_heads(config, history.script))
+        with told_as_errors():
             command.ensure_version(config)
-        except Exception as error:
-            raise environment_failed(error) from error
         heads = read_heads(config, history.script)
     return Stamp(heads, heads, standing(history, heads))

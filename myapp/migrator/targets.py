@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TypeVar
 
 from alembic.script.revision import MultipleHeads as AlembicMultipleHeads
@@ -12,10 +11,11 @@ from alembic.util.exc import CommandError
 from .errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
 from .history import History, describe
 from .results import Revision
+from .spelling import nearest
 
 T = TypeVar("T")
 
-_SYMBOLS = {"head", "heads", "base"}
+SYMBOLS = {"head", "heads", "base"}
 _RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
 
 
@@ -36,18 +36,17 @@ def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -
     """
     try:
         return ask()
-    except AlembicMultipleHeads as error:
-        raise several_heads(history, tuple(error.heads), command) from None
-    except RangeNotAncestorError:
-        raise RevisionNotFound(
-            f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
-            hint="`{cmd} history` shows how the revisions follow each other.",
-        ) from None
     # Alembic asserts, where a branch named in a relative target isn't in the database.
     except (RevisionError, CommandError, AssertionError) as error:
-        if isinstance(error.__cause__, AlembicMultipleHeads):
-            raise several_heads(history, tuple(error.__cause__.heads), command) from None
-        raise _unresolved(target, error) from None
+        cause = error.__cause__ or error
+        if isinstance(cause, AlembicMultipleHeads):
+            raise several_heads(history, tuple(cause.heads), command) from None
+        if isinstance(cause, RangeNotAncestorError):
+            raise RevisionNotFound(
+                f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
+                hint="`{cmd} history` shows how the revisions follow each other.",
+            ) from None
+        raise _unresolved(target, cause) from None
 
 
 def check_known(history: History, target: str) -> None:
@@ -65,7 +64,7 @@ def check_known(history: History, target: str) -> None:
     branch, at, symbol = name.rpartition("@")
     if at:
         _check_name(history, branch)
-    if symbol not in _SYMBOLS and (symbol or not match):
+    if symbol not in SYMBOLS and (symbol or not match):
         _check_name(history, name)
 
 
@@ -80,9 +79,19 @@ def several_heads(
     """Return the error of `command`, which needs one head where there are several."""
     return MultipleHeads(
         f"{len(heads)} heads: {history.titles(heads)}. `{command}` can't choose one.",
-        hint=hint or 'join them with `{cmd} merge heads -m "join"`, or name one.',
+        hint=hint or _how_to_choose(history, heads, "--head" if command == "revision" else ""),
         heads=list(heads),
     )
+
+
+def _how_to_choose(history: History, heads: tuple[str, ...], option: str) -> str:
+    name_one = f"name one{f' with `{option}`' if option else ''}."
+    if not all(history.get(head).is_head for head in heads):
+        return name_one
+    # To `merge`, a head that another depends on is none of the `heads`.
+    independent = set(history.script.get_heads(consider_depends_on=True))
+    named = "heads" if set(heads) == independent else " ".join(heads)
+    return f'join them with `{{cmd}} merge {named} -m "join"`, or {name_one}'
 
 
 def _check_name(history: History, name: str) -> None:
@@ -98,7 +107,7 @@ def _check_name(history: History, name: str) -> None:
 
 def _unknown(history: History, name: str) -> RevisionNotFound:
     branch, _, wanted = name.rpartition("@")
-    ids = history.ids()
+    ids = history.ids
     labels = {label for revision in history.all() for label in revision.branch_labels}
     # Alembic takes the first characters for the whole where the whole has four or more.
     matches = [each for each in (*ids, *labels) if len(each) > 3 and each.startswith(wanted)]
@@ -116,20 +125,21 @@ def _unknown(history: History, name: str) -> RevisionNotFound:
             f"There is no revision `{wanted}` on the branch `{branch}`.",
             hint="`{cmd} history` shows how the revisions follow each other.",
         )
-    near = get_close_matches(wanted, [*ids, *labels, *_SYMBOLS], 1, 0.5)
-    if not near:
-        near = [
+    near = nearest(wanted, [*ids, *labels, *SYMBOLS], 0.5) or next(
+        (
             revision.revision
             for revision in history.all()
             if wanted.lower() in revision.message.lower()
-        ][:1]
-    meant = history.get(near[0]).message if near and near[0] in ids else ""
+        ),
+        None,
+    )
+    meant = history.get(near).message if near in ids else ""
     return RevisionNotFound(
         f"There is no revision `{wanted}`.",
-        hint=f"is `{near[0]}`{f' ({meant})' if meant else ''} meant?"
+        hint=f"is `{near}`{f' ({meant})' if meant else ''} meant?"
         if near
         else "`{cmd} history` lists the revisions.",
-        nearest=near[0] if near else None,
+        nearest=near,
     )
 
 
@@ -137,13 +147,13 @@ def _unresolved(target: str, error: BaseException) -> RevisionNotFound:
     match = _RELATIVE.fullmatch(target)
     if not match:
         return RevisionNotFound(
-            f"`{target}` can't be resolved: {error.__cause__ or error}.",
+            f"`{target}` can't be resolved: {error}.",
             hint="`{cmd} history` lists the revisions.",
         )
     start, steps = match["start"], int(match["steps"])
-    if isinstance(error, AssertionError):
+    if isinstance(error, AssertionError) and start.endswith("@"):
         return RevisionNotFound(
-            f"`{target}` needs the database to stand at one revision of `{start.rstrip('@')}`.",
+            f"`{target}` needs the database to stand at one revision of `{start[:-1]}`.",
             hint="`{cmd} current` shows where it stands.",
         )
     if "mbiguous" in str(error):

@@ -1,7 +1,7 @@
 """Database URLs: which driver a bare scheme means, and which parts of a URL are secret."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, make_url
@@ -10,7 +10,10 @@ from sqlalchemy.exc import ArgumentError
 from .errors import SettingsError
 
 _BARE_POSTGRESQL = {"postgres", "postgresql"}
-_SECRET_QUERY_KEY = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SECRET_KEY = re.compile(r"pass(?!file)|pwd|secret|token", re.IGNORECASE)
+# The password of `user:p@ss@host` is taken to go on up to the last `@`.
+_AUTHORITY = re.compile(r"[^:/?#]+://[^:/?#]*:([^@]*(?:@(?:[^?]*|[^=]*)(?=@))?)@")
 
 
 def engine_url(url: str) -> URL:
@@ -21,11 +24,20 @@ def engine_url(url: str) -> URL:
 
     Raises SettingsError, whose text holds no part of `url`, when it isn't a database URL.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
+    if _CONTROL.search(url):
         raise SettingsError(
-            "`sqlalchemy.url` is not a database URL.",
+            "`sqlalchemy.url` has a line break or another control character in it.",
+            hint="an indented line in an .ini file goes on with the value above it: is one meant to"
+            " be a setting of its own?",
+        )
+    try:
+        if "@" in (_typed_password(url) or ""):
+            raise ArgumentError("SQLAlchemy would take what follows the first `@` for the host")
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        port = "" if isinstance(error, ArgumentError) else ": its port is no number"
+        raise SettingsError(
+            f"`sqlalchemy.url` is not a database URL{port}.",
             hint="write `dialect://user:password@host:port/database`; in a password, `@`, `/`, `:`,"
             " `#` and `%` stand as %40, %2F, %3A, %23 and %25, in an .ini file with `%%` for `%`.",
         ) from None
@@ -39,23 +51,32 @@ def secrets_in(url: str) -> Iterator[str]:
 
     Works on text that is no valid URL too, so that an error about it can be redacted.
     """
-    authority = re.match(r"[^:/?#]+://[^:/?#@]*:(.*)@", url)
-    typed = [authority.group(1)] if authority else []
+    password = _typed_password(url)
+    typed = [password] if password else []
     _, _, query = url.partition("?")
     for pair in re.split("[&;]", query):
         key, _, value = pair.partition("=")
-        if _SECRET_QUERY_KEY.search(key):
+        if _SECRET_KEY.search(key):
             typed.append(value)
     for secret in typed:
         yield secret
         yield unquote(secret)
         yield unquote(secret.replace("+", " "))
-    try:
-        password = make_url(url).password
-    except (ArgumentError, ValueError):
-        return
-    if password:
-        yield str(password)
+
+
+def _typed_password(url: str) -> str | None:
+    authority = _AUTHORITY.match(url)
+    return authority[1] if authority else None
+
+
+def secrets_in_settings(settings: Mapping[str, str]) -> Iterator[str]:
+    """Yield every secret in `settings`: in URLs, and under keys such as `password`."""
+    for key, value in settings.items():
+        if "://" in value:
+            yield from secrets_in(value.strip())
+        if _SECRET_KEY.search(key):
+            yield value
+            yield unquote(value)
 
 
 def sqlite_file(url: URL) -> str | None:

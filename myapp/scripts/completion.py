@@ -1,27 +1,96 @@
-"""Completion of revisions in bash, zsh and fish."""
+"""Completion of commands, options, files and revisions in bash, zsh and fish."""
 
-from click.shell_completion import CompletionItem
+import os
+from collections.abc import Iterable, Iterator
 
-from ..migrator.errors import MigrateError
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    shell_complete,
+    split_arg_string,
+)
+
 from .session import Session
+from .story import Story, telling
 
 _SYMBOLS = ("head", "heads", "base", "current")
+_WORD_BREAKS = ("=", ":", "@")
+
+
+def complete(cli: click.Command, session: Session, variable: str) -> int:
+    """Write what the shell asks for in `variable`; nothing when the line makes no sense yet."""
+    instruction = os.environ[variable]
+    try:
+        return shell_complete(cli, {"obj": session}, "myapp-migrate", variable, instruction)
+    except Exception:  # noqa: BLE001 - a message would land in the line that is being typed
+        return 1
 
 
 def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
-    """Return the revisions that start with `incomplete`, none when the history can't be read."""
+    """Return what may stand for a revision and begins with `incomplete`, `FROM:TO` included.
+
+    Nothing when the history can't be read.
+    """
+    start, colon, incomplete = incomplete.rpartition(":")
+    try:
+        with telling(Story(None, session.redactor)):
+            offered = list(_names(session))
+    except (Exception, SystemExit):  # noqa: BLE001 - as in `complete`; revision files are run
+        return []
+    return [
+        CompletionItem(f"{start}{colon}{name}", help=message or None)
+        for name, message in offered
+        if name.startswith(incomplete)
+    ]
+
+
+def _names(session: Session) -> Iterator[tuple[str, str]]:
     from ..migrator.config import build_config
     from ..migrator.history import load_history
     from ..migrator.settings import load_settings
 
-    try:
-        config = build_config(load_settings(session.config_uri, session.config_vars))
-        known = [(revision.revision, revision.message) for revision in load_history(config).all()]
-    except MigrateError:
-        return []  # a message would land in the middle of the line that is being typed
-    offered = [*known, *((symbol, "") for symbol in _SYMBOLS)]
-    return [
-        CompletionItem(name, help=message)
-        for name, message in offered
-        if name.startswith(incomplete)
-    ]
+    config = build_config(load_settings(session.config_uri, session.config_vars))
+    known = list(load_history(config).all())
+    for revision in known:
+        yield revision.revision, revision.message
+    for symbol in _SYMBOLS:
+        yield symbol, ""
+    # Every revision of a branch has its label.
+    for label in sorted({label for revision in known for label in revision.branch_labels}):
+        yield f"{label}@head", ""
+
+
+@add_completion_class
+class _Bash(BashComplete):
+    """Bash splits a line at `=`, `:` and `@` too, and wants only what follows the last of them.
+
+    To `@` that doesn't apply: it wants it back.
+    """
+
+    _before = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        position = int(os.environ["COMP_CWORD"])
+        # The word that is being typed is missing where it is still empty.
+        words = [*split_arg_string(os.environ["COMP_WORDS"]), ""][: position + 1]
+        *args, incomplete = _joined(words)
+        wanted = "" if words[-1] in ("=", ":") else words[-1]
+        if words[-2:-1] == ["@"]:
+            wanted = f"@{wanted}"
+        self._before = incomplete.removesuffix(wanted)
+        return args[1:], incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        return f"{item.type},{str(item.value).removeprefix(self._before)}"
+
+
+def _joined(words: Iterable[str]) -> list[str]:
+    joined: list[str] = []
+    for word in words:
+        if joined and word and (word in _WORD_BREAKS or joined[-1].endswith(_WORD_BREAKS)):
+            joined[-1] += word
+        else:
+            joined.append(word)
+    return joined

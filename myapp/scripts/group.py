@@ -1,25 +1,50 @@
 """The command line's grammar where it differs from Click's: the .ini file, variables, `-1`."""
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..migrator.errors import UsageError
+from .endings import unexpected
 from .session import Session
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _VARIABLE = re.compile(r"[A-Za-z_][\w.\-]*=")
 _RELATIVE = re.compile(r"-\d+")
 
 
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    session = ctx.ensure_object(Session)
+    if param.name == "x":
+        session.x.extend(value)
+    elif value or (value is False and param.name == "color"):
+        setattr(session, str(param.name), value)
+
+
+_keeping: Any = partial(click.Option, expose_value=False, callback=_keep)
+#: What stands before CONFIG_URI and after the command alike.
+_SHARED = [
+    _keeping(["--json"], is_flag=True, help="Write one JSON document, errors included."),
+    _keeping(["-x"], multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
+    _keeping(
+        ["-v", "--verbose"], is_flag=True, help="Show more: revisions in full, SQL as it runs."
+    ),
+    _keeping(["-q", "--quiet"], is_flag=True, help="Show errors only."),
+    _keeping(["--color/--no-color"], default=None, help="Use colour or not (NO_COLOR: not)."),
+    _keeping(["--traceback"], is_flag=True, help="Show a traceback with an error."),
+]
+
+
 class MigrateCommand(click.Command):
     """A command that returns its result, which is then shown."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _SHARED
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `-1` be a revision: Click would take it for an option."""
@@ -30,8 +55,12 @@ class MigrateCommand(click.Command):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with its story on standard error, then write its answer."""
         session = ctx.ensure_object(Session)
+        session.options = dict(ctx.params)
         with session.story():
-            result = super().invoke(ctx)
+            try:
+                result = super().invoke(ctx)
+            except OSError as error:  # not one of standard output
+                raise unexpected(error) from error
         if result is not None:
             session.answer(result)
 
@@ -40,6 +69,10 @@ class IniGroup(click.Group):
     """A group whose commands stand after CONFIG_URI and NAME=VALUE pairs."""
 
     command_class = MigrateCommand
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _SHARED
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show where the variables stand."""
@@ -55,7 +88,7 @@ class IniGroup(click.Group):
         config_uri = str(ctx.params.get("config_uri") or "")
         command = self.get_command(ctx, config_uri)
         if command and not ctx.resilient_parsing:
-            if "--help" in args:
+            if not {"-h", "--help"}.isdisjoint(args):
                 command.make_context(config_uri, ["--help"], parent=ctx)
             raise UsageError(
                 f"`{config_uri}` stands where the .ini file should.",
@@ -77,6 +110,14 @@ class IniGroup(click.Group):
                 f"`{args[0]}` stands between the .ini file and the command.",
                 hint="options stand before the .ini file or after the command.",
             )
+        if args and ".ini" in args[0] and ".ini" not in session.config_uri:
+            from ..migrator.spelling import nearest
+
+            near = nearest(session.config_uri, self.commands) or "COMMAND"
+            raise UsageError(
+                f"`{args[0]}` stands where the command should.",
+                hint=f"the order is: `myapp-migrate {args[0]} {near}`.",
+            )
         if not args:
             if ctx.resilient_parsing:
                 return None, None, []
@@ -86,7 +127,7 @@ class IniGroup(click.Group):
         return resolved
 
 
-class RevisionType(click.ParamType[str]):
+class RevisionType(click.types.StringParamType):
     """A revision: an id or its first characters, a symbol, a branch, or a relative one."""
 
     name = "revision"
@@ -107,30 +148,10 @@ class RevisionType(click.ParamType[str]):
 REVISION = RevisionType()
 
 
-def shared_options(function: F) -> F:
-    """Add the options that stand before CONFIG_URI and after the command alike."""
-    options = [
-        _shared("--json", is_flag=True, help="Write one JSON document, errors included."),
-        _shared("-x", multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
-        _shared(
-            "-v", "--verbose", is_flag=True, help="Show more: revisions in full, SQL as it runs."
-        ),
-        _shared("-q", "--quiet", is_flag=True, help="Show errors only."),
-        _shared("--color/--no-color", default=None, help="Use colour or not (NO_COLOR: not)."),
-        _shared("--traceback", is_flag=True, help="Show a traceback with an error."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+def complete_file(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list["CompletionItem"]:
+    """Let the shell offer its files."""
+    from click.shell_completion import CompletionItem
 
-
-def _shared(*names: str, **attributes: Any) -> Callable[[F], F]:
-    return click.option(*names, **attributes, expose_value=False, callback=_keep)
-
-
-def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    session = ctx.ensure_object(Session)
-    if param.name == "x":
-        session.x.extend(value)
-    elif value or (value is False and param.name == "color"):
-        setattr(session, str(param.name), value)
+    return [CompletionItem(incomplete, type="file")]

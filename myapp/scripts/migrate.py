@@ -3,23 +3,26 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import click
 
 from .. import __version__
-from ..migrator.errors import MigrateError, UsageError
-from .group import REVISION, IniGroup, shared_options
+from ..migrator.errors import UsageError
+from .endings import interrupted, misused
+from .group import REVISION, IniGroup, complete_file
+from .imports import importing
 from .session import Session, sigterm_as_interrupt
 
 _OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_BROKEN_PIPE = 0  # whoever reads has seen enough, and the work is done
+#: What the shell's completion sets, to `bash_complete` and the like.
+_COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
 
 
 @click.group(cls=IniGroup, context_settings=_OPTIONS)
-@click.argument("config_uri")
-@shared_options
+@click.argument("config_uri", shell_complete=complete_file)
 @click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
 def cli(config_uri: str) -> None:
     """Migrate the database of the Pyramid application that CONFIG_URI configures.
@@ -33,11 +36,10 @@ def cli(config_uri: str) -> None:
 @click.argument("revision", type=REVISION, default="heads")
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
-@shared_options
 @click.pass_obj
 def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
-    config = session.config(sql=sql, tag=tag, revision=revision)
+    config = session.config()
     if sql:
         from ..migrator import offline
 
@@ -52,11 +54,10 @@ def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> obje
 @click.argument("revision", type=REVISION)
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
-@shared_options
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
-    """Downgrade the database to REVISION, such as `-1` or `base`."""
-    config = session.config(sql=sql, tag=tag, revision=revision)
+    """Downgrade the database to REVISION, as `-1` or `base`."""
+    config = session.config()
     if sql:
         from ..migrator import offline
 
@@ -71,7 +72,6 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 @click.option(
     "-c", "--check-heads", is_flag=True, help="End with status 3 unless all heads are applied."
 )
-@shared_options
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
@@ -81,23 +81,27 @@ def current(session: Session, check_heads: bool) -> object:
 
 
 @cli.command("history")
-@click.option("-r", "--rev-range", metavar="[START]:[END]", help="Show this range only.")
+@click.option(
+    "-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only."
+)
 @click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
-@shared_options
 @click.pass_obj
 def history(session: Session, rev_range: str | None, indicate_current: bool) -> object:
-    """List the revisions, the newest first, each applied, current or pending."""
+    """List the revisions: applied, current or pending.
+
+    The newest comes first.
+    """
     from ..migrator import reports
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)
     if report.unmarked:
+        report = replace(report, unmarked=session.redactor.redact(report.unmarked))
         session.warn(f"no revision is marked as applied or pending. {report.unmarked}")
     return report
 
 
 @cli.command("heads")
 @click.option("--resolve-dependencies", is_flag=True, help="Leave out what others depend on.")
-@shared_options
 @click.pass_obj
 def heads(session: Session, resolve_dependencies: bool) -> object:
     """Show the revisions that no other follows."""
@@ -107,7 +111,6 @@ def heads(session: Session, resolve_dependencies: bool) -> object:
 
 
 @cli.command("branches")
-@shared_options
 @click.pass_obj
 def branches(session: Session) -> object:
     """Show the revisions at which the history branches."""
@@ -118,7 +121,6 @@ def branches(session: Session) -> object:
 
 @cli.command("show")
 @click.argument("revision", type=REVISION)
-@shared_options
 @click.pass_obj
 def show(session: Session, revision: str) -> object:
     """Show the revisions that REVISION names, in full."""
@@ -138,13 +140,12 @@ def show(session: Session, revision: str) -> object:
 @click.option("--version-path", help="The folder of `version_locations` to write to.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
 @click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
-@shared_options
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:
     """Write a new revision file."""
     from ..migrator import authoring
 
-    config = session.config(message=message, **options)
+    config = session.config()
     return authoring.revision(config, message, **options)
 
 
@@ -154,7 +155,6 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
 @click.option("--branch-label", help="A label for the branch that starts here.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
 @click.option("--splice", is_flag=True, help="Allow REVISIONS that are no heads.")
-@shared_options
 @click.pass_obj
 def merge(
     session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
@@ -162,7 +162,7 @@ def merge(
     """Write a revision that joins REVISIONS, such as `heads`."""
     from ..migrator import authoring
 
-    config = session.config(message=message, **options)
+    config = session.config()
     return authoring.merge(config, revisions, message, **options)
 
 
@@ -171,7 +171,6 @@ def merge(
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
 @click.option("--tag", help="A tag that env.py can ask for.")
 @click.option("--purge", is_flag=True, help="Empty the version table first.")
-@shared_options
 @click.pass_obj
 def stamp(
     session: Session, revisions: tuple[str, ...], sql: bool, tag: str | None, purge: bool
@@ -181,17 +180,16 @@ def stamp(
 
     if sql and purge:
         raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
-    config = session.config(sql=sql, tag=tag, purge=purge, revisions=list(revisions))
+    config = session.config()
     if sql:
         return offline.stamp_sql(config, revisions, tag=tag)
     return stamping.stamp(config, revisions, tag=tag, purge=purge)
 
 
 @cli.command("check")
-@shared_options
 @click.pass_obj
 def check(session: Session) -> object:
-    """Compare the models with the database; end with status 4 if they differ."""
+    """Compare models and database; status 4 if they differ."""
     from ..migrator import comparison
 
     return comparison.check(session.config(autogenerate=True))
@@ -199,7 +197,6 @@ def check(session: Session) -> object:
 
 @cli.command("edit")
 @click.argument("revision", type=REVISION)
-@shared_options
 @click.pass_obj
 def edit(session: Session, revision: str) -> object:
     """Open the files of REVISION in $EDITOR."""
@@ -210,13 +207,12 @@ def edit(session: Session, revision: str) -> object:
 
 @cli.command("ensure-version")
 @click.option("--sql", is_flag=True, help="Write the SQL instead.")
-@shared_options
 @click.pass_obj
 def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
     from ..migrator import offline, stamping
 
-    config = session.config(sql=sql)
+    config = session.config()
     return offline.ensure_version_sql(config) if sql else stamping.ensure_version(config)
 
 
@@ -224,17 +220,15 @@ def ensure_version(session: Session, sql: bool) -> object:
 @click.argument("directory")
 @click.option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
 @click.option("--package", is_flag=True, help="Make it a Python package.")
-@shared_options
 @click.pass_obj
 def init(session: Session, directory: str, template: str, package: bool) -> object:
-    """Make a migrations folder, and show the lines that the .ini file needs."""
+    """Make a migrations folder; show the .ini lines it needs."""
     from ..migrator import scaffold
 
     return scaffold.init(session.config(), directory, template=template, package=package)
 
 
 @cli.command("list-templates")
-@shared_options
 @click.pass_obj
 def list_templates(session: Session) -> object:
     """List the templates of `init`."""
@@ -249,38 +243,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     session = Session(json="--json" in arguments)
     if os.environ.get("NO_COLOR"):
         session.color = False
+    if _COMPLETION in os.environ:
+        from .completion import complete
+
+        return complete(cli, session, _COMPLETION)
     try:
-        with sigterm_as_interrupt():
-            cli.main(arguments, prog_name="myapp-migrate", standalone_mode=False, obj=session)
+        with (
+            sigterm_as_interrupt(),
+            importing(ends_the_process=argv is None),
+            session.stdout(),
+            # Not `cli.main`, which ends the process with statuses of its own.
+            cli.make_context("myapp-migrate", arguments, obj=session) as context,
+        ):
+            cli.invoke(context)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help(), err=True)
+        session.stderr.write_line(error.ctx.get_help())
         return error.exit_code
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        return session.fail(_usage_error(error))
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        return session.fail(misused(error, session.command))
     except KeyboardInterrupt as interrupt:
-        return session.fail(_interrupted(interrupt))
-    except Exception as error:  # noqa: BLE001 - the one place where errors become exit statuses
+        return session.fail(interrupted(interrupt))
+    except BaseException as error:  # noqa: BLE001 - the one place where errors become exit statuses
         return session.fail(error)
     return 0
-
-
-def _usage_error(error: click.ClickException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "myapp-migrate"
-    return UsageError(error.format_message(), hint=f"`{path} --help` shows what it takes.")
-
-
-def _interrupted(interrupt: KeyboardInterrupt) -> MigrateError:
-    from ..migrator.errors import Interrupted
-
-    number = int(interrupt.args[0]) if interrupt.args else 2
-    return Interrupted("Interrupted before anything was changed.", exit_code=128 + number)
 
 
 if __name__ == "__main__":

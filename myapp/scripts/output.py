@@ -1,9 +1,8 @@
-"""From a result to text for a person, or to JSON for a program."""
+"""From a result to text for a person."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import click
 
@@ -20,35 +19,14 @@ from ..migrator.results import (
 )
 from .progress import format_seconds
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
-
-
-def as_json(command: str | None, result: object) -> dict[str, Any]:
-    """Return the JSON document of a result: its fields beside `command` and `ok`."""
-    return {"command": command, "ok": True} | _fields(result)
 
 
 def as_text(result: object, *, verbose: bool, quiet: bool) -> str:
     """Return a result as text, empty where `quiet` leaves nothing to say."""
-    if isinstance(result, str):
-        return result
     if quiet and isinstance(result, Run | Stamp | Agreement):
         return ""
     return "\n".join(_lines(result, verbose))
-
-
-def _fields(result: object) -> dict[str, Any]:
-    if isinstance(result, str):
-        return {"sql": result}
-    if isinstance(result, dict):
-        return result
-    if isinstance(result, tuple):
-        key = "branches" if result and isinstance(result[0], Branch) else "revisions"
-        return {key: [asdict(each) for each in result]}
-    return asdict(cast("DataclassInstance", result))
 
 
 @singledispatch
@@ -73,7 +51,7 @@ def _(result: Run, verbose: bool) -> Iterable[str]:
 
 @_lines.register
 def _(result: Stamp, verbose: bool) -> Iterable[str]:
-    return [f"The version table is written: the database is at {result.standing}."]
+    return [f"The version table says: the database is at {result.standing}."]
 
 
 @_lines.register
@@ -126,8 +104,10 @@ def _(result: Agreement, verbose: bool) -> Iterable[str]:
 def _(result: NewRevisions, verbose: bool) -> Iterable[str]:
     for operation in result.operations:
         yield f"Found: {operation}"
+    if result.sql:
+        yield result.sql.rstrip()
     for revision in result.revisions:
-        yield f"Wrote {revision.path}"
+        yield f"{'-- ' if result.sql else ''}Wrote {revision.path}"
     if not result.revisions:
         yield "Models and database agree: no revision was written."
 
@@ -135,13 +115,14 @@ def _(result: NewRevisions, verbose: bool) -> Iterable[str]:
 @_lines.register
 def _(result: Scaffold, verbose: bool) -> Iterable[str]:
     yield from (f"Wrote {path}" for path in result.files)
-    yield "Add to the [app:main] section of the .ini file:"
-    yield from (f"    {line}" for line in result.ini_lines)
+    yield "Add to the .ini file:"
+    yield from (f"    {line}".rstrip() for line in result.ini_lines)
 
 
 @_lines.register(dict)
 def _(result: dict[str, Any], verbose: bool) -> Iterable[str]:
-    yield from (f"{name}  {text}" for name, text in result["templates"].items())
+    width = max(map(len, result["templates"]))
+    yield from (f"{name:{width}}  {text}" for name, text in result["templates"].items())
 
 
 def _short(revision: Revision) -> str:

@@ -1,8 +1,8 @@
 """Each revision as it is applied, on a terminal and in a log."""
 
-import shutil
-import sys
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 import click
 
@@ -11,31 +11,36 @@ from .session import Session
 if TYPE_CHECKING:
     from ..migrator.results import Step
 
-_CLEAR_TO_END = "\x1b[K"
+_RUNNING = " ..."
 
 
 def progress(session: Session, step: "Step") -> None:
     """Write one line for each finished step; on a terminal, show the running one meanwhile."""
+    session.in_step = step.seconds is None
     if session.quiet:
         return
-    is_terminal = sys.stderr.isatty()
-    line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}"
+    line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
     if step.direction == "downgrade":
         line = f"{line} (downgrade)"
+    stderr = session.stderr
     if step.seconds is None:
-        if is_terminal:
-            width = shutil.get_terminal_size().columns
-            click.echo(f"{line[: width - 5]} ...\r", err=True, nl=False, color=session.color)
-        return
-    duration = click.style(format_seconds(step.seconds), fg="green")
-    clear = _CLEAR_TO_END if is_terminal else ""
-    click.echo(f"{line}  {duration}{clear}", err=True, color=session.color)
+        # One column stays free: a line that fills the last one would wrap on some terminals.
+        stderr.write_passing_line(_cut(line, stderr.columns - len(_RUNNING) - 1) + _RUNNING)
+    else:
+        duration = click.style(format_seconds(step.seconds), fg="green")
+        stderr.write_line(f"{line}  {duration}", color=session.color)
 
 
 def format_seconds(seconds: float) -> str:
     """Return a duration as a person reads it: `41 ms`, `2.5 s`, `3 min 20 s`."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{round(seconds) // 60} min {round(seconds) % 60} s"
+
+
+def _cut(line: str, columns: int) -> str:
+    """Return as much of `line` as `columns` columns of a terminal hold."""
+    ends = accumulate(2 if east_asian_width(char) in "WF" else 1 for char in line)
+    return line[: sum(1 for _ in takewhile(lambda end: end <= columns, ends))]

@@ -1,22 +1,26 @@
 """One invocation: what was asked for, where the story goes, and how an error ends it."""
 
-import gc
 import json
 import logging
 import logging.config
+import os
+import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from configparser import Error as IniError
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..migrator.errors import MigrateError, SettingsError
+from ..migrator.errors import MigrateError, SettingsError, UsageError
 from ..migrator.redaction import Redactor
+from .endings import unexpected
+from .imports import imported
+from .story import Story, telling
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -31,31 +35,37 @@ class Session:
     """The options that every command shares, and what follows from them."""
 
     config_uri: str = "CONFIG_URI"
-    config_vars: dict[str, str] = field(default_factory=dict)
+    config_vars: dict[str, str] = field(default_factory=dict, repr=False)
     x: list[str] = field(default_factory=list)
     command: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     json: bool = False
     verbose: bool = False
     quiet: bool = False
     traceback: bool = False
     color: bool | None = None
     redactor: Redactor = field(default_factory=Redactor)
+    in_step: bool = False
 
     def config(self, **cmd_opts: Any) -> "Config":
         """Build Alembic's Config for the .ini file, with its logging set up.
 
+        An env.py finds the command's own options in `config.cmd_opts`, and those given here.
+
         Raises SettingsError.
         """
-        with _collecting_later():
-            from ..migrator.config import build_config
-            from ..migrator.settings import load_settings
-            from ..migrator.url import secrets_in
+        from ..migrator.config import build_config
+        from ..migrator.settings import load_settings
+        from ..migrator.url import secrets_in_settings
 
+        imported()
+        self.redactor.add(secrets_in_settings(self.config_vars))
         settings = load_settings(self.config_uri, self.config_vars)
-        if settings.has_url:
-            self.redactor.add(secrets_in(settings.url))
+        for values in (settings.config_vars, settings.engine_options, settings.alembic):
+            self.redactor.add(secrets_in_settings(values))
         self._set_up_logging(settings)
-        return build_config(settings, x=self.x, cmd=self.command, **cmd_opts)
+        cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
+        return build_config(settings, x=self.x, command=self.command, quiet=True, **cmd_opts)
 
     def _set_up_logging(self, settings: "Settings") -> None:
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
@@ -69,86 +79,134 @@ class Session:
                 )
             else:
                 logging.basicConfig(force=True)
-        except (IniError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-            cause = error.__cause__ or error
+        # A handler's `class` and `args` are Python, which may raise anything.
+        except (Exception, SystemExit) as error:
+            from ..migrator.failures import described
+
             raise SettingsError(
-                f"The logging sections of {settings.path} can't be used: {cause}.",
+                f"The logging sections of {settings.path} can't be used:"
+                f" {described(error.__cause__ or error)}.",
                 hint="mend [loggers], [handlers] and [formatters]; a log file's folder must exist.",
             ) from error
-        if self.verbose and self.command in _WRITES:
-            logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
-        if self.quiet:
-            logging.getLogger().setLevel(logging.ERROR)
-            logging.getLogger("alembic").setLevel(logging.ERROR)
+
+    @property
+    def stderr(self) -> Story:
+        """Standard error, for what the command itself has to tell."""
+        return sys.stderr if isinstance(sys.stderr, Story) else Story(sys.stderr, self.redactor)
 
     @contextmanager
     def story(self) -> Iterator[None]:
-        """Send all that is printed or logged within to standard error, without secrets.
+        """Send all that is printed or logged within to standard error, without secrets."""
+        story, disabled = self.stderr, logging.root.manager.disable
+        with ExitStack() as stack:
+            stack.enter_context(telling(story))
+            stack.enter_context(self.redactor.in_logs())
+            if self.quiet:
+                # Not a logger's level: an env.py that reads the .ini file's logging sections
+                # again would set it back.
+                stack.callback(logging.disable, disabled)
+                logging.disable(logging.WARNING)
+            if self.verbose and self.command in _WRITES:
+                from ..migrator.statements import watching
 
-        Migrations, env.py and Alembic print as they like; standard output is for the answer alone.
-        """
-        stream = _Story(sys.stderr, self.redactor)
-        with redirect_stdout(stream), redirect_stderr(stream), self.redactor.in_logs():
+                stack.enter_context(watching(self._show_statement))
             yield
 
     def answer(self, result: object) -> None:
         """Write a command's result to standard output."""
-        from . import output
+        from . import document, output
 
         if self.json:
-            write_json(output.as_json(self.command, result))
+            _write_json(document.result_document(self.command, result))
+        elif isinstance(result, str):
+            _write_sql(result)
         elif text := output.as_text(result, verbose=self.verbose, quiet=self.quiet):
+            encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
             click.echo(text, nl=not text.endswith("\n"), color=self.color)
-        sys.stdout.flush()
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
-        told = error if isinstance(error, MigrateError) else _unexpected(error)
+        told = error if isinstance(error, MigrateError) else unexpected(error)
+        hint = (told.hint or "").replace("{cmd}", self._command_line())
+        redact = self.redactor.redact
         if self.traceback:
-            lines = "".join(traceback.format_exception(error))
-            click.echo(self.redactor.redact(lines), err=True, nl=False)
-        redact, message, hint = self.redactor.redact, told.message, told.hint or None
-        if hint:
-            hint = hint.replace("{cmd}", f"myapp-migrate {self.config_uri}")
+            self.stderr.write("".join(traceback.format_exception(error)))
         if self.json:
-            details = json.loads(redact(json.dumps(dict(told.details), default=str)))
-            failure = {
-                "code": told.code,
-                "exit_code": told.exit_code,
-                "message": redact(message),
-                "hint": redact(hint) if hint else None,
-                **details,
-            }
-            write_json({"command": self.command, "ok": False, "error": failure})
-        else:
-            label = click.style("Error:", fg="red", bold=True)
-            click.echo(f"{label} {_indented(redact(message))}", err=True, color=self.color)
+            from .document import error_document
+
+            with suppress(UsageError), self.stdout():
+                _write_json(error_document(self.command, told, hint, redact))
+        if not self.json:
+            self._tell("Error:", "red", redact(told.message))
             if hint:
-                label = click.style("Hint:", fg="cyan", bold=True)
-                click.echo(f"{label}  {_indented(redact(hint))}", err=True, color=self.color)
+                self._tell("Hint: ", "cyan", redact(hint))
         return told.exit_code
 
     def warn(self, message: str) -> None:
         """Tell of something that didn't stop the command."""
         if not self.quiet:
-            label = click.style("Warning:", fg="yellow", bold=True)
-            click.echo(f"{label} {self.redactor.redact(message)}", err=True, color=self.color)
+            self._tell("Warning:", "yellow", self.redactor.redact(message))
+
+    def _show_statement(self, sql: str) -> None:
+        is_asking = sql.upper().startswith(("SELECT", "PRAGMA", "SHOW"))
+        # What is asked between the revisions is this command's own business.
+        if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
+            self.stderr.write(indent(sql, "    ") + "\n")
+
+    @contextmanager
+    def stdout(self) -> Iterator[None]:
+        """Let standard output be written within; a reader who has gone has seen enough.
+
+        Raises UsageError when it can't be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            # Python flushes it once more at exit, and would complain then.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):
+                return
+            self.json = False  # standard error is left
+            raise UsageError(
+                f"Standard output can't be written: {error.strerror}. The command has done its"
+                " work, but its answer is lost.",
+                hint="send it where there is room; `{cmd} current` tells where the database"
+                " stands.",
+            ) from error
+
+    def _command_line(self) -> str:
+        """Return what to type before a subcommand, for use in a hint."""
+        variables = [f"{name}={value}" for name, value in self.config_vars.items()]
+        return shlex.join(["myapp-migrate", self.config_uri, *variables])
+
+    def _tell(self, label: str, color: str, message: str) -> None:
+        # An exception may carry anything, and a NUL or an escape sequence would spoil the log.
+        legible = "".join(
+            char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message
+        )
+        indented = legible.replace("\n", "\n       ")
+        styled = click.style(label, fg=color, bold=True)
+        self.stderr.write_line(f"{styled} {indented}", color=self.color)
 
 
-def write_json(document: dict[str, Any]) -> None:
-    """Write one JSON document to standard output."""
+def _write_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Import without garbage collections, which find nothing and cost a tenth of the time."""
-    gc.disable()
+def _write_sql(sql: str) -> None:
+    if sys.stdout is None:
+        return
     try:
-        yield
-    finally:
-        gc.enable()
-        gc.freeze()
+        sys.stdout.write(sql)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"Standard output is encoded as {error.encoding}, which lacks a character of the SQL:"
+            f" {error.object[error.start]!a}.",
+            hint="run it with PYTHONIOENCODING=utf-8.",
+        ) from None
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -163,37 +221,3 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-class _Story:
-    """Standard error for whoever prints: redacted, and never a reason to stop a migration."""
-
-    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
-        self._stream = stream
-        self._redactor = redactor
-
-    def write(self, text: str) -> int:
-        # Where nobody reads it any more, or its disk is full, the run is worth more.
-        with suppress(OSError):
-            self._stream.write(self._redactor.redact(text))
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _unexpected(error: BaseException) -> MigrateError:
-    reason = " ".join(str(error).split())
-    return MigrateError(
-        f"Unexpected {type(error).__name__}{f': {reason}' if reason else ''}. This is a bug, or"
-        " something that this command doesn't know of.",
-        hint="add `--traceback` to see where it came from.",
-    )
-
-
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n       ")

@@ -5,7 +5,7 @@ from alembic.script.revision import RevisionError
 from hypothesis import given
 from hypothesis import strategies as st
 from support.examples import examples
-from support.graphs import alembic_map, histories, revision_file, standings
+from support.random_histories import alembic_map, histories, revision_file, standings
 
 from myapp.migrator.graph import AskAlembic, Graph
 from myapp.migrator.revision_facts import RevisionFile

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from configparser import InterpolationError
 from pathlib import Path
 from textwrap import dedent
 
@@ -502,6 +503,12 @@ def test_the_section_is_the_one_that_holds_the_settings(
     assert read_ini(path, None, {}).section == f"{section.strip()} in {path}"
 
 
+def test_an_application_in_a_pipeline_may_have_no_section(tmp_path: Path) -> None:
+    path = write(tmp_path, "[pipeline:main]\npipeline = egg:recorder egg:recorder#other\n")
+    ini = read_ini(path, None, {})
+    assert (ini.section, ini.app) == (f"`egg:recorder#other` in {path}", {})
+
+
 def test_the_section_may_stand_in_another_file(tmp_path: Path) -> None:
     path = write(tmp_path, PIPELINES["[pipeline:main] to a pipeline in another file"])
     assert read_ini(path, None, {}).section == f"[app:site] in {tmp_path}/other.ini"
@@ -666,6 +673,22 @@ def test_a_file_that_cannot_be_used_is_explained(
     error = error_of(path)
     assert error.message == message.format(path=path, folder=tmp_path)
     assert error.hint == hint
+
+
+def test_a_variable_with_a_percent_sign_is_explained_as_pserve_refuses_it_too(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, "[app:main]\nuse = egg:recorder\nsqlalchemy.url = %(url)s\n")
+    loader = plaster.get_loader(str(path), protocols=["wsgi"])
+    variables = {"url": "postgresql://u:s3cret%40@/db"}
+    with pytest.raises(InterpolationError):
+        loader.get_wsgi_app(None, variables)
+    error = error_of(path, None, **variables)
+    assert error.message == (
+        f"`url` in [DEFAULT] of {path}, or given as NAME=VALUE, has a `%` that can't be expanded."
+    )
+    escaped = {"url": "postgresql://u:s3cret%%40@/db"}
+    assert read_ini(path, None, escaped).app == loader.get_wsgi_app(None, escaped).settings
 
 
 def test_a_file_that_is_not_utf_8_is_explained(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.examples import examples
-from support.graphs import alembic_map, histories, names, revision_file, standings
+from support.random_histories import alembic_map, histories, names, revision_file, standings
 
 from myapp.migrator.graph import AskAlembic, Graph
 from myapp.migrator.resolution import downgrade_plan, resolve, revisions_between, upgrade_plan

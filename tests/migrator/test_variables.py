@@ -25,6 +25,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", ""),
         ("${NAME}", "value"),
         ("a ${NAME} and ${NAME}", "a value and value"),
+        ("$NAME, ${NAME} and \\$", "$NAME, value and \\$"),
         ("${NAME:-default}", "value"),
         ("${UNSET:-default}", "default"),
         ("${EMPTY:-default}", "default"),

@@ -9,6 +9,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 #: The folder of the console scripts that are installed beside this Python.
 SCRIPTS = Path(sys.executable).parent
 
@@ -28,11 +30,15 @@ def run(
     cwd: str | os.PathLike[str] | None = None,
     input: str | None = None,  # noqa: A002 # as in subprocess.run
     timeout: float = 60,
+    obeys_modes: bool = False,
 ) -> Result:
-    """Run the installed `myapp-migrate`; `env` is added to the environment, None removes a name."""
+    """Run the installed `myapp-migrate`; `env` is added to the environment, None removes a name.
+
+    With `obeys_modes`, root too is held to the modes of files and folders.
+    """
     changed = {**os.environ, **(env or {})}
     done = subprocess.run(
-        [SCRIPTS / "myapp-migrate", *args],
+        [*(_obeying_modes() if obeys_modes else []), SCRIPTS / "myapp-migrate", *args],
         capture_output=True,
         check=False,
         cwd=cwd,
@@ -43,6 +49,22 @@ def run(
         timeout=timeout,
     )
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def _obeying_modes() -> list[str]:
+    """Return a program that runs another without root's right to read and write everything."""
+    if os.geteuid():
+        return []
+    if not sys.platform.startswith("linux"):
+        pytest.skip("root can lay down its right to write everywhere on Linux only")
+    # prctl(PR_CAPBSET_DROP) of CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, which `exec` then drops.
+    code = (
+        "import ctypes, os, sys\n"
+        "prctl = ctypes.CDLL(None).prctl\n"
+        "assert prctl(24, 1, 0, 0, 0) == prctl(24, 2, 0, 0, 0) == 0\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-c", code]
 
 
 def invoke(*args: str | os.PathLike[str]) -> Result:

@@ -1,102 +1,74 @@
-"""Random histories, as values and as Alembic's own `RevisionMap`."""
+"""Histories of many shapes, and the states that a database can have in them."""
 
-from collections.abc import Sequence
+import random
+from typing import Any
 
-from alembic.script.revision import Revision, RevisionMap
-from hypothesis import strategies as st
+from .history import Revision
 
-from myapp.migrator.graph import Graph
-from myapp.migrator.revision_facts import RevisionFile
-
-_SYMBOLS = ["head", "heads", "base"]
-_STEPS = ["+1", "-1", "+2", "-2", "+4", "-3", "-0", "+0"]
-
-
-def revision_file(
-    revision: str,
-    down_revision: Sequence[str] = (),
-    depends_on: Sequence[str] = (),
-    branch_labels: Sequence[str] = (),
-) -> RevisionFile:
-    return RevisionFile(
-        f"{revision}.py",
-        revision,
-        tuple(down_revision),
-        tuple(depends_on),
-        tuple(branch_labels),
-        "",
-    )
+LINE = [Revision("aaa111"), Revision("aab222", "aaa111"), Revision("bbb333", "aab222")]
+BRANCHES = [
+    Revision("aaa111", message="root"),
+    Revision("bbb222", "aaa111", branch_labels="left"),
+    Revision("ccc333", "aaa111", branch_labels="right"),
+    Revision("ddd444", "bbb222"),
+    Revision("eee555", "ccc333"),
+]
+MERGE = [*BRANCHES, Revision("fff666", ("ddd444", "eee555")), Revision("abc777", "fff666")]
+DEPENDENT = [
+    Revision("aaa111", branch_labels="users"),
+    Revision("aab222", "aaa111"),
+    Revision("aac333", "aab222"),
+    Revision("ccc333", branch_labels="shop", depends_on="users"),
+    Revision("ddd444", "ccc333", depends_on="aab222"),
+]
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> list[RevisionFile]:
-    """Up to 30 revisions: lines, branches, merges, dependencies, labels, several bases."""
-    reach = draw(st.sampled_from([1, 4, 30]))
-    ids: list[str] = []
-    labels: list[str] = []
-    files: list[RevisionFile] = []
-    for number in range(draw(st.integers(1, 30))):
-        down: list[str] = []
-        needs: list[str] = []
-        own: list[str] = []
-        if ids and draw(st.integers(0, 9)):
-            merges = draw(st.integers(0, 5)) == 0
-            near = ids[-max(reach, 6) if merges else -reach :]
-            down = draw(_some(near, 3 if merges else 1))
-        if ids and draw(st.integers(0, 4)) == 0:
-            needs = draw(_some(ids + labels, 2))
-        if draw(st.integers(0, 5)) == 0:
-            own = [f"label{number}", f"other{number}"][: draw(st.integers(1, 2))]
-        # Many ids begin alike.
-        id_ = f"{'abcd'[number % 4]}{draw(st.sampled_from(['000', '001', '']))}{number:02}"
-        files.append(revision_file(id_, down, needs, own))
-        ids.append(id_)
-        labels.extend(own)
-    return draw(st.permutations(files)) if draw(st.booleans()) else files
-
-
-@st.composite
-def names(draw: st.DrawFn, files: Sequence[RevisionFile]) -> str:
-    """An id, a label, a symbol, a beginning, steps, `branch@…`: some mean something, some don't."""
-    ids = [file.revision for file in files]
-    labels = [label for file in files for label in file.branch_labels]
-    plain = st.sampled_from([*ids, *labels, *(id_[:4] for id_ in ids), *_SYMBOLS])
-    name = draw(plain)
-    match draw(st.integers(0, 6)):
-        case 0:
-            return f"{draw(plain)}@{name}"
-        case 1 | 2:
-            return draw(st.sampled_from(["", name])) + draw(st.sampled_from(_STEPS))
-        case 3:
-            return f"{name}@{draw(st.sampled_from(_STEPS[:4] + _SYMBOLS))}"
-    return name
-
-
-@st.composite
-def standings(draw: st.DrawFn, graph: Graph) -> tuple[str, ...]:
-    """The rows of a version table; now and then, such as no upgrade leaves."""
-    rows = draw(st.lists(st.sampled_from(list(graph.files)), max_size=3, unique=True))
-    if draw(st.integers(0, 9)):
-        applied = graph.applied(rows)
-        rows = [id_ for id_ in graph.files if id_ in applied]
-        rows = [id_ for id_ in rows if applied.isdisjoint(graph.children[id_])]
-    return tuple(rows)
-
-
-def alembic_map(files: Sequence[RevisionFile]) -> RevisionMap:
-    """Return what Alembic makes of the same revisions."""
-    return RevisionMap(
-        lambda: [
-            Revision(
-                file.revision,
-                file.down_revision or None,
-                file.depends_on or None,
-                file.branch_labels or None,
-            )
-            for file in files
+def random_graph(seed: int) -> list[Revision]:
+    """Return revisions that branch, merge, depend on each other and have labels."""
+    rng = random.Random(seed)
+    made: list[Revision] = []
+    ancestors: dict[str, set[str]] = {}
+    for number in range(rng.randint(4, 8)):
+        name = f"{rng.choice('ab')}{rng.choice('ab')}{number}{seed:03d}"
+        parents = [
+            each.id for each in rng.sample(made, min(len(made), rng.choice([0, 1, 1, 1, 2])))
         ]
-    )
+        if len(parents) == 2 and (
+            parents[0] in ancestors[parents[1]] or parents[1] in ancestors[parents[0]]
+        ):
+            parents.pop()
+        # Alembic can't run a revision that depends on a descendant of its own parent.
+        others = [each.id for each in made if ancestors[each.id].isdisjoint(parents)]
+        others = [each for each in others if each not in parents]
+        needs = rng.choice(others) if others and rng.random() < 0.25 else None
+        ancestors[name] = set(parents).union(*(ancestors[each] for each in parents))
+        label = f"label{number}" if not parents or rng.random() < 0.2 else None
+        down = tuple(parents) if len(parents) > 1 else next(iter(parents), None)
+        made.append(Revision(name, down, branch_labels=label, depends_on=needs))
+    return made
 
 
-def _some(values: Sequence[str], most: int) -> st.SearchStrategy[list[str]]:
-    return st.lists(st.sampled_from(values), min_size=1, max_size=most, unique=True)
+GRAPHS = {"line": LINE, "branches": BRANCHES, "merge": MERGE, "dependent": DEPENDENT} | {
+    f"random {seed}": random_graph(seed)
+    for seed in (8, 25, 36, 52)  # each merges, and depends on another
+}
+
+
+def states(history: Any, seed: int = 0) -> list[tuple[str, ...]]:
+    """Return some of the version tables that a database of this history can have."""
+    rng = random.Random(seed)
+    ids = history.ids
+    found = {()}
+    for size in range(1, len(ids) + 1):
+        applied = history.applied(rng.sample(ids, min(size, 3)))
+        needed = {
+            parent
+            for each in applied
+            for parent in history.applied(
+                (*history.get(each).down_revisions, *history.get(each).depends_on)
+            )
+        }
+        labels = {label: each for each in ids for label in history.get(each).branch_labels}
+        needed = {labels.get(each, each) for each in needed}
+        found.add(tuple(sorted(applied - needed)))
+    return sorted(found)

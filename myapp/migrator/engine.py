@@ -1,0 +1,167 @@
+"""The engine that the settings describe."""
+
+import os
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any
+
+from sqlalchemy import Engine, engine_from_config, event
+from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from .errors import DatabaseUnreachable, SettingsError
+from .failures import described, first_line
+from .settings import Settings
+from .spelling import nearest
+from .url import engine_url, sqlite_file
+
+_DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
+#: Where a driver's module has another name than the package to install.
+_PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}
+
+
+def make_engine(settings: Settings) -> Engine:
+    """Return an engine for `settings`, not connected yet.
+
+    Raises SettingsError when the URL or an option is wrong, or the driver isn't installed.
+    """
+    url = engine_url(settings.url)
+    _check(url)
+    options = dict(settings.engine_options) | {"sqlalchemy.url": url}
+    try:
+        made = engine_from_config(options, prefix="sqlalchemy.")
+    except ModuleNotFoundError as error:
+        package = _PACKAGES.get(str(error.name), error.name)
+        raise SettingsError(
+            f"`sqlalchemy.url` needs the driver `{error.name}`, which is not installed.",
+            hint=f"run `pip install '{package}'`, or name another driver in `sqlalchemy.url`.",
+        ) from None
+    except Exception as error:
+        raise _bad_option(settings, error) from error
+    if made.dialect.name == "sqlite":
+        _make_transactional(made)
+    if made.dialect.name == "postgresql":
+        event.listen(made, "do_connect", _connect_in_a_thread)
+        _bound_statements(made, settings)
+    return made
+
+
+def open_connection(made: Engine, settings: Settings) -> Connection:
+    """Connect.
+
+    Raises SettingsError when an option turns out to be wrong only now, DatabaseUnreachable when an
+    SQLite file can't be opened.
+    """
+    try:
+        return made.connect()
+    except DBAPIError as error:
+        if path := sqlite_file(made.url):
+            raise _unopened(os.path.abspath(path), error) from error
+        raise
+    except (SQLAlchemyError, AttributeError, RecursionError, TypeError, ValueError) as error:
+        raise _bad_option(settings, error) from error
+
+
+def _check(url: URL) -> None:
+    try:
+        is_async = url.get_dialect().is_async
+    except NoSuchModuleError:
+        near = nearest(url.get_backend_name(), _DIALECTS)
+        is_known = near == url.get_backend_name()
+        raise SettingsError(
+            f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
+            hint=f"is `{near}` meant?"
+            if near and not is_known
+            else "is it spelt right? A dialect of another package must be installed beside this.",
+        ) from None
+    if is_async:
+        raise SettingsError(
+            f"`sqlalchemy.url` names `{url.drivername}`, an asynchronous driver, and migrations"
+            " run without one.",
+            hint=f"write `{url.get_backend_name()}://`, or let env.py make its own engine"
+            " (`{cmd} init -t async FOLDER`).",
+        )
+    if url.get_backend_name() == "sqlite" and url.host:
+        raise SettingsError(
+            "`sqlalchemy.url` names a host, and SQLite has none.",
+            hint="write three slashes before the file's path: `sqlite:///%(here)s/app.sqlite`.",
+        )
+
+
+def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
+    why = first_line(error)
+    if os.path.isdir(path):
+        why = "it is a folder"
+    elif not os.path.isdir(os.path.dirname(path)):
+        why = "its folder does not exist"
+    return DatabaseUnreachable(
+        f"The SQLite file {path} can't be opened: {why}.",
+        hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
+    )
+
+
+def _connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+    """Let Ctrl-C and SIGTERM end the wait for a server that doesn't answer: libpq waits in C."""
+    connecting: Future[Any] = Future()
+
+    def connect() -> None:
+        try:
+            connecting.set_result(dialect.connect(*cargs, **cparams))
+        except Exception as error:  # noqa: BLE001 - it goes to who waits
+            connecting.set_exception(error)
+
+    Thread(target=connect, daemon=True).start()
+    return connecting.result()
+
+
+def _bad_option(settings: Settings, error: BaseException) -> SettingsError:
+    """Return the error of an option that SQLAlchemy can't use, named where its words tell which."""
+    said = first_line(error)
+    hint = "`create_engine` in SQLAlchemy's documentation lists the options and their values."
+    for key, value in settings.engine_options.items():
+        if f"'{key.removeprefix('sqlalchemy.')}'" in said:
+            return SettingsError(
+                f"`{key}` is not an option of SQLAlchemy's engine for this database.", hint=hint
+            )
+        if repr(value) in said:
+            return SettingsError(f"`{key} = {value}` can't be used: {said}.", hint=hint)
+    return SettingsError(f"A `sqlalchemy.*` setting can't be used: {described(error)}.", hint=hint)
+
+
+def _make_transactional(made: Engine) -> None:
+    """Put SQLite's DDL into transactions too: Python's driver opens none for it by itself.
+
+    As SQLAlchemy's documentation of SQLite says, under "Enabling Non-Legacy SQLite Transactional
+    Modes"; a writer takes the write lock at once, since one that asks for it later can be refused.
+    """
+
+    @event.listens_for(made, "connect")
+    def leave_transactions_to_us(dbapi_connection: Any, record: Any) -> None:
+        dbapi_connection.isolation_level = None
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") != "AUTOCOMMIT":
+            writes = options.get("migrate_writes")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _bound_statements(made: Engine, settings: Settings) -> None:
+    """Set PostgreSQL's timeouts when a session starts.
+
+    A SET on the migration's own connection would open a transaction before Alembic looks, and
+    Alembic would then silently leave `transaction_per_migration` off.
+    """
+    timeouts = {
+        "lock_timeout": settings.lock_timeout,
+        "statement_timeout": settings.statement_timeout,
+    }
+
+    @event.listens_for(made, "connect")
+    def set_timeouts(dbapi_connection: Any, record: Any) -> None:
+        with dbapi_connection.cursor() as cursor:
+            for name, seconds in timeouts.items():
+                if seconds:
+                    cursor.execute(f"SET {name} = {int(seconds * 1000)}")
+        dbapi_connection.commit()

@@ -1,0 +1,38 @@
+"""The errors of a run that ends otherwise than by an error of the engine."""
+
+import signal
+
+import click
+
+from ..migrator.errors import Interrupted, MigrateError, UsageError
+
+
+def unexpected(error: BaseException) -> MigrateError:
+    """Return the error to tell where nobody expected `error`."""
+    reason = " ".join(str(error).split())
+    return MigrateError(
+        f"Unexpected {type(error).__name__}{f': {reason}' if reason else ''}. This is a bug, or"
+        " something that this command doesn't know of.",
+        hint="add `--traceback` to see where it came from.",
+    )
+
+
+def interrupted(interrupt: BaseException) -> Interrupted:
+    """Return the error of Ctrl-C or SIGTERM outside the migrations."""
+    number = int(interrupt.args[0]) if interrupt.args else signal.SIGINT
+    return Interrupted(
+        "Terminated." if number == signal.SIGTERM else "Interrupted.",
+        exit_code=128 + number,
+        hint="`{cmd} current` tells where the database stands.",
+    )
+
+
+def misused(error: click.ClickException, command: str | None) -> UsageError:
+    """Return Click's error as one of ours."""
+    message = error.format_message()
+    return UsageError(
+        message if message.endswith((".", "?")) else f"{message}.",
+        hint=f"`{{cmd}} {command} --help` shows what it takes."
+        if command
+        else "`myapp-migrate --help` shows the order, the options and the commands.",
+    )

@@ -1,0 +1,146 @@
+"""Standard error: where everything goes that is not the answer."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from ..migrator.redaction import Redactor
+
+_CLEAR_TO_END = "\x1b[K"
+
+
+class Story(io.TextIOBase):
+    """Standard error for whoever prints: redacted, and never a reason to stop a migration.
+
+    On a terminal it can end in a line that what is written next takes the place of.
+    """
+
+    def __init__(self, stream: TextIO | None, redactor: "Redactor") -> None:
+        self._stream = stream
+        self._redactor = redactor
+        self._has_passing_line = False
+
+    def write(self, text: str) -> int:
+        """Write `text` without its secrets."""
+        self._put(self._redactor.redact(text))
+        return len(text)
+
+    def write_line(self, text: str, *, color: bool | None = None) -> None:
+        """Write a line that holds no secret; `color` None means on a terminal only."""
+        is_colored = self.isatty() if color is None else color
+        self._put(f"{text if is_colored else click.unstyle(text)}\n")
+
+    def write_passing_line(self, text: str) -> None:
+        """Show a line until the next one is written; nothing where it would stay."""
+        if self.overwrites:
+            self._put(f"{text}\r")
+            self._has_passing_line = True
+
+    def clear_passing_line(self) -> None:
+        """Take the passing line away."""
+        if self._has_passing_line:
+            self._put("")
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether this is a terminal that can clear a line."""
+        return self.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    @property
+    def columns(self) -> int:
+        """The terminal's width, 80 when it doesn't tell."""
+        with suppress(OSError, ValueError):
+            return os.get_terminal_size(self.fileno()).columns or 80
+        return 80
+
+    def _put(self, text: str) -> None:
+        if self._stream is None:
+            return
+        clear = _CLEAR_TO_END if self._has_passing_line else ""
+        self._has_passing_line = False
+        # Where nobody reads it any more, or its disk is full, the run is worth more.
+        with suppress(OSError, ValueError):
+            self._stream.write(clear + text)
+            self._stream.flush()
+
+    def flush(self) -> None:
+        """Do nothing: every write is flushed."""
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def isatty(self) -> bool:
+        """Tell whether this is a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the file descriptor of standard error."""
+        if self._stream is None:
+            raise io.UnsupportedOperation("fileno")
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # it is never assigned to
+        """The encoding of standard error."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    @property
+    def errors(self) -> str:  # type: ignore[override] # it is never assigned to
+        """How standard error writes what its encoding lacks."""
+        return "backslashreplace"
+
+    @property
+    def buffer(self) -> "_Bytes":
+        """For those who print bytes."""
+        return _Bytes(self)
+
+
+class _Bytes(io.RawIOBase):
+    def __init__(self, story: Story) -> None:
+        self._story = story
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self._story.write(bytes(data).decode(self._story.encoding, "backslashreplace"))
+
+
+@contextmanager
+def telling(story: Story) -> Iterator[None]:
+    """Send to `story` all that is printed within, and what child processes write to standard error.
+
+    Migrations, env.py and Alembic print as they like; standard output is for the answer alone.
+    """
+    with _children_on_stderr(), redirect_stdout(story), redirect_stderr(story):
+        try:
+            yield
+        finally:
+            story.clear_passing_line()
+
+
+@contextmanager
+def _children_on_stderr() -> Iterator[None]:
+    """Let file descriptor 1 be standard error: a migration may start a program that prints."""
+    try:
+        stdout = os.dup(1)
+    except OSError:  # it is closed, and there is nothing to keep clean
+        yield
+        return
+    try:
+        with suppress(OSError):
+            os.dup2(2, 1)
+        yield
+    finally:
+        if sys.__stdout__ is not None:
+            with suppress(OSError, ValueError):
+                sys.__stdout__.flush()
+        os.dup2(stdout, 1)
+        os.close(stdout)

@@ -1,0 +1,181 @@
+"""The shape of the house: who imports whom, and what no file does."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.history import MakeApp
+
+import myapp
+
+ROOT = Path(myapp.__file__).parent
+FILES = {str(path.relative_to(ROOT)): path for path in sorted(ROOT.rglob("*.py"))}
+STANDARD = set(sys.stdlib_module_names)
+
+#: What each part may import, besides the standard library; the longest name decides.
+ALLOWED = {
+    "migrator/": {"alembic", "sqlalchemy", "plaster", "paste", "expandvars", "filelock"},
+    "scripts/": {"click", "myapp", "myapp.scripts", "myapp.migrator"},
+    "migrations/env.py": {"myapp.migrator"},
+    "migrations/versions/": {"alembic", "sqlalchemy"},
+    "models/": {"sqlalchemy", "pyramid", "myapp.models", "myapp.migrator"},
+}
+
+
+def parts(prefix: str) -> list[str]:
+    found = [name for name in FILES if name.startswith(prefix)]
+    assert found
+    return found
+
+
+def walk_code(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and all below it, but for `if TYPE_CHECKING:`."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from walk_code(child)
+
+
+def imports(name: str) -> Iterator[str]:
+    """Yield the modules that a file imports, those of this package by their full name.
+
+    Imports for type hints alone are left out, since they don't run.
+    """
+    package = ["myapp", *Path(name).parent.parts]
+    for node in walk_code(ast.parse(FILES[name].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if not node.level:
+                yield str(node.module)
+                continue
+            base = package[: len(package) - node.level + 1]
+            if node.module:
+                yield ".".join([*base, node.module])
+            else:
+                yield from (".".join([*base, alias.name]) for alias in node.names)
+
+
+def is_allowed(module: str, allowed: set[str]) -> bool:
+    root = module.partition(".")[0]
+    if root != "myapp":
+        return root in STANDARD | allowed
+    if module == "myapp.__version__":
+        return "myapp" in allowed
+    return any(module == name or module.startswith(f"{name}.") for name in allowed - {"myapp"})
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [(part, name) for part in ALLOWED for name in parts(part)]
+)
+def test_imports_run_one_way(part: str, name: str) -> None:
+    allowed = ALLOWED[part] | ({"myapp.migrator"} if part == "migrator/" else set())
+    assert [module for module in imports(name) if not is_allowed(module, allowed)] == []
+
+
+@pytest.mark.parametrize("name", parts("migrator/"))
+def test_the_engine_never_names_the_application(name: str) -> None:
+    tree = ast.parse(FILES[name].read_text())
+    absolute = [module for module in imports(name) if not module.startswith("myapp.migrator")]
+    assert not [module for module in absolute if module.startswith("myapp")]
+    written = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    assert not [text for text in written if isinstance(text, str) and "myapp" in text]
+
+
+@pytest.mark.parametrize("name", parts("migrator/"))
+def test_the_engine_never_prints(name: str) -> None:
+    tree = ast.parse(FILES[name].read_text())
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert "print" not in {func.id for func in called if isinstance(func, ast.Name)}
+    written = {
+        func.value.attr
+        for func in called
+        if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute)
+    }
+    assert not written & {"stdout", "stderr"}
+
+
+def private_names(tree: ast.AST) -> set[str]:
+    """Return the names with one leading underscore that a file takes from something else."""
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    own |= {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    taken = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} - own
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            taken |= {alias.name for alias in node.names}
+            taken |= set(str(node.module).split("."))
+        elif isinstance(node, ast.Import):
+            taken |= {part for alias in node.names for part in alias.name.split(".")}
+    return {name for name in taken if name.startswith("_") and not name.startswith("__")}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_private_of_others_is_used(name: str) -> None:
+    assert private_names(ast.parse(FILES[name].read_text())) == set()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_can_be_read_in_one_go(name: str) -> None:
+    assert len(FILES[name].read_text().splitlines()) < 280
+
+
+@pytest.mark.parametrize("name", parts("migrator/") + parts("scripts/"))
+def test_every_module_says_what_it_is_for(name: str) -> None:
+    assert ast.get_docstring(ast.parse(FILES[name].read_text()))
+
+
+def test_the_rules_would_notice() -> None:
+    """A rule that can't fail holds nothing."""
+    assert not is_allowed("myapp.models", ALLOWED["migrations/versions/"])
+    assert not is_allowed("myapp.models", ALLOWED["scripts/"])
+    assert not is_allowed("pyramid.config", ALLOWED["migrator/"])
+    assert not is_allowed("click", ALLOWED["migrator/"])
+    assert is_allowed("myapp.migrator.run", ALLOWED["scripts/"])
+    assert is_allowed("os.path", ALLOWED["migrator/"])
+    for code in ("config._config_file_path", "from alembic.script import _x", "import a._b"):
+        assert private_names(ast.parse(code))
+    assert not private_names(ast.parse("class A:\n    _a: int = 0\n    def f(self): self._a"))
+
+
+RUN = """
+import sys
+from myapp.scripts.migrate import main
+status = [main([sys.argv[1], *command.split()]) for command in sys.argv[2:]]
+print(*status, file=sys.stderr)
+print(*{".".join(name.split(".")[:2]) for name in sys.modules})
+"""
+
+
+def imported_by(ini: Path, *commands: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, ini, *commands], capture_output=True, check=True, text=True
+    )
+    assert done.stderr.splitlines()[-1] == " ".join("0" for _ in commands), done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_no_command_that_changes_the_database_imports_the_application(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    """A migration must run against a database that the application's code can't use yet."""
+    settings = {
+        "alembic.script_location": "myapp:migrations",
+        "alembic.target_metadata": "myapp.models:Base.metadata",
+    }
+    ini = make_app(sqlite_url, settings=settings)
+    application = {"myapp.models", "myapp.views", "pyramid", "pkg_resources"}
+    changing = ["upgrade", "current", "history", "downgrade base", "stamp heads"]
+    assert application & imported_by(ini, *changing) == set()
+    assert application & imported_by(ini, "stamp base", "upgrade", "check") == {"myapp.models"}

@@ -1,0 +1,192 @@
+"""What each command imports, and which part of the package may know which."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from support.command import invoke
+
+import myapp
+
+PACKAGE = Path(myapp.__file__).parent
+# All commands but `init`, which needs no import that another doesn't: each with what it is given.
+READING = [
+    ["current"],
+    ["history"],
+    ["heads"],
+    ["branches"],
+    ["show", "head"],
+    ["list-templates"],
+    ["upgrade", "--sql"],
+]
+WRITING = [
+    ["upgrade"],
+    ["downgrade", "-1"],
+    ["stamp", "head"],
+    ["ensure-version"],
+    ["revision", "-m", "more"],
+    ["edit", "head"],
+]
+COMPARING = [["check"], ["revision", "--autogenerate", "-m", "more"]]
+
+SCRIPT = """\
+import sys
+from myapp.scripts.migrate import main
+status = main()
+print(*sys.modules, sep="\\n", file=open("modules", "w"))
+sys.exit(status)
+"""
+
+
+def imported(folder: Path, *arguments: str) -> set[str]:
+    """Run the command in a process of its own, and return the names of all loaded modules."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        encoding="utf-8",
+        env={**os.environ, "EDITOR": "true", "PYTHONPATH": str(folder)},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set((folder / "modules").read_text().split())
+
+
+def packages(modules: Iterable[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the package and its .ini file, since some commands write revision files."""
+    shutil.copytree(PACKAGE, tmp_path / "myapp", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PACKAGE.parent / "development.ini", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_neither_alembic_nor_sqlalchemy_nor_pyramid(
+    option: str, tmp_path: Path
+) -> None:
+    modules = imported(tmp_path, option)
+
+    assert "click" in modules
+    assert not modules & {"alembic", "mako", "paste.deploy", "plaster", "pyramid", "sqlalchemy"}
+
+
+def test_the_help_of_a_command_imports_no_more(tmp_path: Path) -> None:
+    modules = imported(tmp_path, "app.ini", "upgrade", "--help")
+
+    assert not modules & {"alembic", "paste.deploy", "sqlalchemy"}
+
+
+@pytest.mark.parametrize("arguments", [*READING, *WRITING], ids=" ".join)
+def test_a_command_imports_neither_pyramid_nor_a_model(arguments: list[str], project: Path) -> None:
+    assert invoke(project / "development.ini", "upgrade").returncode == 0
+    modules = imported(project, "development.ini", *arguments)
+
+    assert "alembic.config" in modules
+    assert not modules & {"pkg_resources", "pyramid", "webob"}
+    assert not modules & {"myapp.models", "myapp.views", "sqlalchemy.orm"}
+
+
+@pytest.mark.parametrize("arguments", COMPARING, ids=" ".join)
+def test_a_command_that_compares_imports_the_models_and_still_no_pyramid(
+    arguments: list[str], project: Path
+) -> None:
+    assert invoke(project / "development.ini", "upgrade").returncode == 0
+    modules = imported(project, "development.ini", *arguments)
+
+    assert "myapp.models" in modules
+    assert not modules & {"pkg_resources", "pyramid", "webob"}
+
+
+def test_a_pending_upgrade_imports_no_model(project: Path) -> None:
+    modules = imported(project, "development.ini", "upgrade")
+
+    assert (project / "myapp.sqlite").exists()
+    assert not modules & {"myapp.models", "pyramid", "sqlalchemy.orm"}
+
+
+def test_no_command_imports_pygments_for_pages_of_errors_that_it_never_shows(
+    project: Path,
+) -> None:
+    pytest.importorskip("pygments", reason="Mako imports it only where it is installed")
+    modules = imported(project, "development.ini", "upgrade")
+
+    assert "mako.exceptions" in modules
+    assert not modules & {"mako.ext.pygmentplugin", "pygments"}
+
+
+def test_mako_finds_its_colors_when_a_command_has_ended() -> None:
+    script = (
+        "from myapp.scripts.migrate import main; main(['--version']);"
+        "import mako.exceptions; print(mako.exceptions.syntax_highlight.__module__)"
+    )
+    pytest.importorskip("pygments", reason="without it, Mako has no colors")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, encoding="utf-8"
+    )
+
+    assert done.stdout.splitlines()[-1] == "mako.ext.pygmentplugin"
+
+
+def imports(path: Path) -> set[str]:
+    """Return every module that the file imports, by its full name."""
+    found = set()
+    here = [PACKAGE.name, *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = here[: len(here) - node.level + 1] if node.level else []
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "migrator").glob("*.py")), ids=lambda path: path.stem
+)
+def test_the_engine_knows_neither_the_application_nor_the_terminal(path: Path) -> None:
+    own = {name for name in imports(path) if name.startswith("myapp")}
+
+    assert not {name for name in own if not name.startswith("myapp.migrator")}
+    assert "myapp" not in path.read_text().replace("yourapp", "")
+    assert packages(imports(path)).isdisjoint({"click", "pyramid"})
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "scripts").glob("*.py")), ids=lambda path: path.stem
+)
+def test_the_command_line_knows_the_engine_and_not_the_application(path: Path) -> None:
+    own = {name for name in imports(path) if name.startswith("myapp.")}
+
+    assert not {
+        name
+        for name in own - {"myapp.__version__"}
+        if not name.startswith(("myapp.migrator", "myapp.scripts"))
+    }
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "migrations/versions").glob("*.py")), ids=lambda path: path.stem
+)
+def test_a_revision_imports_alembic_and_sqlalchemy_only(path: Path) -> None:
+    assert packages(imports(path)) <= {"alembic", "collections", "sqlalchemy"}
+
+
+def test_env_py_imports_the_engine_and_takes_no_decision() -> None:
+    tree = ast.parse((PACKAGE / "migrations/env.py").read_text())
+
+    assert imports(PACKAGE / "migrations/env.py") == {
+        "myapp.migrator.environment",
+        "myapp.migrator.environment.run_migrations",
+    }
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.If | ast.FunctionDef)]
