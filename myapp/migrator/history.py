@@ -12,6 +12,7 @@ from alembic.util.exc import CommandError
 from .config import settings_of
 from .errors import DatabaseAhead, MigrateError, SettingsError
 from .failures import described
+from .lazy_scripts import read_as_text
 from .results import Revision
 
 
@@ -37,6 +38,7 @@ def load_history(config: Config) -> "History":
         with warnings.catch_warnings():
             # Alembic only warns where one file hides another, or a parent is missing.
             warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
+            read_as_text(script)
             script.get_heads()
     except MigrateError:
         raise

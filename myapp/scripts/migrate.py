@@ -39,6 +39,8 @@ def cli(config_uri: str) -> None:
 @click.pass_obj
 def upgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
+    if not sql and (done := session.quickly(lambda quick: quick.upgrade(revision))):
+        return done
     config = session.config()
     if sql:
         from ..migrator import offline
@@ -75,6 +77,8 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
+    if done := session.quickly(lambda quick: quick.current(check_heads=check_heads)):
+        return done
     from ..migrator import reports
 
     return reports.current(session.config(), check_heads=check_heads)
@@ -91,6 +95,8 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 
     The newest comes first.
     """
+    if not rev_range and (done := session.quickly(lambda quick: quick.history())):
+        return done
     from ..migrator import reports
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)

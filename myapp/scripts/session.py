@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from textwrap import indent
@@ -25,6 +25,7 @@ from .story import Story, telling
 if TYPE_CHECKING:
     from alembic.config import Config
 
+    from ..migrator.quick import Quick
     from ..migrator.settings import Settings
 
 _WRITES = {"upgrade", "downgrade", "stamp", "ensure-version"}
@@ -46,6 +47,7 @@ class Session:
     color: bool | None = None
     redactor: Redactor = field(default_factory=Redactor)
     in_step: bool = False
+    _settings: "Settings | None" = field(default=None, repr=False)
 
     def config(self, **cmd_opts: Any) -> "Config":
         """Build Alembic's Config for the .ini file, with its logging set up.
@@ -55,17 +57,42 @@ class Session:
         Raises SettingsError.
         """
         from ..migrator.config import build_config
-        from ..migrator.settings import load_settings
-        from ..migrator.url import secrets_in_settings
 
         imported()
+        settings = self.settings()
+        cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
+        return build_config(settings, x=self.x, command=self.command, quiet=True, **cmd_opts)
+
+    def quickly(self, ask: "Callable[[Quick], object]") -> object:
+        """Return what `ask` finds out without importing Alembic, or None where that can't be.
+
+        Raises SettingsError.
+        """
+        from ..migrator.driver import Unusual
+        from ..migrator.quick import Quick
+
+        try:
+            return ask(Quick(self.settings()))
+        except Unusual:
+            return None
+
+    def settings(self) -> "Settings":
+        """Read the .ini file, learn its secrets and set up its logging, at the first call.
+
+        Raises SettingsError.
+        """
+        if self._settings is not None:
+            return self._settings
+        from ..migrator.settings import load_settings
+        from ..migrator.url_secrets import secrets_in_settings
+
         self.redactor.add(secrets_in_settings(self.config_vars))
         settings = load_settings(self.config_uri, self.config_vars)
         for values in (settings.config_vars, settings.engine_options, settings.alembic):
             self.redactor.add(secrets_in_settings(values))
         self._set_up_logging(settings)
-        cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
-        return build_config(settings, x=self.x, command=self.command, quiet=True, **cmd_opts)
+        self._settings = settings
+        return settings
 
     def _set_up_logging(self, settings: "Settings") -> None:
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
