@@ -58,7 +58,9 @@ def read_versions(url: str, table: str, schema: str | None) -> tuple[str, ...]:
 
 def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
     if not os.path.exists(path):
-        return ()
+        if os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            return ()
+        raise Unusual
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as connection:
             known = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
