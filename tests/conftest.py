@@ -21,7 +21,6 @@ def pytest_configure(config: pytest.Config) -> None:
         r"datetime\.datetime\.utcnow\(\) is deprecated",
         # Python 3.13 tells of it: an env.py like the cookiecutter's never disposes of its engine.
         "unclosed database in <sqlite3.Connection",
-        "Exception ignored in: <sqlite3.Connection",
     ):
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
 
