@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from inspect import cleandoc
 from pathlib import Path
 
 from alembic.config import Config
@@ -154,7 +155,7 @@ def describe(script: Script) -> Revision:
         depends_on=_names(script.dependencies),
         branch_labels=tuple(sorted(script.branch_labels)),
         message=" ".join(script.doc.split()).removesuffix("."),
-        doc=script.longdoc,
+        doc=cleandoc(script.longdoc),  # as Python 3.13 has it in the first place
         path=script.path,
         next_revisions=tuple(sorted(script.nextrev)),
         is_head=script.is_head,
