@@ -246,9 +246,8 @@ def list_templates(session: Session) -> object:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (None: the process's own) and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    session = Session(json="--json" in arguments)
-    if os.environ.get("NO_COLOR"):
-        session.color = False
+    no_color = False if os.environ.get("NO_COLOR") else None
+    session = Session(json="--json" in arguments, color=no_color)
     if _COMPLETION in os.environ:
         from .completion import complete
 
