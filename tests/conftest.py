@@ -14,11 +14,15 @@ from support.processes import Start, starter
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Pyramid 2.1 and PasteDeploy 3.1 use pkg_resources, and WebOb 1.8 cgi up to Python 3.12.
     for message in (
+        # Pyramid 2.1 and PasteDeploy 3.1 use pkg_resources; WebOb 1.8 uses cgi up to Python 3.12,
+        # and utcnow().
         "pkg_resources is deprecated",
         "Deprecated call to `pkg_resources",
         "'cgi' is deprecated",
+        r"datetime\.datetime\.utcnow\(\) is deprecated",
+        # Python 3.13 tells of it: an env.py like the cookiecutter's never disposes of its engine.
+        "unclosed database in <sqlite3.Connection",
     ):
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
 

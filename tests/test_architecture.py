@@ -17,7 +17,15 @@ STANDARD = set(sys.stdlib_module_names)
 
 #: What each part may import, besides the standard library; the longest name decides.
 ALLOWED = {
-    "migrator/": {"alembic", "sqlalchemy", "plaster", "paste", "expandvars", "filelock"},
+    "migrator/": {
+        "alembic",
+        "sqlalchemy",
+        "plaster",
+        "paste",
+        "psycopg2",
+        "expandvars",
+        "filelock",
+    },
     "scripts/": {"click", "myapp", "myapp.scripts", "myapp.migrator"},
     "migrations/env.py": {"myapp.migrator"},
     "migrations/versions/": {"alembic", "sqlalchemy"},

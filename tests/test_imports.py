@@ -15,9 +15,8 @@ import myapp
 
 PACKAGE = Path(myapp.__file__).parent
 # All commands but `init`, which needs no import that another doesn't: each with what it is given.
+QUICK = [["current"], ["history"], ["upgrade"]]
 READING = [
-    ["current"],
-    ["history"],
     ["heads"],
     ["branches"],
     ["show", "head"],
@@ -25,7 +24,6 @@ READING = [
     ["upgrade", "--sql"],
 ]
 WRITING = [
-    ["upgrade"],
     ["downgrade", "-1"],
     ["stamp", "head"],
     ["ensure-version"],
@@ -94,6 +92,17 @@ def test_a_command_imports_neither_pyramid_nor_a_model(arguments: list[str], pro
     assert "alembic.config" in modules
     assert not modules & {"pkg_resources", "pyramid", "webob"}
     assert not modules & {"myapp.models", "myapp.views", "sqlalchemy.orm"}
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
+def test_where_nothing_is_pending_alembic_and_sqlalchemy_stay_away(
+    arguments: list[str], project: Path
+) -> None:
+    assert invoke(project / "development.ini", "upgrade").returncode == 0
+    modules = imported(project, "development.ini", *arguments)
+
+    assert "myapp.migrator.quick" in modules
+    assert not modules & {"alembic", "mako", "pyramid", "sqlalchemy", "myapp.models"}
 
 
 @pytest.mark.parametrize("arguments", COMPARING, ids=" ".join)

@@ -202,6 +202,9 @@ def _write(history: History, name: str, write: Callable[[], T]) -> T:
     except RevisionNotFound as error:
         reason = str(error.__context__ or error.message).rstrip(".")
         written = [str(path) for path in set(revision_files(history.script)) - before]
-        if written:
-            raise UsageError(f"{written[0]} was written, and then: {reason}.") from None
-        raise UsageError(f"No revision was written: {reason}.") from None
+        raise UsageError(
+            f"{written[0]} was written, and then: {reason}."
+            if written
+            else f"No revision was written: {reason}.",
+            hint=f"`{{cmd}} {name} --help` shows the options.",
+        ) from None

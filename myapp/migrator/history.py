@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from inspect import cleandoc
 from pathlib import Path
 
 from alembic.config import Config
@@ -12,6 +13,7 @@ from alembic.util.exc import CommandError
 from .config import settings_of
 from .errors import DatabaseAhead, MigrateError, SettingsError
 from .failures import described
+from .lazy_scripts import read_as_text
 from .results import Revision
 
 
@@ -37,6 +39,7 @@ def load_history(config: Config) -> "History":
         with warnings.catch_warnings():
             # Alembic only warns where one file hides another, or a parent is missing.
             warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
+            read_as_text(script)
             script.get_heads()
     except MigrateError:
         raise
@@ -162,7 +165,7 @@ def describe(script: Script) -> Revision:
         depends_on=_names(script.dependencies),
         branch_labels=tuple(sorted(script.branch_labels)),
         message=" ".join(script.doc.split()).removesuffix("."),
-        doc=script.longdoc,
+        doc=cleandoc(script.longdoc),  # as Python 3.13 has it in the first place
         path=script.path,
         next_revisions=tuple(sorted(script.nextrev)),
         is_head=script.is_head,

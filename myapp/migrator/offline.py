@@ -14,7 +14,7 @@ from .database import read_heads
 from .errors import MigrateError, MigrationFailed, UsageError
 from .failures import reason_of, told_as_errors, where_in
 from .history import History, describe, load_history
-from .plan import Planner, plan_downgrade, plan_upgrade
+from .plan import Planner, is_past, plan_downgrade, plan_upgrade
 from .results import Revision
 from .stamping import check_stamp
 from .targets import find, resolve, several_heads
@@ -81,7 +81,14 @@ def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str 
     running: list[Revision] = []
 
     def steps(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
-        for step in planner(history, end, heads):
+        plan = planner(history, end, heads)
+        is_typed = not target.startswith("current:")
+        if not plan and name == "upgrade" and is_typed and is_past(history, end, heads):
+            raise UsageError(
+                f"`{target}` leads down, and `upgrade` can't.",
+                hint=f"turn the range round, or type `{{cmd}} downgrade {target} --sql`.",
+            )
+        for step in plan:
             running.append(describe(step.revision))
             yield step
             running.clear()

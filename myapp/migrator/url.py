@@ -1,19 +1,16 @@
-"""Database URLs: which driver a bare scheme means, and which parts of a URL are secret."""
+"""Database URLs: which driver a bare scheme means, and which SQLite file is meant."""
 
 import re
-from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from .errors import SettingsError
+from .url_secrets import typed_password
 
 _BARE_POSTGRESQL = {"postgres", "postgresql"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SECRET_KEY = re.compile(r"pass(?!file)|pwd|secret|token", re.IGNORECASE)
-# The password of `user:p@ss@host` is taken to go on up to the last `@`.
-_AUTHORITY = re.compile(r"[^:/?#]+://[^:/?#]*:([^@]*(?:@(?:[^?]*|[^=]*)(?=@))?)@")
 
 
 def engine_url(url: str) -> URL:
@@ -31,7 +28,7 @@ def engine_url(url: str) -> URL:
             " be a setting of its own?",
         )
     try:
-        if "@" in (_typed_password(url) or ""):
+        if "@" in (typed_password(url) or ""):
             raise ArgumentError("SQLAlchemy would take what follows the first `@` for the host")
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -44,39 +41,6 @@ def engine_url(url: str) -> URL:
     if parsed.drivername in _BARE_POSTGRESQL:
         parsed = parsed.set(drivername="postgresql+psycopg2")
     return parsed
-
-
-def secrets_in(url: str) -> Iterator[str]:
-    """Yield every secret in `url`: as typed, and decoded.
-
-    Works on text that is no valid URL too, so that an error about it can be redacted.
-    """
-    password = _typed_password(url)
-    typed = [password] if password else []
-    _, _, query = url.partition("?")
-    for pair in re.split("[&;]", query):
-        key, _, value = pair.partition("=")
-        if _SECRET_KEY.search(key):
-            typed.append(value)
-    for secret in typed:
-        yield secret
-        yield unquote(secret)
-        yield unquote(secret.replace("+", " "))
-
-
-def _typed_password(url: str) -> str | None:
-    authority = _AUTHORITY.match(url)
-    return authority[1] if authority else None
-
-
-def secrets_in_settings(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield every secret in `settings`: in URLs, and under keys such as `password`."""
-    for key, value in settings.items():
-        if "://" in value:
-            yield from secrets_in(value.strip())
-        if _SECRET_KEY.search(key):
-            yield value
-            yield unquote(value)
 
 
 def sqlite_file(url: URL) -> str | None:

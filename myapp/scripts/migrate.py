@@ -8,28 +8,17 @@ from typing import Any
 
 import click
 
-from .. import __version__
 from ..migrator.errors import UsageError
+from . import authoring  # noqa: F401 - its commands join the group
+from .cli import cli
 from .endings import ended
-from .group import REVISION, SECONDS, IniGroup, complete_file
+from .group import REVISION, SECONDS
 from .imports import importing
 from .session import Session
 from .signals import interrupts
 
-_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: What the shell's completion sets, to `bash_complete` and the like.
 _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
-
-
-@click.group(cls=IniGroup, context_settings=_OPTIONS)
-@click.argument("config_uri", shell_complete=complete_file)
-@click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
-def cli(config_uri: str) -> None:
-    """Migrate the database of the Pyramid application that CONFIG_URI configures.
-
-    CONFIG_URI is the application's .ini file, `development.ini` or `development.ini#name`.
-    NAME=VALUE pairs after it are its variables, as in Pyramid's own scripts.
-    """
 
 
 @cli.command("upgrade", writes=True)
@@ -40,6 +29,8 @@ def cli(config_uri: str) -> None:
 @click.pass_obj
 def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
+    if not sql and (done := session.quickly(lambda quick: quick.upgrade(revision))):
+        return done
     config = session.config()
     if sql:
         from ..migrator import offline
@@ -74,6 +65,8 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
+    if done := session.quickly(lambda quick: quick.current(check_heads=check_heads)):
+        return done
     from ..migrator import reports
 
     return reports.current(session.config(), check_heads=check_heads)
@@ -90,6 +83,8 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 
     The newest comes first.
     """
+    if not rev_range and (done := session.quickly(lambda quick: quick.history())):
+        return done
     from ..migrator import reports
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)
@@ -129,42 +124,6 @@ def show(session: Session, revision: str) -> object:
     return reports.show(session.config(), revision)
 
 
-@cli.command("revision", connects=True)
-@click.option("-m", "--message", help="What the revision does.")
-@click.option("--autogenerate", is_flag=True, help="Fill it from the models' differences.")
-@click.option("--sql", is_flag=True, help="Write env.py's SQL to standard output as well.")
-@click.option("--head", default="head", type=REVISION, help="The head or BRANCH@head to follow.")
-@click.option("--splice", is_flag=True, help="Allow a --head that is no head.")
-@click.option("--branch-label", help="A label for the branch that starts here.")
-@click.option("--version-path", help="The folder of `version_locations` to write to.")
-@click.option("--rev-id", help="The revision's id, instead of one made up.")
-@click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
-@click.pass_obj
-def revision(session: Session, /, message: str | None, **options: Any) -> object:
-    """Write a new revision file."""
-    from ..migrator import authoring
-
-    config = session.config()
-    return authoring.revision(config, message, **options)
-
-
-@cli.command("merge")
-@click.argument("revisions", type=REVISION, nargs=-1, required=True)
-@click.option("-m", "--message", help="What the revision does.")
-@click.option("--branch-label", help="A label for the branch that starts here.")
-@click.option("--rev-id", help="The revision's id, instead of one made up.")
-@click.option("--splice", is_flag=True, help="Allow REVISIONS that are no heads.")
-@click.pass_obj
-def merge(
-    session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
-) -> object:
-    """Write a revision that joins REVISIONS, such as `heads`."""
-    from ..migrator import authoring
-
-    config = session.config()
-    return authoring.merge(config, revisions, message, **options)
-
-
 @cli.command("stamp", writes=True)
 @click.argument("revisions", type=REVISION, nargs=-1, required=True)
 @click.option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
@@ -202,19 +161,11 @@ def check(session: Session) -> object:
 @click.pass_obj
 def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     """Wait until all heads are applied; status 3 if late."""
+    if done := session.quickly(lambda quick: quick.current(check_heads=True)):
+        return done
     from ..migrator import waiting
 
     return waiting.wait(session.config(), timeout, allow_ahead=allow_ahead)
-
-
-@cli.command("edit", connects=True)
-@click.argument("revision", type=REVISION)
-@click.pass_obj
-def edit(session: Session, revision: str) -> object:
-    """Open the files of REVISION in $EDITOR."""
-    from ..migrator import authoring
-
-    return authoring.edit(session.config(), revision)
 
 
 @cli.command("ensure-version", writes=True)
@@ -228,33 +179,11 @@ def ensure_version(session: Session, sql: bool) -> object:
     return offline.ensure_version_sql(config) if sql else stamping.ensure_version(config)
 
 
-@cli.command("init")
-@click.argument("directory")
-@click.option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
-@click.option("--package", is_flag=True, help="Make it a Python package.")
-@click.pass_obj
-def init(session: Session, directory: str, template: str, package: bool) -> object:
-    """Make a migrations folder; show the .ini lines it needs."""
-    from ..migrator import scaffold
-
-    return scaffold.init(session.config(), directory, template=template, package=package)
-
-
-@cli.command("list-templates")
-@click.pass_obj
-def list_templates(session: Session) -> object:
-    """List the templates of `init`."""
-    from ..migrator import scaffold
-
-    return {"templates": scaffold.templates()}
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (None: the process's own) and return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    session = Session(json="--json" in arguments)
-    if os.environ.get("NO_COLOR"):
-        session.color = False
+    no_color = False if os.environ.get("NO_COLOR") else None
+    session = Session(json="--json" in arguments, color=no_color)
     if _COMPLETION in os.environ:
         from .completion import complete
 

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from textwrap import indent
@@ -25,6 +25,7 @@ from .story import Story, telling
 if TYPE_CHECKING:
     from alembic.config import Config
 
+    from ..migrator.quick import Quick
     from ..migrator.settings import Settings
 
 _WRITES = {"upgrade", "downgrade", "stamp", "ensure-version"}
@@ -49,6 +50,7 @@ class Session:
     canceller: Canceller = field(default_factory=Canceller)
     redactor: Redactor = field(default_factory=Redactor)
     in_step: bool = False
+    _settings: "Settings | None" = field(default=None, repr=False)
 
     def config(self, **cmd_opts: Any) -> "Config":
         """Build Alembic's Config for the .ini file, with its logging set up.
@@ -58,20 +60,12 @@ class Session:
         Raises SettingsError.
         """
         from ..migrator.config import build_config
-        from ..migrator.settings import load_settings
-        from ..migrator.url import secrets_in_settings
         from .progress import Terminal
 
         imported()
-        self.redactor.add(secrets_in_settings(self.config_vars))
-        settings = self._overridden(load_settings(self.config_uri, self.config_vars))
-        for values in (settings.config_vars, settings.engine_options, settings.alembic):
-            self.redactor.add(secrets_in_settings(values))
-        self.redactor.add(secrets_in_settings({"lock_url": settings.options.lock_url}))
-        self._set_up_logging(settings)
         cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
         return build_config(
-            settings,
+            self.settings(),
             x=self.x,
             application=f"myapp-migrate {self.command}",
             watcher=Terminal(self),
@@ -80,6 +74,38 @@ class Session:
             quiet=True,
             **cmd_opts,
         )
+
+    def quickly(self, ask: "Callable[[Quick], object]") -> object:
+        """Return what `ask` finds out without importing Alembic, or None where that can't be.
+
+        Raises SettingsError.
+        """
+        from ..migrator.driver import Unusual
+        from ..migrator.quick import Quick
+
+        try:
+            return ask(Quick(self.settings()))
+        except Unusual:
+            return None
+
+    def settings(self) -> "Settings":
+        """Read the .ini file, learn its secrets and set up its logging, at the first call.
+
+        Raises SettingsError.
+        """
+        if self._settings is not None:
+            return self._settings
+        from ..migrator.settings import load_settings
+        from ..migrator.url_secrets import secrets_in_settings
+
+        self.redactor.add(secrets_in_settings(self.config_vars))
+        settings = self._overridden(load_settings(self.config_uri, self.config_vars))
+        for values in (settings.config_vars, settings.engine_options, settings.alembic):
+            self.redactor.add(secrets_in_settings(values))
+        self.redactor.add(secrets_in_settings({"lock_url": settings.options.lock_url}))
+        self._set_up_logging(settings)
+        self._settings = settings
+        return settings
 
     def _overridden(self, settings: "Settings") -> "Settings":
         given = {"lock_wait": self.lock_wait, "wait_db": self.wait_db}

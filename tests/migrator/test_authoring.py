@@ -132,7 +132,7 @@ def test_a_new_revision_goes_to_the_folder_that_is_named(
             UsageError,
             "No revision was written: Revision aaa111 is not a head revision; please specify"
             " --splice to create a new branch from this revision.",
-            None,
+            "`{cmd} revision --help` shows the options.",
         ),
         (
             {"head": "left@head", "rev_id": "a-b"},
@@ -162,7 +162,7 @@ def test_a_new_revision_goes_to_the_folder_that_is_named(
             {"head": "left@head", "version_path": "/tmp"},  # noqa: S108 - nothing is written there
             UsageError,
             "No revision was written: Path /tmp is not represented in current version locations.",
-            None,
+            "`{cmd} revision --help` shows the options.",
         ),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_revision_is_described_by_its_file(history: History, tmp_path: Path) -
         depends_on=("left",),
         branch_labels=(),
         message="Add c. It goes on",
-        doc="Add c.\n    It goes on.",
+        doc="Add c.\nIt goes on.",
         path=str(tmp_path / "migrations" / "versions" / "ccc333_.py"),
         next_revisions=("ddd444",),
         is_head=False,

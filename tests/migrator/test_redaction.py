@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from myapp.migrator.redaction import Redactor
-from myapp.migrator.url import secrets_in_settings
+from myapp.migrator.url_secrets import secrets_in_settings
 
 PASSWORDS = [
     "p@ss%/w:ord#1",

@@ -8,7 +8,8 @@ from sqlalchemy import NullPool, create_engine, text
 from support.postgresql import PASSWORD
 
 from myapp.migrator.errors import SettingsError
-from myapp.migrator.url import engine_url, secrets_in, sqlite_file
+from myapp.migrator.url import engine_url, sqlite_file
+from myapp.migrator.url_secrets import secrets_in
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])

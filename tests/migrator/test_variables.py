@@ -101,7 +101,7 @@ def test_the_settings_given_are_left_alone() -> None:
 
 
 def test_the_application_and_the_command_read_the_same_url(
-    make_ini: MakeIni, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    make_ini: MakeIni, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import plaster
     from sqlalchemy import inspect
@@ -112,7 +112,7 @@ def test_the_application_and_the_command_read_the_same_url(
             "alembic.script_location": "${TEST_PACKAGE:-myapp}:migrations",
         }
     )
-    monkeypatch.setenv("TEST_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("TEST_DATABASE_URL", database_url)
     assert invoke(ini, "upgrade").returncode == 0
     app = plaster.get_loader(str(ini), protocols=["wsgi"]).get_wsgi_app()
     engine = app.registry["dbsession_factory"].kw["bind"]

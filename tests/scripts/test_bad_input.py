@@ -900,6 +900,23 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
             "write `downgrade FROM:base --sql`; FROM may be `current`.",
         ),
         (
+            "upgrade bbbb2222:aaaa1111 --sql",
+            "`bbbb2222:aaaa1111` leads down, and `upgrade` can't.",
+            "turn the range round, or type `{cmd} downgrade bbbb2222:aaaa1111 --sql`.",
+        ),
+        (
+            "downgrade aaaa1111:bbbb2222 --sql",
+            "`bbbb2222` is not applied, so there is no going back to it: the database is at"
+            " aaaa1111 (add a).",
+            "to go on to it, type `{cmd} upgrade bbbb2222`.",
+        ),
+        (
+            "history -r bbbb2222:aaaa1111",
+            "`bbbb2222:aaaa1111` can't be reached: it is no ancestor or descendant on the same"
+            " branch.",
+            "`{cmd} history` shows how the revisions follow each other.",
+        ),
+        (
             "history -r head",
             "`head` is not a range of revisions.",
             "write `[start]:[end]`, such as `-r base:current`, `-r ab12:` or `-r :head`.",

@@ -1,0 +1,112 @@
+"""The version table, read through the bare driver: no SQLAlchemy, and nothing is created.
+
+Only for URLs of a plain shape, on which this reading and SQLAlchemy's agree.
+"""
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote
+
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
+_POSTGRESQL = re.compile(
+    r"postgres(?:ql)?(?:\+psycopg2)?://"
+    r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?"
+    r"(?P<host>[\w.\-]*)(?::(?P<port>\d+))?/(?P<dbname>[\w\-]+)(?:\?(?P<query>[^#]*))?"
+)
+_PARAMETERS = {"host", "port", "application_name", "connect_timeout", "options", "password"}
+_PARAMETERS |= {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs", "user"}
+_PATIENCE = 3  # seconds; the ordinary path then waits as long as it is told to
+_UNDEFINED_TABLE = "42P01"
+
+
+class Unusual(Exception):
+    """Only the ordinary path can answer this."""
+
+
+def shown(url: str) -> str:
+    """Return `url` as SQLAlchemy writes it without its query, the password hidden.
+
+    Raises Unusual when a part of it might be written otherwise.
+    """
+    if _SQLITE.fullmatch(url):
+        return url
+    match = _POSTGRESQL.fullmatch(url)
+    if match is None or not re.fullmatch(r"[\w.\-]*", match["user"] or ""):
+        raise Unusual
+    password = ":***" if match["password"] else ""
+    user = f"{match['user']}{password}@" if match["user"] else ""
+    port = f":{match['port']}" if match["port"] else ""
+    return f"postgresql+psycopg2://{user}{match['host']}{port}/{match['dbname']}"
+
+
+def read_versions(url: str, table: str, schema: str | None) -> tuple[str, ...]:
+    """Return the rows of the version table, none when there is no table, or no SQLite file.
+
+    Raises Unusual when the URL is of another shape, or the database doesn't answer.
+    """
+    if match := _SQLITE.fullmatch(url):
+        if schema:
+            raise Unusual
+        return _from_sqlite(match["path"], table)
+    if match := _POSTGRESQL.fullmatch(url):
+        return _from_postgresql(_parameters(match), table, schema)
+    raise Unusual
+
+
+def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
+    if not os.path.exists(path):
+        if os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            return ()
+        raise Unusual
+    try:
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as connection:
+            known = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
+            if not connection.execute(known, (table,)).fetchone():
+                return ()
+            rows = connection.execute(f"SELECT version_num FROM {_quoted(table)}").fetchall()  # noqa: S608 - quoted
+    except sqlite3.Error as error:
+        raise Unusual from error
+    return _versions(rows)
+
+
+def _from_postgresql(parameters: dict[str, str], table: str, schema: str | None) -> tuple[str, ...]:
+    import psycopg2
+
+    name = f"{_quoted(schema)}.{_quoted(table)}" if schema else _quoted(table)
+    try:
+        with closing(psycopg2.connect(**parameters)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT version_num FROM {name}")  # noqa: S608 - quoted
+            rows = cursor.fetchall()
+    except psycopg2.Error as error:
+        if error.pgcode == _UNDEFINED_TABLE:
+            return ()
+        raise Unusual from error
+    return _versions(rows)
+
+
+def _parameters(match: re.Match[str]) -> dict[str, str]:
+    given = match.groupdict()
+    parameters = {
+        key: unquote(given[key])
+        for key in ("user", "password", "host", "port", "dbname")
+        if given[key]
+    }
+    for key, value in parse_qsl(given["query"] or "", keep_blank_values=True):
+        if key not in _PARAMETERS or key in parameters or "," in value:
+            raise Unusual
+        parameters[key] = value
+    return {"connect_timeout": str(_PATIENCE), **parameters}
+
+
+def _versions(rows: list[Any]) -> tuple[str, ...]:
+    versions = tuple(row[0] for row in rows)
+    if not all(isinstance(version, str) for version in versions):
+        raise Unusual
+    return versions
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,76 @@
+"""The commands that write or open revision files."""
+
+from typing import Any
+
+import click
+
+from .cli import cli
+from .group import REVISION
+from .session import Session
+
+
+@cli.command("revision", connects=True)
+@click.option("-m", "--message", help="What the revision does.")
+@click.option("--autogenerate", is_flag=True, help="Fill it from the models' differences.")
+@click.option("--sql", is_flag=True, help="Write env.py's SQL to standard output as well.")
+@click.option("--head", default="head", type=REVISION, help="The head or BRANCH@head to follow.")
+@click.option("--splice", is_flag=True, help="Allow a --head that is no head.")
+@click.option("--branch-label", help="A label for the branch that starts here.")
+@click.option("--version-path", help="The folder of `version_locations` to write to.")
+@click.option("--rev-id", help="The revision's id, instead of one made up.")
+@click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
+@click.pass_obj
+def revision(session: Session, /, message: str | None, **options: Any) -> object:
+    """Write a new revision file."""
+    from ..migrator import authoring
+
+    config = session.config()
+    return authoring.revision(config, message, **options)
+
+
+@cli.command("merge")
+@click.argument("revisions", type=REVISION, nargs=-1, required=True)
+@click.option("-m", "--message", help="What the revision does.")
+@click.option("--branch-label", help="A label for the branch that starts here.")
+@click.option("--rev-id", help="The revision's id, instead of one made up.")
+@click.option("--splice", is_flag=True, help="Allow REVISIONS that are no heads.")
+@click.pass_obj
+def merge(
+    session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
+) -> object:
+    """Write a revision that joins REVISIONS, such as `heads`."""
+    from ..migrator import authoring
+
+    config = session.config()
+    return authoring.merge(config, revisions, message, **options)
+
+
+@cli.command("edit", connects=True)
+@click.argument("revision", type=REVISION)
+@click.pass_obj
+def edit(session: Session, revision: str) -> object:
+    """Open the files of REVISION in $EDITOR."""
+    from ..migrator import authoring
+
+    return authoring.edit(session.config(), revision)
+
+
+@cli.command("init")
+@click.argument("directory")
+@click.option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
+@click.option("--package", is_flag=True, help="Make it a Python package.")
+@click.pass_obj
+def init(session: Session, directory: str, template: str, package: bool) -> object:
+    """Make a migrations folder; show the .ini lines it needs."""
+    from ..migrator import scaffold
+
+    return scaffold.init(session.config(), directory, template=template, package=package)
+
+
+@cli.command("list-templates")
+@click.pass_obj
+def list_templates(session: Session) -> object:
+    """List the templates of `init`."""
+    from ..migrator import scaffold
+
+    return {"templates": scaffold.templates()}

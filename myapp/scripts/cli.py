@@ -1,0 +1,19 @@
+"""The command group: CONFIG_URI, its variables, and what stands before them."""
+
+import click
+
+from .. import __version__
+from .group import IniGroup, complete_file
+
+_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=IniGroup, context_settings=_OPTIONS)
+@click.argument("config_uri", shell_complete=complete_file)
+@click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
+def cli(config_uri: str) -> None:
+    """Migrate the database of the Pyramid application that CONFIG_URI configures.
+
+    CONFIG_URI is the application's .ini file, `development.ini` or `development.ini#name`.
+    NAME=VALUE pairs after it are its variables, as in Pyramid's own scripts.
+    """
