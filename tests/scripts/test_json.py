@@ -79,6 +79,7 @@ EXAMPLES = {
     "upgrade": "upgrade",
     "downgrade": "downgrade base",
     "current": "current",
+    "wait": "wait --timeout 5",
     "history": "history",
     "heads": "heads",
     "branches": "branches",
