@@ -12,7 +12,8 @@ import click
 import pytest
 from support.command import SCRIPTS
 
-from myapp.migrator import environment, options, settings
+from myapp.migrator import environment, settings
+from myapp.migrator import options as own_options
 from myapp.migrator.errors import MigrateError
 from myapp.scripts.migrate import cli
 
@@ -181,7 +182,7 @@ def test_the_shared_options_stand_in_a_table_of_their_own() -> None:
 
 def test_every_setting_is_in_the_settings_table() -> None:
     keys = {name for cell in table("key") for name in code(cell)}
-    own = {f"migrate.{key}" for key in options._DEFAULTS}
+    own = {f"migrate.{key}" for key in own_options._DEFAULTS}
     alembic = (
         settings.BOOLEANS
         | settings._PATH_LISTS.keys()

@@ -88,6 +88,7 @@ EXAMPLES = {
     "stamp": "stamp bbbb1",
     "check": "check",
     "edit": "edit cccc1",
+    "wait": "wait",
     "ensure-version": "ensure-version",
     "init": "init {folder}",
     "list-templates": "list-templates",
