@@ -67,6 +67,9 @@ Written by `python benchmarks/run.py` on {system}, {cores} cores, Python {python
   PostgreSQL, which holds the locks of all of them until the end.
 - `history` marks each revision as applied, current or pending, so it is compared with
   `alembic history --indicate-current`.
+- Where nothing is pending and `env.py` is the one that `init` makes, `myapp-migrate` answers from
+  the files' text and the database's driver, without importing Alembic and SQLAlchemy
+  (`myapp/migrator/quick.py`). With any other `env.py`, Alembic runs it.
 - Where Pygments is installed, as it is with pytest, Alembic imports it through Mako, and
   `myapp-migrate` does not (`myapp/scripts/imports.py`). Without it, the memory of the two differs
   by Click, PasteDeploy and this package, which the `alembic` command doesn't load.
@@ -204,10 +207,13 @@ def history_cases(
     upgrade, upgrade_theirs = [*ours, "upgrade"], [*theirs, "upgrade", "heads"]
     yield Case(f"{where}: `upgrade` of all", upgrade, upgrade_theirs, few, strict, reset)
     yield Case(f"{where}: `upgrade` of none", upgrade, upgrade_theirs, times, strict)
-    if find_spec("pygments") and database == "SQLite":
-        name = f"{where}: `upgrade` of none, without Pygments"
+    foreign = ["myapp-migrate", str(folder / "foreign.ini"), "upgrade"]
+    name = f"{where}: `upgrade` of none, Alembic's env.py"
+    yield Case(name, foreign, upgrade_theirs, times, strict)
+    if find_spec("pygments"):
         wall = Target(wall=1.0)
-        yield Case(name, upgrade, upgrade_theirs, times, wall, has_pygments=False)
+        name += ", without Pygments"
+        yield Case(name, foreign, upgrade_theirs, times, wall, has_pygments=False)
     yield Case(f"{where}: `current`", [*ours, "current"], [*theirs, "current"], times, strict)
     # Ours marks the revisions with the database's state, as Alembic does when told to.
     marked = [*theirs, "history", "--indicate-current"]
@@ -220,8 +226,9 @@ def make_application(folder: Path, url: str, revisions: int) -> None:
     ini = f"[app:main]\nuse = egg:myapp\nsqlalchemy.url = {url.replace('%', '%%')}\n"
     (folder / "app.ini").write_text(ini)
     _call("myapp-migrate", "app.ini", "init", "ours", cwd=folder)
-    ini += "alembic.script_location = ours\n"
-    (folder / "app.ini").write_text(f"{ini}\n[loggers]{LOGGING}")
+    for name, location in (("app.ini", "ours"), ("foreign.ini", "theirs")):
+        settings = f"{ini}alembic.script_location = {location}\n"
+        (folder / name).write_text(f"{settings}\n[loggers]{LOGGING}")
     _call("alembic", "init", "theirs", cwd=folder)
     alembic_ini = folder / "alembic.ini"
     settings = alembic_ini.read_text()

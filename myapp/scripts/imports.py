@@ -15,8 +15,8 @@ _COLORS = "mako.ext.pygmentplugin"
 def importing(*, ends_the_process: bool) -> Iterator[None]:
     """Import within without garbage collections, which find nothing then, and without Pygments.
 
-    `imported` ends it for what follows. With `ends_the_process`, Python's last collection, when it
-    exits, has nothing to do either.
+    `imported` ends it for what follows. With `ends_the_process`, nothing of it is ever looked at:
+    Python would do so once more when it exits.
     """
     modules: dict[str, Any] = sys.modules
     modules.setdefault(_COLORS, None)  # as if it were not installed, which Mako is prepared for
@@ -25,12 +25,13 @@ def importing(*, ends_the_process: bool) -> Iterator[None]:
         yield
     finally:
         imported()
-        if ends_the_process:
-            gc.freeze()
+        if not ends_the_process:
+            gc.unfreeze()
 
 
 def imported() -> None:
-    """Let things be imported and collected as usual again."""
+    """Import and collect as usual again, but look for no garbage in what is there by now."""
     if sys.modules.get(_COLORS, ...) is None:
         del sys.modules[_COLORS]
+    gc.freeze()
     gc.enable()
