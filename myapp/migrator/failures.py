@@ -3,10 +3,11 @@
 import re
 import traceback
 from collections.abc import Iterator
+from configparser import InterpolationError
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
 from .results import Revision
@@ -81,8 +82,23 @@ def environment_failed(error: BaseException) -> MigrateError:
         )
     return HistoryError(
         f"{_env_py(error)} failed before any migration ran: {described(error)}.",
-        hint="mend it; `--traceback` before CONFIG_URI shows the way there.",
+        hint=_what_env_py_lacks(error),
     )
+
+
+def _what_env_py_lacks(error: BaseException) -> str:
+    """Return what to do about an `env.py` that failed; it may be right, and short of something."""
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            "install what it imports (`pip install -e .` for the application itself), or set"
+            " `alembic.prepend_sys_path = %(here)s`."
+        )
+    if isinstance(error, ArgumentError | InterpolationError):
+        return (
+            "an env.py that reads the .ini file by itself knows no `${NAME}` and no NAME=VALUE pair"
+            f" of the command line: let it call `{__package__}.environment.run_migrations()`."
+        )
+    return "mend it; `--traceback` before CONFIG_URI shows the way there."
 
 
 def database_failed(error: DBAPIError) -> MigrateError:

@@ -966,7 +966,6 @@ def test_an_odd_revision_is_no_revision(tmp_path: Path, revision: str) -> None:
         ("raise ValueError('boo')\n", " (line 1)", "ValueError: boo"),
         ("\n\nraise ValueError\n", " (line 3)", "ValueError"),
         ("def broken(:\n", " (line 1)", "SyntaxError: invalid syntax (env.py, line 1)"),
-        ("import gone\n", " (line 1)", "ModuleNotFoundError: No module named 'gone'"),
         ("import sys\nsys.exit()\n", " (line 2)", "SystemExit"),
         ("import sys\nsys.exit(3)\n", " (line 2)", "SystemExit: 3"),
     ],
@@ -991,6 +990,53 @@ def test_an_env_py_that_fails(
         "mend it; `--traceback` before CONFIG_URI shows the way there.",
         ini,
         *command.split(),
+    )
+
+
+READS_BY_ITSELF = (
+    "an env.py that reads the .ini file by itself knows no `${NAME}` and no NAME=VALUE pair of the"
+    " command line: let it call `myapp.migrator.environment.run_migrations()`."
+)
+
+
+@pytest.mark.parametrize(
+    ("env", "error", "hint"),
+    [
+        (
+            "import gone\n",
+            "ModuleNotFoundError: No module named 'gone'",
+            "install what it imports (`pip install -e .` for the application itself), or set"
+            " `alembic.prepend_sys_path = %(here)s`.",
+        ),
+        (
+            "import sqlalchemy; sqlalchemy.create_engine('${DATABASE_URL}')\n",
+            "ArgumentError: Could not parse SQLAlchemy URL from given URL string",
+            READS_BY_ITSELF,
+        ),
+        (
+            "import configparser; p = configparser.ConfigParser()\n"
+            "p.read_string('[a]\\nb = %(pw)s'); p.get('a', 'b')\n",
+            "InterpolationMissingOptionError: Bad value substitution: option 'b' in section 'a'"
+            " contains an interpolation key 'pw' which is not a valid option name. Raw value:"
+            " '%(pw)s'",
+            READS_BY_ITSELF,
+        ),
+    ],
+)
+def test_an_env_py_that_is_short_of_something(
+    tmp_path: Path, make_ini: MakeIni, sqlite_url: str, env: str, error: str, hint: str
+) -> None:
+    path = tmp_path / "migrations" / "env.py"
+    path.write_text(env)
+    ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url})
+    lines = env.count("\n")
+    refused(
+        tmp_path,
+        2,
+        f"{path} (line {lines}) failed before any migration ran: {error}.",
+        hint,
+        ini,
+        "upgrade",
     )
 
 
