@@ -85,7 +85,7 @@ def test_a_connection_is_cut_at_a_random_moment(
     for _ in range(cuts):
         process = start(ini, "upgrade")
         until(lambda process=process: "[1/" in process.stderr or not process.is_running)
-        time.sleep(moments.uniform(0, 0.3))
+        time.sleep(moments.uniform(0, 0.12))
         found = backends(postgresql_url, MIGRATIONS)
         terminate(postgresql_url, *moments.sample(found, min(1, len(found))))
         result = process.finish()

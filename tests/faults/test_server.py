@@ -27,7 +27,7 @@ def test_a_server_is_stopped_at_a_random_moment_and_started_again(
     for _ in range(stops):
         process = start(ini, "upgrade")
         until(lambda process=process: "[1/" in process.stderr or not process.is_running)
-        time.sleep(moments.uniform(0, 0.3))
+        time.sleep(moments.uniform(0, 0.12))
         server.stop()
         result = process.finish()
         assert result.returncode in (0, 5, 6, 9), result.stderr

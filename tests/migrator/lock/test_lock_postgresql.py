@@ -211,7 +211,7 @@ def test_no_run_starts_while_a_statement_of_one_that_lost_its_lock_still_runs(
         until_at_gate(postgresql_url)
         terminate(postgresql_url, *lock_backends(postgresql_url))
         assert lock_backends(postgresql_url) == []
-        result = invoke(ini, "upgrade", "--lock-wait", "0.3")
+        result = start(ini, "upgrade", "--lock-wait", "0.3").finish(20)
     assert result.returncode == 5
     assert f":{holder.pid}), since " in result.stderr
 

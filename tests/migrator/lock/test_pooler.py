@@ -113,7 +113,7 @@ def test_through_the_pooler_too_no_run_starts_while_a_transaction_of_another_is_
         holder = start(ini, "upgrade")
         until_at_gate(postgresql_url)
         terminate(postgresql_url, *lock_backends(postgresql_url))
-        result = invoke(ini, "upgrade", "--lock-wait", "0.3")
+        result = start(ini, "upgrade", "--lock-wait", "0.3").finish(20)
         assert is_running(postgresql_url, "%pg_advisory_xact_lock(4242)%")
     assert result.returncode == 5, result.stderr
     assert holder.finish().returncode == 0
