@@ -1,7 +1,7 @@
 """One pass through `env.py`: the planned revisions, and what is known of them at each moment."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,10 +87,10 @@ class Execution:
         """Tell whether the running revision has done what no rollback undoes."""
         return bool((self.running and self.journal.committed) or self.invalid_indexes())
 
-    def is_recorded(self, step: Step, heads: list[str]) -> bool:
-        """Tell whether the version table's rows `heads` show that `step` was taken."""
-        is_applied = step.revision.revision in self.history.applied(heads)
-        return is_applied == (self.direction == "upgrade")
+    def recorded(self, steps: Iterable[Step], heads: Iterable[str]) -> list[Step]:
+        """Return those of `steps` that were taken, as the version table's rows `heads` show."""
+        applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
+        return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
     def _steps(self, heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
@@ -118,5 +118,5 @@ class Execution:
             self._plans.append(_Plan(tuple(heads), self._planner(self.history, self.target, heads)))
         plan = self._plans[self._asked - 1]
         # With one transaction for the whole run, a try that failed has undone them all.
-        plan.done = [step for step in plan.done if self.is_recorded(step, list(heads))]
+        plan.done = self.recorded(plan.done, heads)
         return plan

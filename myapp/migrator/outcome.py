@@ -73,9 +73,10 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
             hint="let env.py catch nothing that `context.run_migrations()` raises.",
             heads=list(after),
         )
-    lost = [step for step in execution.done if not execution.is_recorded(step, list(after))]
-    if not lost:
+    recorded = execution.recorded(execution.done, after)
+    if len(recorded) == len(execution.done):
         return
+    lost = [step for step in execution.done if step not in recorded]
     revision = lost[-1].revision
     if committed := execution.journal.committed:
         raise HalfApplied(
@@ -126,7 +127,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
             hint="when the database is back, `{cmd} current` tells where it stands.",
         )
     what = "failed and was rolled back"
-    if execution.is_recorded(step, heads):
+    if execution.recorded([step], heads):
         what = "was committed, and then the run failed"
     blocked = ""
     if error_code(error) in RETRYABLE:
