@@ -79,7 +79,8 @@ class History:
     def titles(self, revisions: Iterable[str]) -> str:
         """Return ids with their messages, for use in a sentence."""
         return ", ".join(
-            self.get(revision).title if revision in self.ids else revision for revision in revisions
+            self.get(revision).title if revision in self._known else revision
+            for revision in revisions
         )
 
     @cached_property
@@ -88,15 +89,22 @@ class History:
         # Kept, because Alembic sorts the whole history each time it is walked.
         return tuple(script.revision for script in self.script.walk_revisions())
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.ids)
+
     def applied(self, heads: Iterable[str]) -> set[str]:
-        """Return the ids of all revisions that a database at `heads` has been through."""
+        """Return the ids of all revisions that a database at `heads` has been through.
+
+        Of a head that no file has, it can tell nothing but that.
+        """
         seen: set[str] = set()
         todo = list(heads)
         while todo:
             revision = todo.pop()
             if revision not in seen:
                 seen.add(revision)
-                todo.extend(self._parents(revision))
+                todo.extend(self._parents(revision) if revision in self._known else ())
         return seen
 
     def current(self, heads: Iterable[str]) -> list[str]:
@@ -147,7 +155,7 @@ class History:
 
     def unknown(self, heads: Iterable[str]) -> list[str]:
         """Return those of `heads` that no file has."""
-        return [head for head in heads if head not in self.ids]
+        return [head for head in heads if head not in self._known]
 
     def _parents(self, revision: str) -> list[str]:
         script = self.script.get_revision(revision)
