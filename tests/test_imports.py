@@ -15,11 +15,17 @@ import myapp
 
 PACKAGE = Path(myapp.__file__).parent
 # All commands but `init`, which needs no import that another doesn't: each with what it is given.
-QUICK = [["current"], ["history"], ["upgrade"]]
-READING = [
+QUICK = [
+    ["current"],
+    ["history"],
+    ["upgrade"],
+    ["wait"],
     ["heads"],
     ["branches"],
     ["show", "head"],
+]
+READING = [
+    ["history", "-r", "head-1:head"],
     ["list-templates"],
     ["upgrade", "--sql"],
 ]

@@ -18,11 +18,13 @@ from .database import shared_engine
 from .diagnosis import revision_files
 from .errors import RevisionNotFound, SettingsError, UsageError
 from .failures import described
-from .history import History, describe, load_history
+from .graph import RESERVED
+from .history import History
+from .loading import load_history
 from .offline import captured_sql
 from .reports import show
 from .results import NewRevisions, Revision
-from .targets import SYMBOLS, find, resolve
+from .targets import find, resolve
 
 T = TypeVar("T")
 
@@ -79,9 +81,8 @@ def revision(
     found = tuple(line for s in context.generated_revisions for line in describe_operations(s))
     if autogenerate and not found:
         return NewRevisions((), ())
-    scripts = _write(history, "revision", lambda: list(context.generate_scripts()))
-    new = tuple(describe(script) for script in scripts if script is not None)
-    return NewRevisions(new, found, written.getvalue())
+    _write(history, "revision", lambda: list(context.generate_scripts()))
+    return NewRevisions(_added(config, history), found, written.getvalue())
 
 
 def merge(
@@ -106,16 +107,12 @@ def merge(
             f"`merge` joins two revisions or more; {' '.join(revisions)} names {what}.",
             hint="`{cmd} heads` lists the heads.",
         )
-    written = _write(
+    _write(
         history,
         "merge",
         lambda: command.merge(config, list(revisions), message, branch_label, rev_id, splice),
     )
-    # Alembic's merge builds a ScriptDirectory of its own, so the file is read again.
-    known = history.ids
-    fresh = load_history(config)
-    new = [fresh.get(name) for name in fresh.ids if name not in known]
-    return NewRevisions(tuple(new) if written else (), ())
+    return NewRevisions(_added(config, history), ())
 
 
 def edit(config: Config, target: str) -> tuple[Revision, ...]:
@@ -130,6 +127,12 @@ def edit(config: Config, target: str) -> tuple[Revision, ...]:
                 f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
             )
     return found
+
+
+def _added(config: Config, history: History) -> tuple[Revision, ...]:
+    """Return the revisions whose files have been written since `history` was loaded."""
+    now = load_history(config)
+    return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
 
 
 def _open_editor(config: Config, revision: Revision) -> str | None:
@@ -150,8 +153,7 @@ def _open_editor(config: Config, revision: Revision) -> str | None:
 
 
 def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
-    known = history.ids
-    if rev_id in SYMBOLS:
+    if rev_id in RESERVED:
         raise UsageError(
             f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.",
             hint="leave out `--rev-id` to have one made.",
@@ -161,15 +163,14 @@ def _check_new(history: History, rev_id: str | None, branch_label: str | None) -
             f"A revision's id can't have {odd[0]!r} in it, as `{rev_id}` has.",
             hint="use letters, digits and `_`, or leave out `--rev-id` to have one made.",
         )
-    if rev_id in known:
+    if rev_id in history.graph.files:
         raise UsageError(
             f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",
             hint="leave out `--rev-id` to have one made.",
         )
-    labels = {label: s for s in history.script.walk_revisions() for label in s.branch_labels}
-    if branch_label in labels:
+    if owner := history.graph.labelled.get(branch_label or ""):
         raise UsageError(
-            f"The branch label `{branch_label}` is used by {labels[branch_label].revision}.",
+            f"The branch label `{branch_label}` is used by {owner}.",
             hint="choose another label.",
         )
 

@@ -11,11 +11,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
 from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
-from .database import missing_file, read_each, shared_engine, union
+from .answers import pending_error, union
+from .database import missing_file, read_each, shared_engine
 from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from .failures import told_as_errors
-from .history import History, load_history
-from .reports import pending_error
+from .history import History
+from .loading import load_history
 from .results import Agreement
 
 

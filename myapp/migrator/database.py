@@ -1,9 +1,8 @@
 """The engine, and what can be learnt of the database without changing it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 from alembic.config import Config
@@ -14,6 +13,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
+from .answers import union
 from .config import settings_of
 from .engine import make_engine, open_connection
 from .errors import DatabaseUnreachable, HistoryError
@@ -166,11 +166,6 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
             hint="let it call `context.configure()` and `context.run_migrations()`.",
         )
     return found
-
-
-def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """Return the heads of several databases as if they were one's."""
-    return tuple(dict.fromkeys(chain.from_iterable(each)))
 
 
 class _NoFile(Exception):

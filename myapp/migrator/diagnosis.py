@@ -14,6 +14,7 @@ from alembic.util import coerce_resource_to_filename
 
 from .errors import HistoryError, MigrateError
 from .failures import described
+from .graph import RESERVED
 
 _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
 # Alembic 0.1 had the revision id in the file's name alone; Alembic still reads such files.
@@ -36,6 +37,7 @@ def diagnose(script: ScriptDirectory, error: BaseException) -> MigrateError:
         return found
     return (
         _raised_in_a_file(script, error)
+        or _reserved(files)
         or _duplicate(files)
         or _duplicate_label(files)
         or _missing_parent(files)
@@ -132,6 +134,17 @@ def _raised_in_a_file(script: ScriptDirectory, error: BaseException) -> HistoryE
                 if isinstance(error, ImportError)
                 else "mend that line, or take the file away.",
                 paths=[str(path)],
+            )
+    return None
+
+
+def _reserved(files: list[_File]) -> HistoryError | None:
+    for file in files:
+        for name in RESERVED.intersection((file.revision, *file.labels)):
+            return HistoryError(
+                f"Revision file {file.path} is called `{name}`, which has a meaning of its own.",
+                hint="give it another `revision` or branch label.",
+                paths=[str(file.path)],
             )
     return None
 

@@ -10,6 +10,8 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
+from .ask_alembic import AskAlembic
+
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
 _POSTGRESQL = re.compile(
     r"postgres(?:ql)?(?:\+psycopg2)?://"
@@ -22,20 +24,16 @@ _PATIENCE = 3  # seconds; the ordinary path then waits as long as it is told to
 _UNDEFINED_TABLE = "42P01"
 
 
-class Unusual(Exception):
-    """Only the ordinary path can answer this."""
-
-
 def shown(url: str) -> str:
     """Return `url` as SQLAlchemy writes it without its query, the password hidden.
 
-    Raises Unusual when a part of it might be written otherwise.
+    Raises AskAlembic when a part of it might be written otherwise.
     """
     if _SQLITE.fullmatch(url):
         return url
     match = _POSTGRESQL.fullmatch(url)
     if match is None or not re.fullmatch(r"[\w.\-]*", match["user"] or ""):
-        raise Unusual
+        raise AskAlembic("SQLAlchemy may write the URL otherwise")
     password = ":***" if match["password"] else ""
     user = f"{match['user']}{password}@" if match["user"] else ""
     port = f":{match['port']}" if match["port"] else ""
@@ -45,22 +43,22 @@ def shown(url: str) -> str:
 def read_versions(url: str, table: str, schema: str | None) -> tuple[str, ...]:
     """Return the rows of the version table, none when there is no table, or no SQLite file.
 
-    Raises Unusual when the URL is of another shape, or the database doesn't answer.
+    Raises AskAlembic when the URL is of another shape, or the database doesn't answer.
     """
     if match := _SQLITE.fullmatch(url):
         if schema:
-            raise Unusual
+            raise AskAlembic("SQLite has schemas of another kind")
         return _from_sqlite(match["path"], table)
     if match := _POSTGRESQL.fullmatch(url):
         return _from_postgresql(_parameters(match), table, schema)
-    raise Unusual
+    raise AskAlembic("the URL is of another shape")
 
 
 def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
     if not os.path.exists(path):
         if os.path.isdir(os.path.dirname(os.path.abspath(path))):
             return ()
-        raise Unusual
+        raise AskAlembic("the file can't be made")
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as connection:
             known = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
@@ -68,7 +66,7 @@ def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
                 return ()
             rows = connection.execute(f"SELECT version_num FROM {_quoted(table)}").fetchall()  # noqa: S608 - quoted
     except sqlite3.Error as error:
-        raise Unusual from error
+        raise AskAlembic("the database doesn't answer") from error
     return _versions(rows)
 
 
@@ -83,7 +81,7 @@ def _from_postgresql(parameters: dict[str, str], table: str, schema: str | None)
     except psycopg2.Error as error:
         if error.pgcode == _UNDEFINED_TABLE:
             return ()
-        raise Unusual from error
+        raise AskAlembic("the database doesn't answer") from error
     return _versions(rows)
 
 
@@ -96,7 +94,7 @@ def _parameters(match: re.Match[str]) -> dict[str, str]:
     }
     for key, value in parse_qsl(given["query"] or "", keep_blank_values=True):
         if key not in _PARAMETERS or key in parameters or "," in value:
-            raise Unusual
+            raise AskAlembic("SQLAlchemy may read the query otherwise")
         parameters[key] = value
     return {"connect_timeout": str(_PATIENCE), **parameters}
 
@@ -104,7 +102,7 @@ def _parameters(match: re.Match[str]) -> dict[str, str]:
 def _versions(rows: list[Any]) -> tuple[str, ...]:
     versions = tuple(row[0] for row in rows)
     if not all(isinstance(version, str) for version in versions):
-        raise Unusual
+        raise AskAlembic("a version is no text")
     return versions
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.runtime.migration import MigrationContext
 
 from .config import watcher_of
-from .history import History, describe
 from .journal import Journal
+from .loading import ScriptHistory
 from .lock import Lock
 from .plan import Planner
+from .planned_step import PlannedStep
 from .results import Direction, Step
 
 
@@ -23,7 +24,7 @@ class _Plan:
     """What one database has to go through; an `env.py` of the template multidb opens several."""
 
     before: tuple[str, ...]
-    steps: list[RevisionStep]
+    steps: list[PlannedStep]
     done: list[Step] = field(default_factory=list)
 
 
@@ -33,7 +34,7 @@ class Execution:
     def __init__(
         self,
         config: Config,
-        history: History,
+        history: ScriptHistory,
         direction: Direction,
         planner: Planner,
         target: str,
@@ -92,7 +93,7 @@ class Execution:
         applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
         return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
-    def _steps(self, heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+    def _steps(self, heads: Any, context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
         self.journal.begin_run(transactional_ddl=context.impl.transactional_ddl)
         plan = self._plan(heads)
@@ -101,7 +102,7 @@ class Execution:
             self.lock.require_held()
             self.lock.blockers()  # those of the revision before are none of this one's
             number = len(plan.done) + 1
-            self.running = Step(number, len(plan.steps), describe(step.revision), self.direction)
+            self.running = Step(number, len(plan.steps), step.revision, self.direction)
             self.journal.begin_revision()
             watcher.step(self.running)
             start = time.perf_counter()

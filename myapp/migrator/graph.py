@@ -7,14 +7,12 @@ then takes Alembic itself, whose answer or error counts.
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
+from .ask_alembic import AskAlembic
 from .ordering import newest_first
 from .revision_facts import RevisionFile
 
-_RESERVED = frozenset({"head", "heads", "base"})
-
-
-class AskAlembic(Exception):
-    """Only Alembic itself can answer this."""
+#: Names that stand for revisions, and are none's own.
+RESERVED = frozenset({"head", "heads", "base"})
 
 
 class Graph:
@@ -32,12 +30,12 @@ class Graph:
         #: The revision that each label was given to.
         self.labelled: dict[str, str] = {}
         for file in files:
-            if file.revision in self.files or file.revision in _RESERVED:
+            if file.revision in self.files or file.revision in RESERVED:
                 raise AskAlembic(f"`{file.revision}` is there twice, or has a meaning of its own")
             self.files[file.revision] = file
         for file in self.files.values():
             for label in file.branch_labels:
-                if label in self.labelled or label in self.files or label in _RESERVED:
+                if label in self.labelled or label in self.files or label in RESERVED:
                     raise AskAlembic(f"the label `{label}` is taken")
                 self.labelled[label] = file.revision
         #: The ids behind `depends_on`, which may name labels.

@@ -1,124 +1,88 @@
-"""The revision history: what the files say, and how revisions stand to each other."""
+"""The revision history: what the files say, and how a database stands to it.
 
-import warnings
+There is no Alembic here. `loading.ScriptHistory` adds it, for all that only Alembic can answer.
+"""
+
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from inspect import cleandoc
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.config import Config
-from alembic.script import Script, ScriptDirectory
-from alembic.util.exc import CommandError
-
-from .config import settings_of
-from .errors import DatabaseAhead, MigrateError, SettingsError
-from .failures import described
-from .lazy_scripts import read_as_text
+from .ask_alembic import AskAlembic
+from .errors import DatabaseAhead
+from .graph import Graph
+from .resolution import resolve
 from .results import Revision
 
-
-def load_history(config: Config) -> "History":
-    """Load the revision files of `config`.
-
-    Raises SettingsError when there is no such folder, HistoryError when the files form no history.
-    """
-    location = settings_of(config).script_location
-    try:
-        script = ScriptDirectory.from_config(config)
-    except (CommandError, ModuleNotFoundError) as error:
-        why = "" if isinstance(error, CommandError) else f": {error.msg}"
-        raise _bad_location(f"`{location}`, which does not exist{why}") from None
-    except Exception as error:  # a package's own code, or an option that is no number
-        raise SettingsError(
-            f"The `alembic.*` settings can't be used: {described(error)}.",
-            hint="`--traceback` before CONFIG_URI shows which one was read.",
-        ) from error
-    if not any(Path(script.dir).glob("env.py*")):
-        raise _bad_location(f"`{location}`, which has no env.py")
-    try:
-        with warnings.catch_warnings():
-            # Alembic only warns where one file hides another, or a parent is missing.
-            warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
-            read_as_text(script)
-            script.get_heads()
-    except MigrateError:
-        raise
-    except (Exception, SystemExit) as error:
-        from .diagnosis import diagnose
-
-        raise diagnose(script, error) from error
-    return History(script)
-
-
-def _bad_location(what: str) -> SettingsError:
-    return SettingsError(
-        f"`alembic.script_location` is {what}, so there are no migrations.",
-        hint="mend it (a relative path starts at the .ini file's folder), or make the folder with"
-        " `{cmd} init FOLDER`.",
-    )
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 
 class History:
-    """The revisions of one script directory."""
+    """The revisions of one graph; an id that is given to a method has to be one of theirs."""
 
-    def __init__(self, script: ScriptDirectory) -> None:
-        self.script = script
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    @property
+    def script(self) -> "ScriptDirectory":
+        """The same revisions for Alembic. Raises AskAlembic, as it isn't loaded here."""
+        raise AskAlembic("Alembic is not loaded")
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every revision id, the newest first."""
+        return self.graph.walk()
 
     def heads(self) -> tuple[str, ...]:
         """Return the ids of the revisions that no other follows."""
-        return tuple(self.script.get_heads())
+        return self.graph.heads
 
     def get(self, revision: str) -> Revision:
         """Return the revision with exactly this id."""
-        return describe(self.script.get_revision(revision))
+        file = self.graph.files[revision]
+        following = self.graph.next_revisions[revision]
+        return Revision(
+            revision=revision,
+            down_revisions=file.down_revision,
+            depends_on=file.depends_on,
+            branch_labels=tuple(sorted(self.graph.branch_labels[revision])),
+            message=" ".join(file.doc.partition("\n\n")[0].split()).removesuffix("."),
+            doc=_without_indentation(file.doc),
+            path=file.path,
+            next_revisions=tuple(sorted(following)),
+            is_head=not following,
+        )
 
     def all(self) -> Iterator[Revision]:
         """Yield every revision, the newest first."""
-        return map(describe, self.script.walk_revisions())
+        return map(self.get, self.ids)
+
+    def find(self, target: str) -> tuple[Revision, ...]:
+        """Return the revisions that `target` names; `base` gives none.
+
+        Raises AskAlembic when that is none, or ambiguous, or written in one of the rarer ways.
+        """
+        return tuple(map(self.get, resolve(self.graph, target)))
 
     def titles(self, revisions: Iterable[str]) -> str:
         """Return ids with their messages, for use in a sentence."""
         return ", ".join(
-            self.get(revision).title if revision in self._known else revision
+            self.get(revision).title if revision in self.graph.files else revision
             for revision in revisions
         )
-
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """Every revision id, the newest first."""
-        # Kept, because Alembic sorts the whole history each time it is walked.
-        return tuple(script.revision for script in self.script.walk_revisions())
-
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        return frozenset(self.ids)
 
     def applied(self, heads: Iterable[str]) -> set[str]:
         """Return the ids of all revisions that a database at `heads` has been through.
 
-        Of a head that no file has, it can tell nothing but that.
+        A head that no file has is left out.
         """
-        seen: set[str] = set()
-        todo = list(heads)
-        while todo:
-            revision = todo.pop()
-            if revision not in seen:
-                seen.add(revision)
-                todo.extend(self._parents(revision) if revision in self._known else ())
-        return seen
+        return self.graph.applied(head for head in heads if head in self.graph.files)
 
-    def current(self, heads: Iterable[str]) -> list[str]:
+    def current(self, heads: Iterable[str]) -> tuple[str, ...]:
         """Return where each branch of a database at `heads` stands, dependencies included.
 
         A head that another branch depends on has no row of its own in the version table.
         """
-        applied = self.applied(heads)
-        return [
-            revision
-            for revision in self.ids
-            if revision in applied
-            and applied.isdisjoint(self.script.get_revision(revision).nextrev)
-        ]
+        return self.graph.current(heads)
 
     def pending(self, each: Iterable[Iterable[str]]) -> list[str]:
         """Return the ids, the newest first, that one of the databases hasn't been through.
@@ -155,29 +119,7 @@ class History:
 
     def unknown(self, heads: Iterable[str]) -> list[str]:
         """Return those of `heads` that no file has."""
-        return [head for head in heads if head not in self._known]
-
-    def _parents(self, revision: str) -> list[str]:
-        script = self.script.get_revision(revision)
-        parents = list(_names(script.down_revision))
-        for name in _names(script.dependencies):
-            parents.append(self.script.get_revision(name).revision)
-        return parents
-
-
-def describe(script: Script) -> Revision:
-    """Return Alembic's `Script` as plain values."""
-    return Revision(
-        revision=script.revision,
-        down_revisions=_names(script.down_revision),
-        depends_on=_names(script.dependencies),
-        branch_labels=tuple(sorted(script.branch_labels)),
-        message=" ".join(script.doc.split()).removesuffix("."),
-        doc=cleandoc(script.longdoc),  # as Python 3.13 has it in the first place
-        path=script.path,
-        next_revisions=tuple(sorted(script.nextrev)),
-        is_head=script.is_head,
-    )
+        return [head for head in heads if head not in self.graph.files]
 
 
 def standing(history: History, heads: Sequence[str]) -> str:
@@ -185,7 +127,10 @@ def standing(history: History, heads: Sequence[str]) -> str:
     return history.titles(heads) if heads else "base (no revision)"
 
 
-def _names(value: str | Iterable[str] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
+def _without_indentation(doc: str) -> str:
+    """Return a docstring as Python 3.13 has it in the first place."""
+    if "\n " not in doc and "\t" not in doc:
+        return doc
+    from inspect import cleandoc  # takes longer to import than an answer
+
+    return cleandoc(doc)

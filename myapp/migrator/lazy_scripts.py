@@ -1,42 +1,24 @@
-"""Alembic's ScriptDirectory with revisions that are read as text, and run when they are needed."""
+"""Revision files for Alembic, each of which runs when its `upgrade` or `downgrade` is needed."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import Revision, RevisionMap
+from alembic.script.revision import Revision
 from alembic.util import coerce_resource_to_filename, load_python_file
 
-from .revision_files import RevisionFile, read_revision_files
-
-
-def version_folders(script: ScriptDirectory) -> list[Path]:
-    """Return the folders of revision files, as absolute paths; not all of them need exist."""
-    locations = [coerce_resource_to_filename(str(path)) for path in script.version_locations]
-    return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
-
-
-def read_as_text(script: ScriptDirectory) -> None:
-    """Let `script` run a revision file only when its `upgrade` or `downgrade` is called for.
-
-    Where a file's text leaves any doubt of what it says or of whether it runs, `script` stays as
-    it is, and runs all files.
-    """
-    reading = read_revision_files(
-        [folder for folder in version_folders(script) if folder.exists()],
-        sourceless=script.sourceless,
-        recursive=script.recursive_version_locations,
-    )
-    if reading.certain and not reading.twice:
-        script.revision_map = RevisionMap(lambda: map(LazyScript, reading.files))
+from .ask_alembic import AskAlembic
+from .revision_facts import Doubt, RevisionFile, facts
+from .revision_files import read_revision_files
 
 
 class LazyScript(Script):
-    """A revision file that has been read, and not been run."""
+    """A revision file that has been read, and that runs at the first look at its `module`."""
 
-    def __init__(self, file: RevisionFile) -> None:
-        self._file = file
-        self._module: ModuleType | None = None
+    def __init__(self, file: RevisionFile, module: ModuleType | None = None) -> None:
+        self.file = file
+        self._module = module
         self.path = file.path
         Revision.__init__(
             self,
@@ -48,13 +30,86 @@ class LazyScript(Script):
 
     @property
     def module(self) -> ModuleType:  # type: ignore[override] # Alembic only reads it
-        """The file as a module: it runs now, at the first look."""
+        """The file as a module."""
         if self._module is None:
-            path = Path(self.path)
-            self._module = load_python_file(path.parent, path.name)
+            self._module = _run(self.path)
         return self._module
 
     @property
     def longdoc(self) -> str:
         """The docstring, as read."""
-        return self._file.doc
+        return self.file.doc
+
+
+def read_scripts(script: ScriptDirectory) -> list[LazyScript]:
+    """Return the revisions of `script` in the order of its files, read as text.
+
+    A file whose text leaves doubt of what it says, or of whether it runs, runs now.
+
+    Raises whatever such a file raises, or AskAlembic when it is no revision as others are.
+    """
+    reading = read_revision_files(
+        [folder for folder in version_folders(script) if folder.exists()],
+        sourceless=script.sourceless,
+        recursive=script.recursive_version_locations,
+    )
+    if reading.twice:
+        raise AskAlembic("Alembic warns of files that it finds twice")
+    return [
+        LazyScript(entry)
+        if isinstance(entry, RevisionFile) and entry.inert
+        else _run_script(entry.path)
+        for entry in reading.entries
+    ]
+
+
+def run_scripts(script: ScriptDirectory) -> list[LazyScript]:
+    """Return the revisions of `script` as Alembic finds them, which runs all files.
+
+    Raises whatever Alembic or a file raises.
+    """
+    return [
+        LazyScript(
+            RevisionFile(
+                found.path,
+                found.revision,
+                _names(found.down_revision),
+                _names(found.dependencies),
+                _names(getattr(found.module, "branch_labels", None)),
+                found.longdoc,
+            ),
+            found.module,
+        )
+        for found in script.walk_revisions()
+    ]
+
+
+def version_folders(script: ScriptDirectory) -> list[Path]:
+    """Return the folders of revision files, as absolute paths; not all of them need exist."""
+    locations = [coerce_resource_to_filename(str(path)) for path in script.version_locations]
+    return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
+
+
+def _run_script(path: str) -> LazyScript:
+    module = _run(path)
+    try:
+        revision, down_revision = module.revision, module.down_revision
+    except AttributeError as error:
+        raise AskAlembic(f"{path} has no revision") from error
+    depends_on = getattr(module, "depends_on", None)
+    branch_labels = getattr(module, "branch_labels", None)
+    file = facts(path, revision, down_revision, depends_on, branch_labels, module.__doc__ or "")
+    if isinstance(file, Doubt):
+        raise AskAlembic(file.reason)
+    return LazyScript(file, module)
+
+
+def _run(path: str) -> ModuleType:
+    folder, _, name = path.rpartition("/")
+    return load_python_file(folder, name)
+
+
+def _names(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))

@@ -8,13 +8,15 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.runtime.migration import MigrationContext
 
 from .database import read_heads
 from .errors import MigrateError, MigrationFailed, UsageError
 from .failures import reason_of, told_as_errors, where_in
-from .history import History, describe, load_history
+from .history import History
+from .loading import load_history
 from .plan import Planner, is_past, plan_downgrade, plan_upgrade
+from .planned_step import PlannedStep
 from .results import Revision
 from .stamping import check_stamp
 from .targets import find, resolve, several_heads
@@ -80,7 +82,7 @@ def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str 
     start, end = _split(config, history, target, name)
     running: list[Revision] = []
 
-    def steps(heads: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+    def steps(heads: Any, context: MigrationContext) -> Iterator[PlannedStep]:
         plan = planner(history, end, heads)
         is_typed = not target.startswith("current:")
         if not plan and name == "upgrade" and is_typed and is_past(history, end, heads):
@@ -89,7 +91,7 @@ def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str 
                 hint=f"turn the range round, or type `{{cmd}} downgrade {target} --sql`.",
             )
         for step in plan:
-            running.append(describe(step.revision))
+            running.append(step.revision)
             yield step
             running.clear()
 

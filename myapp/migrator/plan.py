@@ -1,21 +1,23 @@
 """Which revisions a run will go through."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from alembic.runtime.migration import MigrationStep, RevisionStep
-from alembic.script import Script
-
+from . import resolution
+from .ask_alembic import AskAlembic
 from .errors import HistoryError, RevisionNotFound, UsageError
 from .history import History, standing
+from .loading import ScriptHistory
+from .planned_step import PlannedStep
 from .targets import check_known, find, is_relative, resolve, several_heads
+from .version_rows import downgrade_rows, upgrade_rows
 
-Planner = Callable[[History, str, Sequence[str]], list[RevisionStep]]
+Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
 
 _STEPS = re.compile(r"(?:(?P<branch>.+)@)?(?P<sign>[+-])\d+")
 
 
-def plan_upgrade(history: History, target: str, heads: Sequence[str]) -> list[RevisionStep]:
+def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
     """Return the steps from a database at `heads` up to `target`, none when it is there or past it.
 
     Raises DatabaseAhead, RevisionNotFound, or MultipleHeads when `head` or `+1` could mean several
@@ -28,21 +30,17 @@ def plan_upgrade(history: History, target: str, heads: Sequence[str]) -> list[Re
         if _is_at_the_end(history, steps["branch"], heads):
             return []
         _check_one_head(history, "upgrade", steps, heads)
-    script = history.script
-    scripts = resolve(
-        history,
-        target,
-        "upgrade",
-        lambda: list(script.iterate_revisions(target, tuple(heads), implicit_base=True)),
-    )
-    _require_function("upgrade", scripts)
-    return [
-        MigrationStep.upgrade_from_script(script.revision_map, revision)
-        for revision in reversed(scripts)
-    ]
+    try:
+        ids = resolution.upgrade_plan(history.graph, target, heads)
+    except AskAlembic:
+        ids = _iterated(history, "upgrade", target, target, tuple(heads), implicit_base=True)
+    _require_function(history, "upgrade", ids)
+    ids.reverse()
+    rows = upgrade_rows(history.graph, ids, heads)
+    return [PlannedStep(history, *each, is_upgrade=True) for each in zip(ids, rows, strict=True)]
 
 
-def plan_downgrade(history: History, target: str, heads: Sequence[str]) -> list[RevisionStep]:
+def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
     """Return the steps from a database at `heads` down to `target`.
 
     Raises DatabaseAhead, RevisionNotFound, or MultipleHeads when `-1` could mean several branches.
@@ -54,31 +52,44 @@ def plan_downgrade(history: History, target: str, heads: Sequence[str]) -> list[
         _check_one_head(history, "downgrade", steps, heads)
     elif not is_relative(target):
         _require_applied(history, target, heads)
-    script = history.script
-    scripts = resolve(
-        history,
-        target,
-        "downgrade",
-        lambda: list(script.iterate_revisions(tuple(heads), target, select_for_downgrade=True)),
-    )
-    _require_function("downgrade", scripts)
-    return [
-        MigrationStep.downgrade_from_script(script.revision_map, revision) for revision in scripts
-    ]
+    try:
+        ids = resolution.downgrade_plan(history.graph, target, heads)
+    except AskAlembic:
+        ids = _iterated(
+            history, "downgrade", target, tuple(heads), target, select_for_downgrade=True
+        )
+    _require_function(history, "downgrade", ids)
+    rows = downgrade_rows(history.graph, ids, heads)
+    return [PlannedStep(history, *each, is_upgrade=False) for each in zip(ids, rows, strict=True)]
 
 
-def is_past(history: History, target: str, heads: Sequence[str]) -> bool:
+def is_past(history: ScriptHistory, target: str, heads: Sequence[str]) -> bool:
     """Tell whether a database at `heads`, for which there is no step to `target`, is past it."""
     if _STEPS.fullmatch(target):
         return False
     if is_relative(target):
         lower = history.script.iterate_revisions(target, "base")
-        named = {next(lower).revision}
+        named = {next(iter(lower)).revision}
     else:
         named = {revision.revision for revision in find(history, target, "upgrade")}
     if not named:
         return target == "base" and bool(heads)
     return named.isdisjoint(history.current(heads))
+
+
+def _iterated(
+    history: ScriptHistory,
+    command: str,
+    target: str,
+    upper: str | tuple[str, ...],
+    lower: str | tuple[str, ...],
+    **options: bool,
+) -> list[str]:
+    """Return the revisions between the two as Alembic finds them, or raise for what it can't."""
+    iterate = history.script.iterate_revisions
+    # Alembic takes several revisions at either end; its annotation says one.
+    found = resolve(history, target, command, lambda: list(iterate(upper, lower, **options)))
+    return [revision.revision for revision in found]
 
 
 def _is_at_the_end(history: History, branch: str | None, heads: Sequence[str]) -> bool:
@@ -107,8 +118,8 @@ def _check_one_head(
         )
 
 
-def _require_function(name: str, scripts: Sequence[Script]) -> None:
-    for script in scripts:
+def _require_function(history: ScriptHistory, name: str, ids: Iterable[str]) -> None:
+    for script in map(history.script_of, ids):
         if not callable(getattr(script.module, name, None)):
             raise HistoryError(
                 f"Revision file {script.path} has no function `{name}()`, so it can't be run.",

@@ -1,16 +1,21 @@
 """Answers without Alembic and SQLAlchemy, where nothing about the project is unusual.
 
 Most runs of `upgrade` change nothing, and importing both takes far longer than to see that. `run`
-and `reports` give the same answers, and the errors; a reader can skip this file.
+and `reports` give the same answers in every case; a reader can skip this file.
 """
 
+import configparser
 import os
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from .driver import Unusual, read_versions, shown
-from .graph import AskAlembic, Graph
-from .results import HistoryReport, MarkedRevision, Revision, Run, Standing, State
+from . import answers
+from .ask_alembic import AskAlembic
+from .driver import read_versions, shown
+from .graph import Graph
+from .history import History, standing
+from .results import Branch, HistoryReport, Revision, Run, Standing
 from .revision_files import read_revision_files
 from .settings import Settings
 
@@ -37,88 +42,93 @@ _ENV_PY = ["from", f"{__package__}.environment", "import", "run_migrations", "ru
 
 
 class Quick:
-    """The history and where the database stands in it.
+    """What can be told of the project of `settings`.
 
-    Raises Unusual, here or from a method, when only the ordinary path can answer.
+    Raises AskAlembic, here or from a method, when only the ordinary path can answer.
     """
 
     def __init__(self, settings: Settings) -> None:
-        if not settings.alembic.keys() <= _KNOWN or len(settings.engine_options) != 1:
-            raise Unusual
-        if not settings.has_url:
-            raise Unusual
-        folder = _folder(settings.script_location)
-        _require_own_environment(folder)
-        options = settings.alembic
-        locations = options.get("version_locations", str(folder / "versions")).split("\n")
+        if not settings.alembic.keys() <= _KNOWN:
+            raise AskAlembic("an `alembic.*` setting may mean anything")
+        _require_plain(settings.path)
+        self._settings = settings
+        self._folder = _folder(settings.script_location)
+        if not (self._folder / "env.py").exists():
+            raise AskAlembic("there is no env.py")
+        self._history = History(self._graph())
+
+    def upgrade(self, target: str) -> Run:
+        """Return the run that has nothing to do, where all is applied that `target` names."""
+        history, heads = self._history, self._heads
+        if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
+            raise AskAlembic("the target is not all there is")
+        if history.unknown(heads) or history.pending([heads]):
+            raise AskAlembic("there is something to do, or to complain of")
+        return Run("upgrade", target, heads, heads, (), False, standing(history, heads))
+
+    def wait(self) -> Standing:
+        """Return where the database stands, when that is at all heads."""
+        if self._history.unknown(self._heads) or self._history.pending([self._heads]):
+            raise AskAlembic("it has to be waited for")
+        return self.current()
+
+    def current(self, *, check_heads: bool = False) -> Standing:
+        """Return what `reports.current` returns, and raise what it raises."""
+        each = [self._heads]
+        database = shown(self._settings.url)
+        return answers.current(self._history, database, each, check_heads=check_heads)
+
+    def history(self) -> HistoryReport:
+        """Return what `reports.history` returns of all revisions."""
+        if self._history.unknown(self._heads):
+            raise AskAlembic("the marks are left out")
+        return answers.marked(self._history, self._history.ids, self._heads)
+
+    def heads(self, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
+        """Return what `reports.heads` returns."""
+        return answers.heads(self._history, resolve_dependencies=resolve_dependencies)
+
+    def branches(self) -> tuple[Branch, ...]:
+        """Return what `reports.branches` returns."""
+        return answers.branches(self._history)
+
+    def show(self, target: str) -> tuple[Revision, ...]:
+        """Return what `reports.show` returns, and raise what it raises."""
+        if target != "current":
+            return answers.found(target, self._history.find(target))
+        self._history.require_known(self._heads)
+        return answers.found(target, tuple(map(self._history.get, self._heads)))
+
+    def _graph(self) -> Graph:
+        options = self._settings.alembic
+        locations = options.get("version_locations", str(self._folder / "versions")).split("\n")
         if not all(map(os.path.isabs, locations)):
-            raise Unusual
+            raise AskAlembic("a location is named by a package")
         reading = read_revision_files(
             [location for location in locations if os.path.exists(location)],
             sourceless=options.get("sourceless") == "true",
             recursive=options.get("recursive_version_locations") == "true",
         )
-        if not reading.certain or reading.twice:
-            raise Unusual
-        try:
-            self.graph = Graph(reading.files)
-        except AskAlembic as error:
-            raise Unusual from error
-        table = options.get("version_table", "alembic_version")
-        self.heads = read_versions(settings.url, table, options.get("version_table_schema"))
-        if not self.graph.files or not self.graph.files.keys() >= set(self.heads):
-            raise Unusual
-        self._applied = self.graph.applied(self.heads)
-        self._url = settings.url
+        if not reading.certain or reading.twice or not reading.files:
+            raise AskAlembic("a file has to be run, or there is none")
+        return Graph(reading.files)
 
-    def upgrade(self, target: str) -> Run:
-        """Return the run that has nothing to do, where all is applied that `target` names."""
-        if target not in ("head", "heads") or (target == "head" and len(self.graph.heads) > 1):
-            raise Unusual
-        if self._pending():
-            raise Unusual
-        return Run("upgrade", target, self.heads, self.heads, (), False, self._standing())
+    @cached_property
+    def _heads(self) -> tuple[str, ...]:
+        settings = self._settings
+        if len(settings.engine_options) != 1 or not settings.has_url:
+            raise AskAlembic("the engine has options")
+        _require_own_environment(self._folder)
+        table = settings.alembic.get("version_table", "alembic_version")
+        return read_versions(settings.url, table, settings.alembic.get("version_table_schema"))
 
-    def current(self, *, check_heads: bool = False) -> Standing:
-        """Return where the database stands; as `reports.current`, but for its errors."""
-        pending = self._pending()
-        if check_heads and pending:
-            raise Unusual
-        current = tuple(self._revision(id_) for id_ in self.graph.current(self.heads))
-        return Standing(shown(self._url), self.heads, current, pending)
 
-    def history(self) -> HistoryReport:
-        """Return the whole history, as `reports.history`."""
-        current = set(self.graph.current(self.heads))
-        marked = []
-        for id_ in self.graph.walk():
-            state: State = "applied" if id_ in self._applied else "pending"
-            marked.append(
-                MarkedRevision(self._revision(id_), "current" if id_ in current else state)
-            )
-        return HistoryReport(tuple(marked), None)
-
-    def _pending(self) -> tuple[str, ...]:
-        return tuple(id_ for id_ in self.graph.walk() if id_ not in self._applied)
-
-    def _standing(self) -> str:
-        titles = [self._revision(head).title for head in self.heads]
-        return ", ".join(titles) or "base (no revision)"
-
-    def _revision(self, id_: str) -> Revision:
-        file = self.graph.files[id_]
-        doc = file.doc.split("\n\n")[0]
-        return Revision(
-            revision=id_,
-            down_revisions=file.down_revision,
-            depends_on=file.depends_on,
-            branch_labels=tuple(sorted(self.graph.branch_labels[id_])),
-            message=" ".join(doc.split()).removesuffix("."),
-            doc=file.doc,
-            path=file.path,
-            next_revisions=tuple(sorted(self.graph.next_revisions[id_])),
-            is_head=not self.graph.next_revisions[id_],
-        )
+def _require_plain(path: Path) -> None:
+    """Refuse an .ini file that Alembic's own parser would: to it, `Key` and `key` are the same."""
+    try:
+        configparser.ConfigParser(interpolation=None).read(path, encoding="utf-8")
+    except configparser.Error as error:
+        raise AskAlembic("Alembic can't read the .ini file") from error
 
 
 def _folder(location: str) -> Path:
@@ -128,10 +138,10 @@ def _folder(location: str) -> Path:
     # To look for a package within another would import the outer one.
     spec = find_spec(package) if package.isidentifier() else None
     if spec is None or not folder or ":" in folder or not spec.submodule_search_locations:
-        raise Unusual
+        raise AskAlembic("the location is no plain `package:folder`")
     places = list(spec.submodule_search_locations)
     if len(places) > 1:
-        raise Unusual
+        raise AskAlembic("the package is in several places")
     return Path(places[0], folder)
 
 
@@ -139,9 +149,9 @@ def _require_own_environment(folder: Path) -> None:
     try:
         text = (folder / "env.py").read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        raise Unusual from error
+        raise AskAlembic("env.py can't be read") from error
     start, quotes, rest = text.partition('"""')
     docstring, closing, code = rest.partition('"""')
     is_documented = not start.strip() and quotes and closing and "\\" not in docstring
     if (code if is_documented else text).split() != _ENV_PY:
-        raise Unusual
+        raise AskAlembic("env.py may do anything")

@@ -1,66 +1,33 @@
-"""What the reading commands tell: current, heads, history, branches, show."""
-
-from collections.abc import Sequence
+"""Where the reading commands have their facts from: the revision files, and the database."""
 
 from alembic.config import Config
 
-from .database import database_name, read_each, read_heads, union
-from .errors import MigrateError, PendingMigrations, RevisionNotFound, UsageError
-from .history import History, describe, load_history, standing
-from .results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
+from . import answers, resolution
+from .ask_alembic import AskAlembic
+from .database import database_name, read_each, read_heads
+from .errors import MigrateError, UsageError
+from .loading import ScriptHistory, load_history
+from .results import Branch, HistoryReport, Revision, Standing
 from .targets import check_known, find, resolve
 
 _PATIENCE = 3  # seconds
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:
-    """Return where the database stands, creating nothing.
-
-    Raises PendingMigrations when `check_heads` is set and a revision has not been applied,
-    DatabaseAhead when the database stands at a revision that the code lacks.
-    """
+    """Return where the database stands, creating nothing; raises what `answers.current` raises."""
     history = load_history(config)
     each = read_each(config, history.script)
-    heads = union(each)
-    history.require_known(heads)
-    pending = tuple(history.pending(each))
-    if check_heads and pending:
-        raise pending_error(history, heads, pending)
-    revisions = tuple(history.get(revision) for revision in history.current(heads))
-    return Standing(database_name(config), heads, revisions, pending)
-
-
-def pending_error(
-    history: History, heads: Sequence[str], pending: Sequence[str]
-) -> PendingMigrations:
-    """Return the error of a command that needs a database at the code's heads."""
-    count = f"{len(pending)} revision{'s' if len(pending) > 1 else ''}"
-    return PendingMigrations(
-        f"{count} pending: the database stands at {standing(history, heads)}.",
-        hint="apply them with `{cmd} upgrade`.",
-        heads=list(heads),
-        pending=list(pending),
-    )
+    return answers.current(history, database_name(config), each, check_heads=check_heads)
 
 
 def heads(config: Config, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
-    """Return the revisions that no other follows.
-
-    With `resolve_dependencies`, those that another depends on are left out.
-    """
-    script = load_history(config).script
-    found = script.get_heads(consider_depends_on=resolve_dependencies)
-    return tuple(describe(script.get_revision(revision)) for revision in found)
+    """Return the revisions that no other follows, as `answers.heads`."""
+    return answers.heads(load_history(config), resolve_dependencies=resolve_dependencies)
 
 
 def branches(config: Config) -> tuple[Branch, ...]:
     """Return the revisions at which the history branches, the newest first."""
-    history = load_history(config)
-    return tuple(
-        Branch(revision, tuple(history.get(name) for name in revision.next_revisions))
-        for revision in history.all()
-        if revision.is_branch_point
-    )
+    return answers.branches(load_history(config))
 
 
 def show(config: Config, target: str, *, command: str = "show") -> tuple[Revision, ...]:
@@ -69,18 +36,11 @@ def show(config: Config, target: str, *, command: str = "show") -> tuple[Revisio
     Raises RevisionNotFound when it names none.
     """
     history = load_history(config)
-    if target == "current":
-        heads = read_heads(config, history.script)
-        history.require_known(heads)
-        found = tuple(history.get(revision) for revision in heads)
-    else:
-        found = find(history, target, f"{command} {target}")
-    if not found:
-        why = ": the database is at base" if target == "current" else ""
-        raise RevisionNotFound(
-            f"`{target}` names no revision{why}.", hint="`{cmd} history` lists the revisions."
-        )
-    return found
+    if target != "current":
+        return answers.found(target, find(history, target, f"{command} {target}"))
+    heads = read_heads(config, history.script)
+    history.require_known(heads)
+    return answers.found(target, tuple(map(history.get, heads)))
 
 
 def history(
@@ -107,19 +67,23 @@ def history(
         if needs_database:
             raise
         unmarked = error.message
-    walk = resolve(
-        known,
-        rev_range or "",
-        "history",
-        lambda: list(
-            known.script.walk_revisions(
-                base=_end(base, heads) or "base", head=_end(head, heads) or "heads"
-            )
-        ),
-    )
-    states = {} if unmarked else _states(known, heads)
-    revisions = tuple(MarkedRevision(describe(s), states.get(s.revision)) for s in walk)
-    return HistoryReport(revisions, unmarked)
+    ends = _end(base, heads) or "base", _end(head, heads) or "heads"
+    return answers.marked(known, _between(known, rev_range or "", *ends), heads, unmarked)
+
+
+def _between(
+    history: ScriptHistory, typed: str, base: str | tuple[str, ...], head: str | tuple[str, ...]
+) -> list[str]:
+    """Return the revisions from `head` down to `base`, which was `typed` as a range."""
+    try:
+        if isinstance(base, str) and isinstance(head, str):
+            return resolution.revisions_between(history.graph, base, head)
+    except AskAlembic:
+        pass  # Alembic is asked below
+    walk = history.script.walk_revisions
+    # Alembic takes several revisions here; its annotation says one.
+    found = resolve(history, typed, "history", lambda: list(walk(base, head)))  # type: ignore[arg-type]
+    return [script.revision for script in found]
 
 
 def _range(rev_range: str | None) -> tuple[str, str]:
@@ -134,16 +98,8 @@ def _range(rev_range: str | None) -> tuple[str, str]:
     return base, head
 
 
-def _end(symbol: str, heads: tuple[str, ...]) -> str:
+def _end(symbol: str, heads: tuple[str, ...]) -> str | tuple[str, ...]:
     """Return one end of a range, with `current` as the database has it."""
     if symbol != "current":
         return symbol
-    # Alembic takes several revisions here; its annotation says one.
-    return heads or "base"  # type: ignore[return-value]
-
-
-def _states(history: History, heads: tuple[str, ...]) -> dict[str, State]:
-    states: dict[str, State] = dict.fromkeys(history.ids, "pending")
-    states |= dict.fromkeys(history.applied(heads), "applied")
-    states |= dict.fromkeys(history.current(heads), "current")
-    return states
+    return heads or "base"

@@ -1,16 +1,16 @@
 """What a revision that somebody names stands for, and the way there: Alembic's answers.
 
-`graph.AskAlembic` is raised for whatever Alembic refuses, and for the rarer forms of a target.
+`AskAlembic` is raised for whatever Alembic refuses, and for the rarer forms of a target.
 """
 
 import re
 from collections.abc import Collection, Sequence
 
-from .graph import AskAlembic, Graph
+from .ask_alembic import AskAlembic
+from .graph import RESERVED, Graph
 
 # As Alembic's `_relative_destination`, which only has to match the beginning.
 _RELATIVE = re.compile(r"(?:(.+?)@)?(\w+)?((?:\+|-)\d+)")
-_SYMBOLS = frozenset({"head", "heads", "base"})
 
 
 def resolve(graph: Graph, name: str) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def _resolve(graph: Graph, name: str) -> tuple[str, ...]:
 
 
 def _branch(graph: Graph, name: str) -> str:
-    if not name or name in _SYMBOLS:
+    if not name or name in RESERVED:
         raise AskAlembic(f"`{name}` is not the name of a branch")
     return _find(graph, name, None)
 

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 from alembic.config import Config
-from alembic.runtime.migration import RevisionStep
 
+from .answers import union
 from .config import settings_of, watcher_of
-from .database import look, read_heads, shared_engine, union
+from .database import look, read_heads, shared_engine
 from .errors import DatabaseUnreachable
 from .execution import Execution
-from .history import History, load_history, standing
+from .history import standing
+from .loading import ScriptHistory, load_history
 from .outcome import failure, interrupted, require_recorded
 from .plan import Planner, is_past, plan_downgrade, plan_upgrade
+from .planned_step import PlannedStep
 from .results import Direction, Run
 from .retries import Attempts
 from .writing import writing
@@ -33,7 +35,7 @@ def upgrade(
     changed.
     """
 
-    def plan(history: History, target: str, heads: Sequence[str]) -> list[RevisionStep]:
+    def plan(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
         if allow_ahead and history.unknown(heads):
             return []
         history.require_not_ahead(heads)

@@ -10,7 +10,8 @@ from alembic.config import Config
 from .database import look, read_heads, shared_engine
 from .errors import UsageError
 from .failures import told_as_errors
-from .history import History, load_history, standing
+from .history import History, standing
+from .loading import load_history
 from .outcome import interrupted
 from .results import Stamp
 from .targets import find

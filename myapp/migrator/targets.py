@@ -8,14 +8,15 @@ from alembic.script.revision import MultipleHeads as AlembicMultipleHeads
 from alembic.script.revision import RangeNotAncestorError, RevisionError
 from alembic.util.exc import CommandError
 
+from .ask_alembic import AskAlembic
 from .errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
-from .history import History, describe
+from .graph import RESERVED
+from .history import History
 from .results import Revision
 from .spelling import nearest
 
 T = TypeVar("T")
 
-SYMBOLS = {"head", "heads", "base"}
 _RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
 
 
@@ -24,9 +25,12 @@ def find(history: History, target: str, command: str) -> tuple[Revision, ...]:
 
     Raises RevisionNotFound or MultipleHeads.
     """
-    check_known(history, target)
+    try:
+        return history.find(target)
+    except AskAlembic:
+        check_known(history, target)
     found = resolve(history, target, command, lambda: history.script.get_revisions(target))
-    return tuple(describe(script) for script in found if script is not None)
+    return tuple(history.get(script.revision) for script in found if script is not None)
 
 
 def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -> T:
@@ -64,7 +68,7 @@ def check_known(history: History, target: str) -> None:
     branch, at, symbol = name.rpartition("@")
     if at:
         _check_name(history, branch)
-    if symbol not in SYMBOLS and (symbol or not match):
+    if symbol not in RESERVED and (symbol or not match):
         _check_name(history, name)
 
 
@@ -89,7 +93,7 @@ def _how_to_choose(history: History, heads: tuple[str, ...], option: str) -> str
     if not all(history.get(head).is_head for head in heads):
         return name_one
     # To `merge`, a head that another depends on is none of the `heads`.
-    independent = set(history.script.get_heads(consider_depends_on=True))
+    independent = set(history.graph.effective_heads)
     named = "heads" if set(heads) == independent else " ".join(heads)
     return f'join them with `{{cmd}} merge {named} -m "join"`, or {name_one}'
 
@@ -100,20 +104,24 @@ def _check_name(history: History, name: str) -> None:
             "The revision is empty.", hint="is a variable of the shell unset? Name a revision."
         )
     try:
-        history.script.revision_map.get_revision(name)
-    except RevisionError:
-        raise _unknown(history, name) from None
+        history.find(name)
+    except AskAlembic:
+        try:
+            history.script.revision_map.get_revision(name)
+        except RevisionError:
+            raise _unknown(history, name) from None
 
 
 def _unknown(history: History, name: str) -> RevisionNotFound:
     branch, _, wanted = name.rpartition("@")
     ids = history.ids
-    labels = {label for revision in history.all() for label in revision.branch_labels}
+    labels = history.graph.labelled
     # Alembic takes the first characters for the whole where the whole has four or more.
     matches = [each for each in (*ids, *labels) if len(each) > 3 and each.startswith(wanted)]
     candidates = list(history.script.revision_map.filter_for_lineage(matches, branch or None))
     if len(candidates) > 1:
-        shown = ", ".join(history.get(each).title for each in candidates[:5])
+        owners = history.graph.labelled
+        shown = history.titles(owners.get(each, each) for each in candidates[:5])
         more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
         return RevisionNotFound(
             f"`{wanted}` could be any of {len(candidates)} revisions: {shown}{more}.",
@@ -125,7 +133,7 @@ def _unknown(history: History, name: str) -> RevisionNotFound:
             f"There is no revision `{wanted}` on the branch `{branch}`.",
             hint="`{cmd} history` shows how the revisions follow each other.",
         )
-    near = nearest(wanted, [*ids, *labels, *SYMBOLS], 0.5) or next(
+    near = nearest(wanted, [*ids, *labels, *RESERVED], 0.5) or next(
         (
             revision.revision
             for revision in history.all()

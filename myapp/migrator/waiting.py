@@ -2,12 +2,13 @@
 
 from alembic.config import Config
 
+from .answers import pending_error
 from .config import watcher_of
 from .database import database_name, read_heads, shared_engine
 from .errors import DatabaseUnreachable, MigrateError
-from .history import History, load_history
+from .history import History
+from .loading import load_history
 from .patience import attempts
-from .reports import pending_error
 from .results import Standing
 
 

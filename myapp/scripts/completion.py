@@ -48,7 +48,7 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
 
 def _names(session: Session) -> Iterator[tuple[str, str]]:
     from ..migrator.config import build_config
-    from ..migrator.history import load_history
+    from ..migrator.loading import load_history
     from ..migrator.settings import load_settings
 
     config = build_config(load_settings(session.config_uri, session.config_vars))

@@ -99,6 +99,10 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 @click.pass_obj
 def heads(session: Session, resolve_dependencies: bool) -> object:
     """Show the revisions that no other follows."""
+    if done := session.quickly(
+        lambda quick: quick.heads(resolve_dependencies=resolve_dependencies)
+    ):
+        return done
     from ..migrator import reports
 
     return reports.heads(session.config(), resolve_dependencies=resolve_dependencies)
@@ -108,6 +112,8 @@ def heads(session: Session, resolve_dependencies: bool) -> object:
 @click.pass_obj
 def branches(session: Session) -> object:
     """Show the revisions at which the history branches."""
+    if (done := session.quickly(lambda quick: quick.branches())) is not None:
+        return done
     from ..migrator import reports
 
     return reports.branches(session.config())
@@ -118,9 +124,11 @@ def branches(session: Session) -> object:
 @click.pass_obj
 def show(session: Session, revision: str) -> object:
     """Show the revisions that REVISION names, in full."""
+    session.verbose = True
+    if done := session.quickly(lambda quick: quick.show(revision)):
+        return done
     from ..migrator import reports
 
-    session.verbose = True
     return reports.show(session.config(), revision)
 
 
@@ -161,7 +169,7 @@ def check(session: Session) -> object:
 @click.pass_obj
 def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     """Wait until all heads are applied; status 3 if late."""
-    if done := session.quickly(lambda quick: quick.current(check_heads=True)):
+    if done := session.quickly(lambda quick: quick.wait()):
         return done
     from ..migrator import waiting
 

@@ -80,12 +80,12 @@ class Session:
 
         Raises SettingsError.
         """
-        from ..migrator.driver import Unusual
+        from ..migrator.ask_alembic import AskAlembic
         from ..migrator.quick import Quick
 
         try:
             return ask(Quick(self.settings()))
-        except Unusual:
+        except AskAlembic:
             return None
 
     def settings(self) -> "Settings":

@@ -17,7 +17,7 @@ from myapp.migrator.errors import (
     SettingsError,
     UsageError,
 )
-from myapp.migrator.history import load_history
+from myapp.migrator.loading import load_history
 from myapp.migrator.run import upgrade
 
 LINE = [Revision("aaa111", message="add a"), Revision("bbb222", "aaa111", message="add b")]

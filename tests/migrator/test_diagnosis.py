@@ -10,7 +10,7 @@ from support.refusal import refused, told
 
 from myapp.migrator.config import alembic_config
 from myapp.migrator.errors import HistoryError
-from myapp.migrator.history import load_history
+from myapp.migrator.loading import load_history
 
 A = Revision("aaaa1111", message="add a", **create_table("a"))
 FUNCTIONS = "\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n"

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.random_histories import alembic_map, histories, revision_file, standings
 
-from myapp.migrator.graph import AskAlembic, Graph
+from myapp.migrator.ask_alembic import AskAlembic
+from myapp.migrator.graph import Graph
 from myapp.migrator.revision_facts import RevisionFile
 
 

@@ -11,7 +11,8 @@ from support.history import MakeApp, Revision, add_revision
 
 from myapp.migrator.config import alembic_config
 from myapp.migrator.errors import DatabaseAhead
-from myapp.migrator.history import History, load_history, standing
+from myapp.migrator.history import History, standing
+from myapp.migrator.loading import load_history
 from myapp.migrator.results import Revision as Described
 
 GRAPH = [

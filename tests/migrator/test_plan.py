@@ -5,7 +5,8 @@ from support.history import MakeApp, Revision
 
 from myapp.migrator.config import alembic_config
 from myapp.migrator.errors import DatabaseAhead, MultipleHeads, RevisionNotFound, UsageError
-from myapp.migrator.history import History, load_history
+from myapp.migrator.history import History
+from myapp.migrator.loading import load_history
 from myapp.migrator.plan import is_past, plan_downgrade, plan_upgrade
 
 LINE = [Revision("aaa111"), Revision("bbb222", "aaa111"), Revision("ccc333", "bbb222")]

@@ -12,7 +12,8 @@ from support.history import MakeApp, Revision
 
 from myapp.migrator.config import alembic_config
 from myapp.migrator.errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
-from myapp.migrator.history import History, load_history
+from myapp.migrator.history import History
+from myapp.migrator.loading import load_history
 from myapp.migrator.plan import plan_downgrade, plan_upgrade
 from myapp.migrator.targets import find
 

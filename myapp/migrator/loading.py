@@ -1,0 +1,83 @@
+"""From a Config to the revision history, with Alembic at hand."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionMap
+from alembic.util.exc import CommandError
+
+from .config import settings_of
+from .errors import SettingsError
+from .failures import described
+from .graph import Graph
+from .history import History
+from .lazy_scripts import LazyScript, read_scripts, run_scripts
+
+
+class ScriptHistory(History):
+    """A history that Alembic can be asked about too."""
+
+    def __init__(self, script: ScriptDirectory, scripts: Sequence[LazyScript]) -> None:
+        super().__init__(Graph(each.file for each in scripts))
+        self._script = script
+        self._scripts = {each.revision: each for each in scripts}
+
+    @property
+    def script(self) -> ScriptDirectory:
+        """The same revisions for Alembic."""
+        return self._script
+
+    def script_of(self, revision: str) -> Script:
+        """Return the revision file with exactly this id, which can be run."""
+        return self._scripts[revision]
+
+
+def load_history(config: Config) -> ScriptHistory:
+    """Load the revision files of `config`.
+
+    Raises SettingsError when there is no such folder, HistoryError when the files form no history.
+    """
+    location = settings_of(config).script_location
+    try:
+        script = ScriptDirectory.from_config(config)
+    except (CommandError, ModuleNotFoundError) as error:
+        why = "" if isinstance(error, CommandError) else f": {error.msg}"
+        raise _bad_location(f"`{location}`, which does not exist{why}") from None
+    except Exception as error:  # a package's own code, or an option that is no number
+        raise SettingsError(
+            f"The `alembic.*` settings can't be used: {described(error)}.",
+            hint="`--traceback` before CONFIG_URI shows which one was read.",
+        ) from error
+    if not any(Path(script.dir).glob("env.py*")):
+        raise _bad_location(f"`{location}`, which has no env.py")
+    try:
+        scripts = read_scripts(script)
+        history = ScriptHistory(script, scripts)
+    except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content
+        return _run_all(script)
+    script.revision_map = RevisionMap(lambda: iter(scripts))
+    return history
+
+
+def _run_all(script: ScriptDirectory) -> ScriptHistory:
+    try:
+        with warnings.catch_warnings():
+            # Alembic only warns where one file hides another, or a parent is missing.
+            warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
+            script.get_heads()  # says more of what is wrong than what runs them next
+            return ScriptHistory(script, run_scripts(script))
+    except (Exception, SystemExit) as error:
+        from .diagnosis import diagnose
+
+        raise diagnose(script, error) from error
+
+
+def _bad_location(what: str) -> SettingsError:
+    return SettingsError(
+        f"`alembic.script_location` is {what}, so there are no migrations.",
+        hint="mend it (a relative path starts at the .ini file's folder), or make the folder with"
+        " `{cmd} init FOLDER`.",
+    )

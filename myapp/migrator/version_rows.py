@@ -1,0 +1,42 @@
+"""What each revision of a run changes in the version table.
+
+Alembic works this out while it runs, and walks the history at each step of a downgrade: 22 s for
+one of 5,000 revisions. With the plan all of it is known beforehand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """The rows `removed` make place for the rows `added`; never are there several of both."""
+
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+def upgrade_rows(graph: Graph, ids: Iterable[str], heads: Iterable[str]) -> list[RowChange]:
+    """Return the change of each of `ids`, upgraded in this order from a database at `heads`."""
+    rows = set(heads)
+    changes = []
+    for id_ in ids:
+        change = RowChange(tuple(p for p in graph.normal_parents[id_] if p in rows), (id_,))
+        rows.difference_update(change.removed)
+        rows.add(id_)
+        changes.append(change)
+    return changes
+
+
+def downgrade_rows(graph: Graph, ids: Iterable[str], heads: Iterable[str]) -> list[RowChange]:
+    """Return the change of each of `ids`, downgraded in this order from a database at `heads`."""
+    applied = graph.applied(heads)
+    changes = []
+    for id_ in ids:
+        applied.discard(id_)
+        # A revision that another one still needs has no row of its own.
+        added = (p for p in graph.normal_parents[id_] if applied.isdisjoint(graph.children[p]))
+        changes.append(RowChange((id_,), tuple(added)))
+    return changes
