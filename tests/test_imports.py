@@ -25,7 +25,7 @@ QUICK = [
     ["show", "head"],
 ]
 READING = [
-    ["history", "-r", "head-1:head"],
+    ["history", "-r", "base:head"],
     ["list-templates"],
     ["upgrade", "--sql"],
 ]
