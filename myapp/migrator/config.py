@@ -14,6 +14,7 @@ from alembic.config import Config
 
 from .canceller import Canceller
 from .ini import bad_syntax
+from .revision_files import Reading
 from .settings import Settings, load_settings
 from .url import engine_url
 from .watcher import Watcher
@@ -22,6 +23,7 @@ _SETTINGS = "migrate.settings"
 _APPLICATION = "migrate.application"
 _CANCELLER = "migrate.canceller"
 _WATCHER = "migrate.watcher"
+_READING = "migrate.reading"
 _LONGEST_NAME = 63
 
 
@@ -50,12 +52,14 @@ def build_config(
     canceller: Canceller | None = None,
     watcher: Watcher | None = None,
     command: str | None = None,
+    reading: Reading | None = None,
     **cmd_opts: object,
 ) -> Config:
     """Build the `Config` for `settings`.
 
     `application` is the name under which a run is seen in the database; `canceller` stops its
-    statement; `watcher` hears of its progress. `command` and `cmd_opts` are what an `env.py` may
+    statement; `watcher` hears of its progress; `reading` is what the revision files say, where
+    they have just been read. `command` and `cmd_opts` are what an `env.py` may
     look for in `config.cmd_opts`, such as `autogenerate`; those that stand for every command are
     added.
 
@@ -85,6 +89,7 @@ def build_config(
             _APPLICATION: _application(application),
             _CANCELLER: canceller or Canceller(),
             _WATCHER: watcher or Watcher(),
+            _READING: reading,
         },
     )
     for name, value in settings.alembic.items():
@@ -104,6 +109,11 @@ def settings_of(config: Config) -> Settings:
     if settings is None:
         settings = config.attributes[_SETTINGS] = load_settings(str(config.config_file_name))
     return cast(Settings, settings)
+
+
+def take_reading(config: Config) -> Reading | None:
+    """Return what the revision files say, once: the next who asks may have written one."""
+    return cast("Reading | None", config.attributes.pop(_READING, None))
 
 
 def application_of(config: Config) -> str:

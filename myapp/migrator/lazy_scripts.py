@@ -10,7 +10,7 @@ from alembic.util import coerce_resource_to_filename, load_python_file
 
 from .ask_alembic import AskAlembic
 from .revision_facts import Doubt, RevisionFile, facts
-from .revision_files import read_revision_files
+from .revision_files import Reading, read_revision_files
 
 
 class LazyScript(Script):
@@ -41,8 +41,8 @@ class LazyScript(Script):
         return self.file.doc
 
 
-def read_scripts(script: ScriptDirectory) -> list[LazyScript]:
-    """Return the revisions of `script` in the order of its files, read as text.
+def read_scripts(script: ScriptDirectory, known: Reading | None = None) -> list[LazyScript]:
+    """Return the revisions of `script` in the order of its files, read as text or `known`.
 
     A file whose text leaves doubt of what it says, or of whether it runs, runs now.
 
@@ -52,6 +52,7 @@ def read_scripts(script: ScriptDirectory) -> list[LazyScript]:
         [folder for folder in version_folders(script) if folder.exists()],
         sourceless=script.sourceless,
         recursive=script.recursive_version_locations,
+        known=known,
     )
     if reading.twice:
         raise AskAlembic("Alembic warns of files that it finds twice")

@@ -9,7 +9,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 from alembic.util.exc import CommandError
 
-from .config import settings_of
+from .config import settings_of, take_reading
 from .errors import SettingsError
 from .failures import described
 from .graph import Graph
@@ -54,7 +54,7 @@ def load_history(config: Config) -> ScriptHistory:
     if not any(Path(script.dir).glob("env.py*")):
         raise _bad_location(f"`{location}`, which has no env.py")
     try:
-        scripts = read_scripts(script)
+        scripts = read_scripts(script, take_reading(config))
         history = ScriptHistory(script, scripts)
     except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content
         return _run_all(script)

@@ -16,7 +16,7 @@ from .driver import read_versions, shown
 from .graph import Graph
 from .history import History, standing
 from .results import Branch, HistoryReport, Revision, Run, Standing
-from .revision_files import read_revision_files
+from .revision_files import Reading, read_revision_files
 from .settings import Settings
 
 #: What these settings mean is either known here, or of no matter to what is answered here.
@@ -55,7 +55,10 @@ class Quick:
         self._folder = _folder(settings.script_location)
         if not (self._folder / "env.py").exists():
             raise AskAlembic("there is no env.py")
-        self._history = History(self._graph())
+        default = str(self._folder / "versions")
+        self._locations = settings.alembic.get("version_locations", default).split("\n")
+        if not all(map(os.path.isabs, self._locations)):
+            raise AskAlembic("a location is named by a package")
 
     def upgrade(self, target: str) -> Run:
         """Return the run that has nothing to do, where all is applied that `target` names."""
@@ -99,19 +102,22 @@ class Quick:
         self._history.require_known(self._heads)
         return answers.found(target, tuple(map(self._history.get, self._heads)))
 
-    def _graph(self) -> Graph:
+    @cached_property
+    def reading(self) -> Reading:
+        """What the revision files say."""
         options = self._settings.alembic
-        locations = options.get("version_locations", str(self._folder / "versions")).split("\n")
-        if not all(map(os.path.isabs, locations)):
-            raise AskAlembic("a location is named by a package")
-        reading = read_revision_files(
-            [location for location in locations if os.path.exists(location)],
+        return read_revision_files(
+            [location for location in self._locations if os.path.exists(location)],
             sourceless=options.get("sourceless") == "true",
             recursive=options.get("recursive_version_locations") == "true",
         )
+
+    @cached_property
+    def _history(self) -> History:
+        reading = self.reading
         if not reading.certain or reading.twice or not reading.files:
             raise AskAlembic("a file has to be run, or there is none")
-        return Graph(reading.files)
+        return History(Graph(reading.files))
 
     @cached_property
     def _heads(self) -> tuple[str, ...]:

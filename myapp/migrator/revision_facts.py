@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 #: The variables of a revision file that make the graph.
 VARIABLES = frozenset({"revision", "down_revision", "branch_labels", "depends_on"})
@@ -9,8 +10,7 @@ VARIABLES = frozenset({"revision", "down_revision", "branch_labels", "depends_on
 _ILLEGAL = frozenset("@-+:")
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionFile:
+class RevisionFile(NamedTuple):  # made thousands of times, and faster than a dataclass
     """The facts of one revision file, equal to those of Alembic's `Script`.
 
     Text, a tuple and a list of one are the same to Alembic, as are None and an empty tuple.
@@ -48,7 +48,7 @@ def facts(
     """Return the facts, or a doubt where Alembic would refuse them or not take them as they are."""
     if not isinstance(revision, str) or not revision or not _ILLEGAL.isdisjoint(revision):
         return Doubt(path, "the revision id is not plain text")
-    down, needs, labels = (_names(value) for value in (down_revision, depends_on, branch_labels))
+    down, needs, labels = _names(down_revision), _names(depends_on), _names(branch_labels)
     if down is None or needs is None or labels is None:
         return Doubt(path, "a value is neither text nor several texts")
     if revision in down or revision in needs:

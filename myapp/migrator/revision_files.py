@@ -27,6 +27,8 @@ class Reading:
     """All revision files, in the order in which Alembic loads them."""
 
     entries: tuple[RevisionFile | Doubt, ...]
+    #: What was asked for: the locations, and the two options.
+    asked: tuple[tuple[str, ...], bool, bool]
     #: Files that two locations, or two links, lead to. Alembic warns, and loads them once.
     twice: tuple[str, ...]
 
@@ -51,11 +53,16 @@ def read_revision_files(
     *,
     sourceless: bool = False,
     recursive: bool = False,
+    known: Reading | None = None,
 ) -> Reading:
     """Read the revision files in `locations`, the absolute folders that Alembic is configured with.
 
     `sourceless` and `recursive` are Alembic's `sourceless` and `recursive_version_locations`.
+    `known` is returned where it is the answer to the same question.
     """
+    asked = tuple(os.fspath(location) for location in locations), sourceless, recursive
+    if known is not None and known.asked == asked:
+        return known
     entries: list[RevisionFile | Doubt] = []
     seen: set[str] = set()
     twice: list[str] = []
@@ -67,7 +74,7 @@ def read_revision_files(
             seen.add(path)
             if _is_revision(path, sourceless):
                 entries.append(read_revision_file(path))
-    return Reading(tuple(entries), tuple(twice))
+    return Reading(tuple(entries), asked, tuple(twice))
 
 
 def read_revision_file(path: str) -> RevisionFile | Doubt:

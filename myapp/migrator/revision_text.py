@@ -95,6 +95,8 @@ def docstring(text: str) -> str:
 
 
 def _declares_encoding(source: bytes) -> bool:
+    if b"coding" not in source:
+        return source.startswith(b"\xef\xbb\xbf")
     second_line = source.find(b"\n", source.find(b"\n") + 1)
     return b"coding" in source[: max(second_line, 0)] or source.startswith(b"\xef\xbb\xbf")
 

@@ -50,6 +50,7 @@ class Session:
     canceller: Canceller = field(default_factory=Canceller)
     redactor: Redactor = field(default_factory=Redactor)
     in_step: bool = False
+    _quick: "Quick | None" = field(default=None, repr=False)
     _settings: "Settings | None" = field(default=None, repr=False)
 
     def config(self, **cmd_opts: Any) -> "Config":
@@ -72,6 +73,7 @@ class Session:
             canceller=self.canceller,
             command=self.command,
             quiet=True,
+            reading=self._quick.reading if self._quick else None,
             **cmd_opts,
         )
 
@@ -84,8 +86,13 @@ class Session:
         from ..migrator.quick import Quick
 
         try:
-            return ask(Quick(self.settings()))
+            quick = Quick(self.settings())
         except AskAlembic:
+            return None
+        try:
+            return ask(quick)
+        except AskAlembic:
+            self._quick = quick
             return None
 
     def settings(self) -> "Settings":
