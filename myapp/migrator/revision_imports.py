@@ -65,7 +65,6 @@ def may_be_bound(name: str) -> bool:
     return name not in VARIABLES and name not in _BUILTINS and not name.startswith("__")
 
 
-@cache
 def annotation_holds(annotation: str, block: str) -> bool:
     """Tell whether Python can evaluate an annotation of a value, after the imports in `block`."""
     bound = bindings(block)

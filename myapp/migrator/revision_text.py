@@ -7,6 +7,7 @@ a string, is left to `revision_syntax`.
 
 import re
 import sys
+from functools import cache
 
 from .revision_facts import Doubt, RevisionFile, facts
 from .revision_imports import annotation_holds, bindings
@@ -22,11 +23,11 @@ _VALUE = rf"""(?:None|{_TEXT}
     |\[\s*+(?:{_TEXT}\s*+(?:,\s*+|(?=\])))*+\]
     |\(\))"""
 
+_TYPE = r"[\w\[\].,|]++(?:[ ][\w\[\].,|]++)*+"
+
 
 def _variable(name: str) -> str:
-    return (
-        rf"{name}[ ]?(?::[ ]?(?P<{name}_type>[\w\[\]., |]+?))?[ ]?=[ ]?(?P<{name}>{_VALUE}){_END}"
-    )
+    return rf"{name}[ ]?(?::[ ]?(?P<{name}_type>{_TYPE}))?+[ ]?=[ ]?(?P<{name}>{_VALUE}){_END}"
 
 
 _PARAMETER = r"[a-z]\w*+(?:[ ]?:[ ]?str)?+(?:[ ]?=[ ]?(?:None|True|False|\d+|\"\w*+\"|'\w*+'))?+"
@@ -66,21 +67,20 @@ def read_text(path: str, source: bytes) -> RevisionFile | Doubt | None:
     head = _HEAD.match(text)
     if head is None or _ODD_LINE.search(text, head.end()):
         return None
-    imports = head["imports"]
-    if bindings(imports) is None or bindings(head["later_imports"]) is None:
+    doc, imports, *variables, later_imports = head.groups()
+    types, values = tuple(variables[::2]), variables[1::2]
+    if not _holds(imports, later_imports, types):
         return None
-    for name in ("revision", "down_revision", "branch_labels", "depends_on"):
-        annotation = head[f"{name}_type"]
-        if annotation is not None and not annotation_holds(annotation, imports):
-            return None
-    return facts(
-        path,
-        _value(head["revision"]),
-        _value(head["down_revision"]),
-        _value(head["depends_on"]),
-        _value(head["branch_labels"]),
-        docstring(head["doc"] or ""),
-    )
+    revision, down_revision, branch_labels, depends_on = map(_value, values)
+    return facts(path, revision, down_revision, depends_on, branch_labels, docstring(doc or ""))
+
+
+@cache  # the files of a history begin alike
+def _holds(imports: str, later_imports: str, types: tuple[str | None, ...]) -> bool:
+    """Tell whether the imports and the annotations of the variables will do."""
+    if bindings(imports) is None or bindings(later_imports) is None:
+        return False
+    return all(each is None or annotation_holds(each, imports) for each in types)
 
 
 def docstring(text: str) -> str:
