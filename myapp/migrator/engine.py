@@ -101,7 +101,7 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
 
 
 def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
-    """Let Ctrl-C and SIGTERM end the wait for a server that doesn't answer: libpq waits in C."""
+    """Let a signal end the wait for a server that doesn't answer: libpq waits in C."""
     connecting: Future[Any] = Future()
 
     def connect() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
+from .canceller import ended_by
 from .config import canceller_of
 from .database import read_heads
 from .errors import (
@@ -175,7 +176,7 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
 
 def _signal(config: Config, error: BaseException) -> tuple[str, int]:
     number = canceller_of(config).signal or (int(error.args[0]) if error.args else signal.SIGINT)
-    return "Terminated" if number == signal.SIGTERM else "Interrupted", 128 + number
+    return ended_by(number), 128 + number
 
 
 def _stays(step: Step, committed: Sequence[str], invalid: Sequence[str]) -> str:
