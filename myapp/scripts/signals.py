@@ -27,7 +27,7 @@ def interrupts(canceller: Canceller) -> Iterator[None]:
     def interrupt(number: int, frame: object) -> None:
         nonlocal is_interrupted
         canceller.wait()
-        # A second one of the others ends the process; where that is late, it ends what ends it.
+        # Several may come, and the first is being seen to.
         if is_interrupted and number == signal.SIGHUP:
             return
         is_interrupted = True
