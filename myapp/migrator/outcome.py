@@ -26,6 +26,7 @@ from .failures import (
     error_code,
     is_read_only,
     reason_of,
+    remedy,
     what_to_do,
     where_in,
 )
@@ -195,5 +196,5 @@ def _repair(
     if committed:
         todo.append(f"undo by hand what was committed, or let {step.revision.path} skip it")
     if where_in(step.revision, error) != step.revision.path:
-        todo.append(f"see to what failed in {where_in(step.revision, error)}")
+        todo.append(remedy(error) or f"see to what failed in {where_in(step.revision, error)}")
     return f"{'; '.join(todo)}; then run the command again."
