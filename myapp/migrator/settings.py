@@ -8,6 +8,7 @@ from pathlib import Path
 
 import plaster
 
+from .alembic_options import doubts
 from .errors import SettingsError
 from .ini import is_a_folder, read_ini
 from .options import Options, read_options
@@ -45,7 +46,8 @@ class Settings:
     `section` is where they stand: `[app:main] in /srv/shop/shop.ini`. `alembic` holds Alembic's
     options under Alembic's names, paths absolute, booleans as `true` or `false`, and none that is
     blank. `default_keys` are those of [DEFAULT]. Of `engine_options`, one with an unset variable
-    raises SettingsError when it is used: not every command needs the database.
+    raises SettingsError when it is used: not every command needs the database. `doubts` are
+    sentences about what may be a mistake.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Settings:
     alembic: Mapping[str, str] = field(repr=False)
     options: Options
     default_keys: frozenset[str]
+    doubts: tuple[str, ...]
     has_logging: bool
 
     @property
@@ -136,6 +139,7 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
         alembic=_normalised(alembic, path.parent),
         options=read_options(Expanded(_under("migrate.", ini.app), "migrate.")),
         default_keys=frozenset(ini.defaults),
+        doubts=tuple(doubts(own)),
         has_logging=ini.has_logging,
     )
 

@@ -108,6 +108,8 @@ class Session:
         ):
             self.redactor.add(secrets_in_settings(values))
         self._set_up_logging(settings)
+        for doubt in settings.doubts:
+            self.warn(doubt)
         self._settings = settings
         return settings
 
