@@ -48,7 +48,9 @@ _HINTS = {
     r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
     r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
     r"SSL|certificate": "mend `sslmode` and the certificates in `sqlalchemy.url`.",
-    r"connection to server|timeout expired|server closed": "is the server running, and are host"
+    r"timeout expired": "are host and port in `sqlalchemy.url` right, and does no firewall drop"
+    " what is sent there? With `?connect_timeout=30` it waits longer.",
+    r"connection to server|server closed": "is the server running, and are host"
     " and port in `sqlalchemy.url` right?",
     r"unable to open database file": "this user must be allowed to write the file and its folder.",
     r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
