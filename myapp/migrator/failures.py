@@ -10,7 +10,6 @@ from pathlib import Path
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
-from .results import Revision
 
 _LONGEST = 500
 
@@ -19,7 +18,8 @@ _LONGEST = 500
 _NO_SCHEMA = r"^3F000|unknown database"
 _NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
 _READ_ONLY = r"^25006|readonly database"
-_BUSY = r"^55P03|^40P01|database is locked"
+#: A lock of another session was in the way.
+BUSY = r"^55P03|^40P01|database is locked"
 #: SQLite's name for a file that another process is writing.
 BUSY_FILE = "SQLITE_BUSY"
 #: What may well succeed a moment later, with why.
@@ -54,16 +54,7 @@ _HINTS = {
     " and port in `sqlalchemy.url` right?",
     r"unable to open database file": "this user must be allowed to write the file and its folder.",
     r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
-    _BUSY: "another session holds a lock: try again when it has ended.",
-}
-
-# What a migration that failed by no fault of its file needs, before it is run again.
-_REMEDIES = {
-    r"^57014.*user request": "ask who cancelled its statement",
-    r"^57014": "raise `migrate.statement_timeout` (0 is none), or let the revision do less at"
-    " a time",
-    r"^42501": "let the user in `sqlalchemy.url` do this (GRANT it, or make it the owner), or name"
-    " another user",
+    BUSY: "another session holds a lock: try again when it has ended.",
 }
 
 
@@ -115,19 +106,19 @@ def _what_env_py_lacks(error: BaseException) -> str:
 def database_failed(error: DBAPIError) -> MigrateError:
     """Tell what the database refused, outside any migration."""
     reason = first_line(error)
-    if _matches(_NO_SCHEMA, error):
+    if matches(_NO_SCHEMA, error):
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
             hint="take `alembic.version_table_schema` out: SQLite has no schemas."
             if "unknown database" in reason
             else "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
         )
-    if _matches(_NO_VERSION_COLUMN, error):
+    if matches(_NO_VERSION_COLUMN, error):
         return SettingsError(
             f"The version table is a table of something else: {reason}.",
             hint="mend `alembic.version_table`; without it, the table is `alembic_version`.",
         )
-    if _matches(_BAD_PARAMETER, error):
+    if matches(_BAD_PARAMETER, error):
         return SettingsError(
             f"`sqlalchemy.url` has a parameter that can't be used: {reason}.",
             hint="mend the port, or what stands after `?`.",
@@ -146,39 +137,7 @@ def database_failed(error: DBAPIError) -> MigrateError:
 
 def is_read_only(error: BaseException) -> bool:
     """Tell whether the database refused to be written at all."""
-    return isinstance(error, DBAPIError) and _matches(_READ_ONLY, error) is not None
-
-
-def what_to_do(revision: Revision, error: BaseException) -> str:
-    """Return what to do about a migration that failed and was rolled back."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return "see why the connection was lost, then run the command again."
-    if isinstance(error, DBAPIError) and _matches(_BUSY, error):
-        patience = ", or raise `migrate.lock_timeout`" if error_code(error) == "55P03" else ""
-        return f"another session holds a lock: run the command again when it has ended{patience}."
-    if _is_irreversible(revision, error):
-        return (
-            "this revision can't be downgraded: restore a backup, or write in"
-            f" {where_in(revision, error)} what undoes it."
-        )
-    if todo := remedy(error):
-        return f"{todo}; then run the command again."
-    return f"mend {where_in(revision, error)}, then run the command again."
-
-
-def remedy(error: BaseException) -> str | None:
-    """Return what to do about a migration that failed for a timeout, or for want of a right."""
-    if not isinstance(error, DBAPIError):
-        return None
-    return next((todo for known, todo in _REMEDIES.items() if _matches(known, error)), None)
-
-
-def _is_irreversible(revision: Revision, error: BaseException) -> bool:
-    """Tell whether the file's own `downgrade` raised NotImplementedError: Alembic does so too."""
-    frame = traceback.extract_tb(error.__traceback__)[-1:]
-    return isinstance(error, NotImplementedError) and [
-        (each.filename, each.name) for each in frame
-    ] == [(revision.path, "downgrade")]
+    return isinstance(error, DBAPIError) and matches(_READ_ONLY, error) is not None
 
 
 def described(error: BaseException) -> str:
@@ -218,14 +177,6 @@ def reason_of(error: BaseException) -> str:
     return reason + (shown if statement else "")
 
 
-def where_in(revision: Revision, error: BaseException) -> str:
-    """Return the revision's file, with the line that failed where that is known."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == revision.path:
-            return f"{revision.path} (line {frame.lineno})"
-    return revision.path
-
-
 def _env_py(error: BaseException) -> str:
     """Return env.py's path and the line that failed, as far as they are known."""
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
@@ -246,19 +197,20 @@ def error_code(error: BaseException) -> str | None:
     return None
 
 
-def _matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
+def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
+    """Look for `pattern` in the error's code, a blank, and what it says."""
     return re.search(pattern, f"{error_code(error) or ''} {first_line(error)}")
 
 
 def _is_passing(error: DBAPIError) -> bool:
     """Tell whether the database may well answer a moment later."""
-    if _matches(_PASSING, error):
+    if matches(_PASSING, error):
         return True
-    return bool(_matches(_REFUSED, error)) and not _matches(_FINAL, error)
+    return bool(matches(_REFUSED, error)) and not matches(_FINAL, error)
 
 
 def _hint(error: DBAPIError) -> str:
     for pattern, hint in _HINTS.items():
-        if match := _matches(pattern, error):
+        if match := matches(pattern, error):
             return match.expand(hint)
     return "`--traceback` before CONFIG_URI shows the statement that was refused."
