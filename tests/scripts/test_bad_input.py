@@ -912,9 +912,9 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
         ),
         (
             "history -r bbbb2222:aaaa1111",
-            "`bbbb2222:aaaa1111` can't be reached: it is no ancestor or descendant on the same"
-            " branch.",
-            "`{cmd} history` shows how the revisions follow each other.",
+            "`bbbb2222:aaaa1111` is the wrong way round: a range goes from the older revision to"
+            " the newer.",
+            "write `aaaa1111:bbbb2222`.",
         ),
         (
             "history -r head",
