@@ -293,7 +293,7 @@ def test_a_server_that_never_answers_is_given_up_after_ten_seconds(
     # The quick answer of `current` is given up before.
     started = start(ini, "stamp", "heads"), start(other, "upgrade"), start(ini, "current")
     results = [each.finish() for each in started]
-    assert 10 <= time.monotonic() - begin < 20
+    assert 10 <= time.monotonic() - begin < 30
     for result, key in zip(
         results, ["sqlalchemy.url", "migrate.lock_url", "sqlalchemy.url"], strict=True
     ):
@@ -309,7 +309,7 @@ def test_the_url_may_say_how_long_the_server_has(
 ) -> None:
     result, seconds = timed(make_app(f"{silent}?connect_timeout=2", LINE), *arguments)
     assert (result.returncode, "timeout expired" in result.stderr) == (6, True)
-    assert seconds < 8
+    assert seconds < 9
 
 
 def test_so_may_the_variable_of_libpq(
@@ -318,7 +318,7 @@ def test_so_may_the_variable_of_libpq(
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
     result, seconds = timed(make_app(silent, LINE), "stamp", "heads")
     assert (result.returncode, "timeout expired" in result.stderr) == (6, True)
-    assert seconds < 8
+    assert seconds < 9
 
 
 def test_a_server_that_does_not_answer_yet_is_waited_for(make_app: MakeApp, silent: str) -> None:

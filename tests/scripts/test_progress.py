@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 from contextlib import redirect_stderr, suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -207,26 +208,27 @@ def test_a_slow_revision_says_that_it_is_still_running(
     # The driver waits in C for all that time.
     slow = Revision("bbbb2", "aaaa1", "fill a", upgrade="op.execute('SELECT pg_sleep(0.7)')")
     story = told_of_a_slow_upgrade(make_app(postgresql_url, [TWO[0], slow]))
-    assert re.sub(r"(?<=, )0\.\d s|\d+ ms", "5 ms", story) == (
-        "[1/2] aaaa1 create a  5 ms\n"
-        "[2/2] bbbb2 fill a  still running, 5 ms\n"
-        "[2/2] bbbb2 fill a  still running, 5 ms\n"
-        "[2/2] bbbb2 fill a  5 ms\n"
-    )
+    assert list(dict.fromkeys(timeless(story).splitlines())) == [
+        "[1/2] aaaa1 create a  5 ms",
+        "[2/2] bbbb2 fill a  still running, 5 ms",
+        "[2/2] bbbb2 fill a  5 ms",
+    ]
 
 
 def test_the_signs_of_life_come_at_growing_intervals(make_app: MakeApp, sqlite_url: str) -> None:
     slow = Revision("aaaa1", upgrade="import time; time.sleep(1)")
     story = told_of_a_slow_upgrade(make_app(sqlite_url, [slow]), seconds=0.1)
     told = [int(found) for found in re.findall(r"still running, (\d+) ms", story)]
-    assert [round(found, -2) for found in told] == [100, 200, 400, 800]
+    assert told[0] >= 100
+    assert all(later >= 2 * sooner for sooner, later in pairwise(told))
+    assert 2 <= len(told) <= 4
 
 
 def test_many_quick_revisions_say_nothing_of_it(make_app: MakeApp, sqlite_url: str) -> None:
-    short = "import time; time.sleep(0.15)"
-    line = [Revision(f"r{n}000", f"r{n - 1}000" if n else None, upgrade=short) for n in range(5)]
-    story = told_of_a_slow_upgrade(make_app(sqlite_url, line), seconds=0.3)
-    assert (story.count("\n"), "still" in story) == (5, False)
+    short = "import time; time.sleep(0.1)"
+    line = [Revision(f"r{n}000", f"r{n - 1}000" if n else None, upgrade=short) for n in range(9)]
+    story = told_of_a_slow_upgrade(make_app(sqlite_url, line), seconds=0.5)
+    assert (story.count("\n"), "still" in story) == (9, False)
 
 
 def test_quiet_silences_it(make_app: MakeApp, sqlite_url: str) -> None:
@@ -235,8 +237,8 @@ def test_quiet_silences_it(make_app: MakeApp, sqlite_url: str) -> None:
 
 
 def test_a_revision_that_failed_is_running_no_more(make_app: MakeApp, sqlite_url: str) -> None:
-    slow = Revision("aaaa1", upgrade="import time; time.sleep(0.3); raise ValueError")
-    story = told_of_a_slow_upgrade(make_app(sqlite_url, [slow]))
+    slow = Revision("aaaa1", upgrade="import time; time.sleep(0.6); raise ValueError")
+    story = told_of_a_slow_upgrade(make_app(sqlite_url, [slow]), seconds=0.4)
     assert story.count("still running") == 1
 
 
@@ -248,7 +250,7 @@ def test_the_pause_before_another_try_is_no_running_revision(
     ini = make_app(postgresql_url, [TWO[0], alter], settings)
     invoke(ini, "upgrade", "aaaa1")
     with session_of(postgresql_url, "SELECT * FROM a"):
-        story = told_of_a_slow_upgrade(ini)
+        story = told_of_a_slow_upgrade(ini, seconds=0.5)
     assert ("try 3 of 3" in story, "still running" in story) == (True, False)
 
 
@@ -257,9 +259,9 @@ def test_the_first_sign_of_life_comes_after_five_seconds(
 ) -> None:
     slow = Revision("aaaa1", message="fill a", upgrade="import time; time.sleep(5.3)")
     result = run(make_app(sqlite_url, [slow]), "upgrade", "--json")
-    assert result.stderr == (
-        "[1/1] aaaa1 fill a  still running, 5.0 s\n[1/1] aaaa1 fill a  5.3 s\n"
-    )
+    first, last = result.stderr.splitlines()
+    assert re.fullmatch(r"\[1/1\] aaaa1 fill a  still running, 5\.\d s", first)
+    assert timeless(last) == "[1/1] aaaa1 fill a  5 ms"
 
 
 def test_a_terminal_that_shows_what_runs_needs_no_sign_of_life(
