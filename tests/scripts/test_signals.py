@@ -227,6 +227,7 @@ try:
 finally:
     reached.unlink()
     time.sleep(1)
+    reached.with_suffix(".seen_to").touch()
 """
 
 
@@ -251,6 +252,7 @@ def test_a_second_sighup_which_shells_and_systemd_send_hurries_nothing(
     until(lambda: not reached.exists())
     result = ends(running, signal.SIGHUP)
     assert result.returncode == status
+    assert (tmp_path / "test.sqlite.seen_to").exists()
     assert result.stderr.splitlines()[1:] == [
         f"Error: {word} in revision bbb222 (wait). The database stands at aaa111 (add a)."
     ]
