@@ -64,7 +64,10 @@ def home(request: Request) -> Response:
 
 
 def health(request: Request) -> dict[str, Any]:
-    """Tell whether the database stands at the code's heads; anything else answers 503."""
+    """Tell where the database stands; one that is behind the code, or can't be asked, answers 503.
+
+    One that is ahead does not: a deploy that goes back to older code must get through.
+    """
     script: ScriptDirectory = request.registry["script"]
     database: Sequence[str] = ()
     try:
@@ -73,7 +76,7 @@ def health(request: Request) -> dict[str, Any]:
     except SQLAlchemyError as error:
         _log(error)
         status = "unreachable"
-    if status != "ok":
+    if status in ("pending", "unreachable"):
         request.response.status = 503
     return {"status": status, "database": sorted(database), "code": sorted(script.get_heads())}
 

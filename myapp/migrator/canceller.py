@@ -1,11 +1,18 @@
 """Stop the statement that runs at this moment, from another thread."""
 
 import os
+import signal
 import threading
 from contextlib import suppress
 from typing import Any
 
 _PATIENCE = 2.0
+_ENDED_BY: dict[int, str] = {signal.SIGHUP: "Hung up", signal.SIGTERM: "Terminated"}
+
+
+def ended_by(number: int) -> str:
+    """Return in a word how a signal has ended a run."""
+    return _ENDED_BY.get(number, "Interrupted")
 
 
 class Canceller:
@@ -26,11 +33,17 @@ class Canceller:
         if not any(known is dbapi_connection for known in self._connections):
             self._connections.append(dbapi_connection)
 
-    def received(self, signal: int) -> None:
-        """Cancel what runs on the first signal, end the process at once on the second."""
+    def received(self, number: int) -> None:
+        """Cancel what runs on the first signal, end the process at once on the second.
+
+        A second SIGHUP shows no impatience: the terminal and the shell send one each, and systemd
+        sends it after SIGTERM.
+        """
         if self.signal is not None:
-            os._exit(128 + signal)
-        self.signal = signal
+            if number != signal.SIGHUP:
+                os._exit(128 + number)
+            return
+        self.signal = number
         for connection in list(self._connections):
             cancel = getattr(connection, "cancel", None) or getattr(connection, "interrupt", None)
             if cancel and not getattr(connection, "closed", False):

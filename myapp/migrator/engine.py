@@ -19,6 +19,10 @@ from .url import engine_url, sqlite_file
 _DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
 #: Where a driver's module has another name than the package to install.
 _PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}
+#: Seconds that a PostgreSQL server has to answer in, where nothing says otherwise: a host that
+#: drops what it is sent would keep a deploy waiting for minutes.
+_CONNECT_TIMEOUT = 10
+_LIBPQ_SAYS = {"PGCONNECT_TIMEOUT", "PGSERVICE"}
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -101,8 +105,10 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
 
 
 def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
-    """Let Ctrl-C and SIGTERM end the wait for a server that doesn't answer: libpq waits in C."""
+    """Let a signal end the wait for a server that doesn't answer: libpq waits in C."""
     connecting: Future[Any] = Future()
+    if dialect.driver in ("psycopg2", "psycopg") and not _LIBPQ_SAYS & os.environ.keys():
+        cparams = {"connect_timeout": _CONNECT_TIMEOUT, **cparams}
 
     def connect() -> None:
         try:

@@ -93,6 +93,14 @@ def _resolve(name: str) -> MetaData:
     hint = "write it as `package.module:Base.metadata`."
     try:
         found = resolve_name(name)
+    except ModuleNotFoundError as error:
+        is_named = f"{name.replace(':', '.')}.".startswith(f"{error.name}.")
+        raise SettingsError(
+            f"`alembic.target_metadata` is `{name}`, which can't be imported: {error}.",
+            hint=f"{'is it spelt right, and its' if is_named else 'is that'} package installed"
+            " (`pip install -e .` for the application itself)? A folder beside the .ini file needs"
+            " `alembic.prepend_sys_path = %(here)s`.",
+        ) from error
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(
             f"`alembic.target_metadata` is `{name}`, which can't be imported: {error}.", hint=hint

@@ -127,7 +127,7 @@ class HalfApplied(MigrateError):
 
 
 class Interrupted(MigrateError):
-    """The run was stopped by Ctrl-C (130) or SIGTERM (143)."""
+    """The run was stopped by SIGHUP (129), Ctrl-C (130) or SIGTERM (143)."""
 
     code = "interrupted"
     details_of = ("heads", "committed", "invalid_indexes")

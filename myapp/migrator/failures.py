@@ -10,7 +10,6 @@ from pathlib import Path
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
-from .results import Revision
 
 _LONGEST = 500
 
@@ -19,7 +18,8 @@ _LONGEST = 500
 _NO_SCHEMA = r"^3F000|unknown database"
 _NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
 _READ_ONLY = r"^25006|readonly database"
-_BUSY = r"^55P03|^40P01|database is locked"
+#: A lock of another session was in the way.
+BUSY = r"^55P03|^40P01|database is locked"
 #: SQLite's name for a file that another process is writing.
 BUSY_FILE = "SQLITE_BUSY"
 #: What may well succeed a moment later, with why.
@@ -48,11 +48,13 @@ _HINTS = {
     r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
     r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
     r"SSL|certificate": "mend `sslmode` and the certificates in `sqlalchemy.url`.",
-    r"connection to server|timeout expired|server closed": "is the server running, and are host"
+    r"timeout expired": "are host and port in `sqlalchemy.url` right, and does no firewall drop"
+    " what is sent there? With `?connect_timeout=30` it waits longer.",
+    r"connection to server|server closed": "is the server running, and are host"
     " and port in `sqlalchemy.url` right?",
     r"unable to open database file": "this user must be allowed to write the file and its folder.",
     r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
-    _BUSY: "another session holds a lock: try again when it has ended.",
+    BUSY: "another session holds a lock: try again when it has ended.",
 }
 
 
@@ -104,19 +106,19 @@ def _what_env_py_lacks(error: BaseException) -> str:
 def database_failed(error: DBAPIError) -> MigrateError:
     """Tell what the database refused, outside any migration."""
     reason = first_line(error)
-    if _matches(_NO_SCHEMA, error):
+    if matches(_NO_SCHEMA, error):
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
             hint="take `alembic.version_table_schema` out: SQLite has no schemas."
             if "unknown database" in reason
             else "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
         )
-    if _matches(_NO_VERSION_COLUMN, error):
+    if matches(_NO_VERSION_COLUMN, error):
         return SettingsError(
             f"The version table is a table of something else: {reason}.",
             hint="mend `alembic.version_table`; without it, the table is `alembic_version`.",
         )
-    if _matches(_BAD_PARAMETER, error):
+    if matches(_BAD_PARAMETER, error):
         return SettingsError(
             f"`sqlalchemy.url` has a parameter that can't be used: {reason}.",
             hint="mend the port, or what stands after `?`.",
@@ -135,16 +137,7 @@ def database_failed(error: DBAPIError) -> MigrateError:
 
 def is_read_only(error: BaseException) -> bool:
     """Tell whether the database refused to be written at all."""
-    return isinstance(error, DBAPIError) and _matches(_READ_ONLY, error) is not None
-
-
-def what_to_do(revision: Revision, error: BaseException) -> str:
-    """Return what to do about a migration that failed and was rolled back."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return "see why the connection was lost, then run the command again."
-    if isinstance(error, DBAPIError) and _matches(_BUSY, error):
-        return "another session holds a lock: run the command again when it has ended."
-    return f"mend {where_in(revision, error)}, then run the command again."
+    return isinstance(error, DBAPIError) and matches(_READ_ONLY, error) is not None
 
 
 def described(error: BaseException) -> str:
@@ -184,14 +177,6 @@ def reason_of(error: BaseException) -> str:
     return reason + (shown if statement else "")
 
 
-def where_in(revision: Revision, error: BaseException) -> str:
-    """Return the revision's file, with the line that failed where that is known."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename == revision.path:
-            return f"{revision.path} (line {frame.lineno})"
-    return revision.path
-
-
 def _env_py(error: BaseException) -> str:
     """Return env.py's path and the line that failed, as far as they are known."""
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
@@ -212,19 +197,20 @@ def error_code(error: BaseException) -> str | None:
     return None
 
 
-def _matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
+def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
+    """Look for `pattern` in the error's code, a blank, and what it says."""
     return re.search(pattern, f"{error_code(error) or ''} {first_line(error)}")
 
 
 def _is_passing(error: DBAPIError) -> bool:
     """Tell whether the database may well answer a moment later."""
-    if _matches(_PASSING, error):
+    if matches(_PASSING, error):
         return True
-    return bool(_matches(_REFUSED, error)) and not _matches(_FINAL, error)
+    return bool(matches(_REFUSED, error)) and not matches(_FINAL, error)
 
 
 def _hint(error: DBAPIError) -> str:
     for pattern, hint in _HINTS.items():
-        if match := _matches(pattern, error):
+        if match := matches(pattern, error):
             return match.expand(hint)
     return "`--traceback` before CONFIG_URI shows the statement that was refused."

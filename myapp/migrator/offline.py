@@ -12,11 +12,12 @@ from alembic.runtime.migration import MigrationContext
 
 from .database import read_heads
 from .errors import MigrateError, MigrationFailed, UsageError
-from .failures import reason_of, told_as_errors, where_in
+from .failures import reason_of, told_as_errors
 from .history import History
 from .loading import load_history
 from .plan import Planner, is_past, plan_downgrade, plan_upgrade
 from .planned_step import PlannedStep
+from .remedies import where_in
 from .results import Revision
 from .stamping import check_stamp
 from .targets import find, resolve, several_heads

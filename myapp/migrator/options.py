@@ -1,11 +1,12 @@
 """The `migrate.*` settings: this command's own."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .errors import SettingsError
 from .spelling import nearest
+from .variables import Expanded
 
 _DEFAULTS = {
     "lock_timeout": "5",
@@ -22,24 +23,34 @@ _DEFAULTS = {
 class Options:
     """How a run behaves towards others. Times are in seconds; a timeout of 0 means none."""
 
+    given: Expanded = field(repr=False)
     lock_timeout: float
-    lock_url: str = field(repr=False)
     lock_wait: float
     retries: int
     single_transaction: bool
     statement_timeout: float
     wait_db: float
 
+    @property
+    def lock_url(self) -> str:
+        """Where the lock is taken, empty for the database's own URL.
 
-def read_options(given: Mapping[str, str]) -> Options:
+        Raises SettingsError when a variable in it is not set: few commands need it.
+        """
+        return self.given.get("lock_url", "").strip()
+
+
+def read_options(given: Expanded) -> Options:
     """Read the `migrate.*` settings, named without the prefix.
 
     Raises SettingsError on an unknown name, naming the nearest known one, and on a bad value.
     """
-    values = _known(given)
+    _require_known(given)
+    needed = _DEFAULTS.keys() - {"lock_url"}
+    values = {key: given.get(key, _DEFAULTS[key]) for key in needed}
     return Options(
+        given=given,
         lock_timeout=_seconds(values, "lock_timeout"),
-        lock_url=values["lock_url"].strip(),
         lock_wait=_seconds(values, "lock_wait"),
         retries=_count(values, "retries"),
         single_transaction=_single(values),
@@ -48,8 +59,7 @@ def read_options(given: Mapping[str, str]) -> Options:
     )
 
 
-def _known(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the `migrate.*` settings with their defaults; raises SettingsError on others."""
+def _require_known(given: Iterable[str]) -> None:
     for key in given:
         if key not in _DEFAULTS:
             near = nearest(key, _DEFAULTS, 0.4)
@@ -58,7 +68,6 @@ def _known(given: Mapping[str, str]) -> dict[str, str]:
                 f"`migrate.{key}` is not a setting of this command.",
                 hint=f"is `migrate.{near}` meant?" if near else f"the known ones: {known}.",
             )
-    return {**_DEFAULTS, **given}
 
 
 def seconds(text: str, name: str) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
+from .canceller import ended_by
 from .config import canceller_of
 from .database import read_heads
 from .errors import (
@@ -25,10 +26,9 @@ from .failures import (
     error_code,
     is_read_only,
     reason_of,
-    what_to_do,
-    where_in,
 )
 from .history import History, standing
+from .remedies import remedy, what_to_do, where_in
 from .results import Step
 
 
@@ -37,7 +37,7 @@ def failure(execution: Execution, error: BaseException) -> MigrateError:
     if isinstance(error, KeyboardInterrupt) or canceller_of(execution.config).signal:
         return _interrupted(execution, error)
     if isinstance(error, LockLost):
-        where, heads = stands(execution.config, execution.history)
+        where, heads = _left(execution)
         return LockLost(f"{error.message}\n{where}", hint=error.hint, heads=heads)
     step = execution.running
     if step is None:
@@ -106,9 +106,25 @@ def stands(config: Config, history: History) -> tuple[str, list[str] | None]:
     return f"The database stands at {standing(history, heads)}.", list(heads)
 
 
+def _left(execution: Execution) -> tuple[str, list[str] | None]:
+    """Say where a run has left the database, and what of it was undone that was told as done."""
+    where, heads = stands(execution.config, execution.history)
+    if heads is None:
+        return where, None
+    undone = len(execution.done) - len(execution.recorded(execution.done, heads))
+    if undone:
+        count = (
+            "1 revision that had run was"
+            if undone == 1
+            else f"{undone} revisions that had run were"
+        )
+        where = f"The run was one transaction, so {count} rolled back.\n{where}"
+    return where, heads
+
+
 def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
     title, reason = step.revision.title, reason_of(error)
-    where, heads = stands(execution.config, execution.history)
+    where, heads = _left(execution)
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
     committed, invalid = execution.journal.committed, execution.invalid_indexes()
     if committed or invalid:
@@ -143,7 +159,7 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
     is_lost = isinstance(error, DBAPIError | DatabaseUnreachable)
     if not execution.done or (isinstance(error, MigrateError) and not is_lost):
         return environment_failed(error)
-    where, heads = stands(execution.config, execution.history)
+    where, heads = _left(execution)
     if is_lost:
         told = environment_failed(error)
         kind = DatabaseUnreachable if heads is None else MigrationFailed
@@ -162,7 +178,7 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
     step = execution.running
     committed = execution.journal.committed if step else []
     invalid = execution.invalid_indexes()
-    where, heads = stands(execution.config, execution.history)
+    where, heads = _left(execution)
     during = f"in revision {step.revision.title}" if step else "between revisions"
     return Interrupted(
         f"{what} {during}. {where}{_stays(step, committed, invalid) if step else ''}",
@@ -175,7 +191,7 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
 
 def _signal(config: Config, error: BaseException) -> tuple[str, int]:
     number = canceller_of(config).signal or (int(error.args[0]) if error.args else signal.SIGINT)
-    return "Terminated" if number == signal.SIGTERM else "Interrupted", 128 + number
+    return ended_by(number), 128 + number
 
 
 def _stays(step: Step, committed: Sequence[str], invalid: Sequence[str]) -> str:
@@ -194,5 +210,5 @@ def _repair(
     if committed:
         todo.append(f"undo by hand what was committed, or let {step.revision.path} skip it")
     if where_in(step.revision, error) != step.revision.path:
-        todo.append(f"see to what failed in {where_in(step.revision, error)}")
+        todo.append(remedy(error) or f"see to what failed in {where_in(step.revision, error)}")
     return f"{'; '.join(todo)}; then run the command again."

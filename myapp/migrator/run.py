@@ -94,7 +94,10 @@ def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
     try:
         while True:
             try:
-                execution.run(tag)
+                try:
+                    execution.run(tag)
+                finally:
+                    watcher_of(execution.config).ended()
                 break
             except Exception as error:
                 if not attempts.another(error):

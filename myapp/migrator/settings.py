@@ -8,11 +8,12 @@ from pathlib import Path
 
 import plaster
 
+from .alembic_options import doubts
 from .errors import SettingsError
 from .ini import is_a_folder, read_ini
 from .options import Options, read_options
 from .spelling import nearest
-from .variables import expand_variables
+from .variables import Expanded
 
 #: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
 #: `true` (Config.get_alembic_boolean_option), so they are read here, as Pyramid reads booleans.
@@ -44,23 +45,26 @@ class Settings:
 
     `section` is where they stand: `[app:main] in /srv/shop/shop.ini`. `alembic` holds Alembic's
     options under Alembic's names, paths absolute, booleans as `true` or `false`, and none that is
-    blank. `default_keys` are those of [DEFAULT].
+    blank. `default_keys` are those of [DEFAULT]. Of `engine_options`, one with an unset variable
+    raises SettingsError when it is used: not every command needs the database. `doubts` are
+    sentences about what may be a mistake.
     """
 
     path: Path
     section: str
     config_vars: Mapping[str, str] = field(repr=False)
-    engine_options: Mapping[str, str] = field(repr=False)
+    engine_options: Expanded = field(repr=False)
     alembic: Mapping[str, str] = field(repr=False)
     options: Options
     default_keys: frozenset[str]
+    doubts: tuple[str, ...]
     has_logging: bool
 
     @property
     def url(self) -> str:
         """The database URL as the .ini file has it.
 
-        Raises SettingsError when there is none.
+        Raises SettingsError when there is none, or a variable in it is not set.
         """
         url = self.engine_options.get("sqlalchemy.url", "").strip()
         if url:
@@ -78,8 +82,8 @@ class Settings:
 
     @property
     def has_url(self) -> bool:
-        """Whether a database is configured at all."""
-        return bool(self.engine_options.get("sqlalchemy.url", "").strip())
+        """Whether a database is configured at all, and its URL known."""
+        return bool(self.engine_options.known().get("sqlalchemy.url", "").strip())
 
     @property
     def script_location(self) -> str:
@@ -120,24 +124,22 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
     """
     path, section, variables = _locate(config_uri, config_vars or {})
     ini = read_ini(path, section, variables)
-    used = {
-        key: value
-        for key, value in ini.app.items()
-        if key.startswith(("sqlalchemy.", "alembic.", "migrate."))
-    }
-    used = expand_variables(used)
-    alembic = expand_variables(ini.alembic) | _under("alembic.", used)
-    engine_options = {
-        key: value for key, value in (alembic | used).items() if key.startswith("sqlalchemy.")
-    }
+    alembic = {**ini.alembic, **_under("alembic.", ini.app)}
+    engine_options = Expanded(
+        {k: v for k, v in {**alembic, **ini.app}.items() if k.startswith("sqlalchemy.")}
+    )
+    own = Expanded({k: v for k, v in alembic.items() if k not in engine_options}, "alembic.")
+    # An env.py may look for `sqlalchemy.*` among them, where the [alembic] section has it.
+    alembic = {k: v for k, v in engine_options.known().items() if k in alembic} | dict(own)
     return Settings(
         path=path,
         section=ini.section,
         config_vars=variables,
         engine_options=engine_options,
         alembic=_normalised(alembic, path.parent),
-        options=read_options(_under("migrate.", used)),
+        options=read_options(Expanded(_under("migrate.", ini.app), "migrate.")),
         default_keys=frozenset(ini.defaults),
+        doubts=tuple(doubts(own)),
         has_logging=ini.has_logging,
     )
 

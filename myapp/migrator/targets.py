@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from alembic.script.revision import MultipleHeads as AlembicMultipleHeads
 from alembic.script.revision import RangeNotAncestorError, RevisionError
@@ -46,11 +46,29 @@ def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -
         if isinstance(cause, AlembicMultipleHeads):
             raise several_heads(history, tuple(cause.heads), command) from None
         if isinstance(cause, RangeNotAncestorError):
-            raise RevisionNotFound(
-                f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
-                hint="`{cmd} history` shows how the revisions follow each other.",
-            ) from None
+            raise _not_reached(history, target, cause) from None
         raise _unresolved(target, cause) from None
+
+
+def _not_reached(history: History, target: str, error: RangeNotAncestorError) -> MigrateError:
+    start, colon, end = target.partition(":")
+    if colon and _is_range(history, error.upper, error.lower):
+        return UsageError(
+            f"`{target}` is the wrong way round: a range goes from the older revision to the"
+            " newer.",
+            hint=f"write `{end}:{start}`.",
+        )
+    return RevisionNotFound(
+        f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
+        hint="`{cmd} history` shows how the revisions follow each other.",
+    )
+
+
+def _is_range(history: History, base: Any, head: Any) -> bool:
+    try:
+        return any(history.script.walk_revisions(base or "base", head or "heads"))
+    except (RevisionError, CommandError):
+        return False
 
 
 def check_known(history: History, target: str) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from expandvars import ExpandvarsException, expand
 
@@ -19,6 +19,45 @@ def expand_variables(settings: Mapping[str, str]) -> dict[str, str]:
     Raises SettingsError naming the key and the variable when a variable is unset.
     """
     return {key: _expand(key, value) for key, value in settings.items()}
+
+
+class Expanded(Mapping[str, str]):
+    """Settings with their variables replaced, of which one that can't be is missed only when used.
+
+    To look such a value up raises the SettingsError that `expand_variables` would raise.
+    """
+
+    def __init__(self, settings: Mapping[str, str], prefix: str = "") -> None:
+        self._values: dict[str, str | SettingsError] = {}
+        self._written = dict(settings)
+        for key, value in settings.items():
+            try:
+                self._values[key] = _expand(f"{prefix}{key}", value)
+            except SettingsError as error:
+                self._values[key] = error
+
+    def __getitem__(self, key: str) -> str:
+        value = self._values[key]
+        if isinstance(value, SettingsError):
+            raise value
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def known(self) -> dict[str, str]:
+        """Return the values that can be used."""
+        return {key: value for key, value in self._values.items() if isinstance(value, str)}
+
+    def shown(self) -> dict[str, str]:
+        """Return all values, as they are written where they can't be used."""
+        return self._written | self.known()
 
 
 def _expand(key: str, value: str) -> str:

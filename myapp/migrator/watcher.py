@@ -12,5 +12,8 @@ class Watcher:
     def step(self, step: Step) -> None:
         """Hear that a revision begins (`seconds` is None) or has been committed."""
 
+    def ended(self) -> None:
+        """Hear that a pass through the revisions is over, well or not; another try may follow."""
+
     def notice(self, sentence: str) -> None:
         """Hear of a wait, a retry or a warning."""

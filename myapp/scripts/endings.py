@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..migrator.canceller import ended_by
 from ..migrator.errors import Interrupted, MigrateError, UsageError
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ def unexpected(error: BaseException) -> MigrateError:
 
 
 def interrupted(interrupt: BaseException) -> Interrupted:
-    """Return the error of Ctrl-C or SIGTERM outside the migrations."""
+    """Return the error of a signal outside the migrations."""
     number = int(interrupt.args[0]) if interrupt.args else signal.SIGINT
     return Interrupted(
-        "Terminated." if number == signal.SIGTERM else "Interrupted.",
+        f"{ended_by(number)}.",
         exit_code=128 + number,
         hint="`{cmd} current` tells where the database stands.",
     )

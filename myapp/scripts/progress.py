@@ -1,5 +1,7 @@
 """Each revision as it is applied, on a terminal and in a log."""
 
+import threading
+import time
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
@@ -13,37 +15,95 @@ if TYPE_CHECKING:
     from ..migrator.results import Step
 
 _RUNNING = " ..."
+#: What the thread is called that gives signs of life.
+STILL_RUNNING = "still-running"
+_FIRST_SIGN = 5.0
+# A CI service may end a job that has been silent for ten minutes.
+_LONGEST_SILENCE = 300.0
 
 
 class Terminal(Watcher):
-    """Writes what a run tells to standard error."""
+    """Writes what a run tells to standard error.
 
-    def __init__(self, session: Session) -> None:
+    `first_sign` is after how many seconds a running revision is told of in a log.
+    """
+
+    def __init__(self, session: Session, first_sign: float = _FIRST_SIGN) -> None:
         self._session = session
+        self._first_sign = first_sign
+        self._signs: _SignsOfLife | None = None
 
     def step(self, step: "Step") -> None:
         """Write one line for each finished step; on a terminal, show the running one meanwhile."""
         _write(self._session, step)
+        if self._session.quiet or self._session.stderr.overwrites:
+            return
+        if self._signs is None:
+            self._signs = _SignsOfLife(self._session, self._first_sign)
+        self._signs.running = (step, time.monotonic()) if step.seconds is None else None
+
+    def ended(self) -> None:
+        """Take it that no revision runs."""
+        if self._signs:
+            self._signs.stop()
+            self._signs = None
 
     def notice(self, sentence: str) -> None:
         """Write a wait, a retry or a warning."""
         self._session.warn(sentence)
 
 
+class _SignsOfLife:
+    """Tells every now and then, at growing intervals, that a revision is still running.
+
+    By a thread, since a driver that waits for its server lets no other Python run in its own.
+    """
+
+    def __init__(self, session: Session, first: float) -> None:
+        self.running: tuple[Step, float] | None = None
+        self._story, self._color = session.stderr, session.color
+        self._first = first
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._tell, name=STILL_RUNNING, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _tell(self) -> None:
+        told, pause = None, self._first
+        while not self._stopped.wait(pause):
+            running, now = self.running, time.monotonic()
+            if running is None:
+                pause = self._first
+                continue
+            step, start = running
+            if running is not told:
+                told, due = running, start + self._first
+            if now >= due:
+                state = click.style(f"still running, {format_seconds(now - start)}", fg="yellow")
+                self._story.write_line(f"{_titled(step)}  {state}", color=self._color)
+                due = now + min(now - start, _LONGEST_SILENCE)
+            pause = due - now
+
+
 def _write(session: Session, step: "Step") -> None:
     session.in_step = step.seconds is None
     if session.quiet:
         return
-    line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
-    if step.direction == "downgrade":
-        line = f"{line} (downgrade)"
-    stderr = session.stderr
+    line, stderr = _titled(step), session.stderr
     if step.seconds is None:
         # One column stays free: a line that fills the last one would wrap on some terminals.
         stderr.write_passing_line(_cut(line, stderr.columns - len(_RUNNING) - 1) + _RUNNING)
     else:
         duration = click.style(format_seconds(step.seconds), fg="green")
         stderr.write_line(f"{line}  {duration}", color=session.color)
+
+
+def _titled(step: "Step") -> str:
+    line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
+    return f"{line} (downgrade)" if step.direction == "downgrade" else line
 
 
 def format_seconds(seconds: float) -> str:

@@ -107,10 +107,16 @@ class Session:
 
         self.redactor.add(secrets_in_settings(self.config_vars))
         settings = self._overridden(load_settings(self.config_uri, self.config_vars))
-        for values in (settings.config_vars, settings.engine_options, settings.alembic):
+        for values in (
+            settings.config_vars,
+            settings.engine_options.shown(),
+            settings.alembic,
+            settings.options.given.shown(),
+        ):
             self.redactor.add(secrets_in_settings(values))
-        self.redactor.add(secrets_in_settings({"lock_url": settings.options.lock_url}))
         self._set_up_logging(settings)
+        for doubt in settings.doubts:
+            self.warn(doubt)
         self._settings = settings
         return settings
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: cancel what runs in the database, then end as an interrupted run ends."""
+"""Ctrl-C, SIGTERM and SIGHUP: cancel what the database runs, then end as interrupted."""
 
 import os
 import signal
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from ..migrator.canceller import Canceller
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def interrupts(canceller: Canceller) -> Iterator[None]:
-    """Turn both signals into KeyboardInterrupt within, and let `canceller` hear of them at once.
+    """Turn these signals into KeyboardInterrupt within, and let `canceller` hear of them at once.
 
     While a driver waits for its server, Python runs no signal handler; but it writes the signal's
     number to the wakeup file descriptor, which a thread reads.
@@ -22,15 +22,24 @@ def interrupts(canceller: Canceller) -> Iterator[None]:
         yield  # signals are the main thread's alone
         return
 
+    is_interrupted = False
+
     def interrupt(number: int, frame: object) -> None:
+        nonlocal is_interrupted
         canceller.wait()
+        # Several may come, and the first is being seen to.
+        if is_interrupted and number == signal.SIGHUP:
+            return
+        is_interrupted = True
         raise KeyboardInterrupt(number)
 
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
     thread = threading.Thread(target=_listen, args=(readable, canceller), daemon=True)
     wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    # `nohup` has it ignored.
+    heard = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     thread.start()
     try:
         yield

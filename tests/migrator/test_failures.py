@@ -216,7 +216,10 @@ def test_a_lock_that_another_session_holds_is_not_the_fault_of_the_file(
         "Blocked by pid {pid} (user deploy; idle in transaction for 0 s): LOCK TABLE a.\n"
         f"{STANDS_AT_A}"
     )
-    hint = "another session holds a lock: run the command again when it has ended."
+    hint = (
+        "another session holds a lock: run the command again when it has ended, or raise"
+        " `migrate.lock_timeout`."
+    )
     with connection_to(postgresql_url) as other:
         pid = other.exec_driver_sql("SELECT pg_backend_pid()").scalar()
         other.exec_driver_sql("LOCK TABLE a")
@@ -285,3 +288,93 @@ def test_a_database_that_is_gone_cannot_tell_where_it_stands(
 def test_an_exception_is_told_in_one_line(error: Exception, line: str, description: str) -> None:
     assert first_line(error) == line
     assert described(error) == description
+
+
+def test_a_user_who_may_not_do_what_a_revision_does(
+    tmp_path: Path, make_app: MakeApp, postgresql_url: str, role: str
+) -> None:
+    ini = make_app(postgresql_url, [A, revision("op.execute('ALTER TABLE a ADD x int')")])
+    invoke(ini, "upgrade", "aaaa1111")
+    change(
+        postgresql_url,
+        f"GRANT ALL ON SCHEMA public TO {role}",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
+    )
+    before, after = postgresql_url, url_as(role, postgresql_url)
+    ini.write_text(ini.read_text().replace(before.replace("%", "%%"), after.replace("%", "%%")))
+    error = (
+        "Revision bbbb2222 (add b) failed and was rolled back: must be owner of table a (in: ALTER"
+        f" TABLE a ADD x int).\n{STANDS_AT_A}"
+    )
+    hint = (
+        "let the user in `sqlalchemy.url` do this (GRANT it, or make it the owner), or name another"
+        " user; then run the command again."
+    )
+    refused(tmp_path, 1, error, hint, ini, "upgrade")
+    change(postgresql_url, f"DROP OWNED BY {role}")  # here, where it can
+
+
+def test_a_statement_that_an_administrator_cancelled(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    cancel = "op.execute('SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(9)')"
+    ini = make_app(postgresql_url, [A, revision(cancel)])
+    assert invoke(ini, "upgrade").stderr.endswith(
+        "\nHint:  ask who cancelled its statement; then run the command again.\n"
+    )
+
+
+def test_a_timeout_outside_a_transaction_needs_a_longer_one_too(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    code = (
+        "with op.get_context().autocommit_block():\n"
+        "    op.execute('CREATE TABLE c (i int)')\n"
+        "    op.execute('SELECT pg_sleep(30)')"
+    )
+    ini = make_app(
+        postgresql_url,
+        [A, Revision("bbbb2222", "aaaa1111", "add b", upgrade=code)],
+        {"migrate.statement_timeout": "0.3"},
+    )
+    result = invoke(ini, "upgrade")
+    assert result.returncode == 9
+    assert result.stderr.endswith(
+        "; raise `migrate.statement_timeout` (0 is none), or let the revision do less at a time;"
+        " then run the command again.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise NotImplementedError", "NotImplementedError"),
+        ("raise NotImplementedError('rows are lost')", "NotImplementedError: rows are lost"),
+    ],
+)
+def test_a_revision_that_cannot_be_downgraded_says_so(
+    tmp_path: Path, make_app: MakeApp, sqlite_url: str, code: str, reason: str
+) -> None:
+    ini = make_app(sqlite_url, [Revision("aaaa1111", message="add a", downgrade=code)])
+    invoke(ini, "upgrade")
+    path = tmp_path / "migrations" / "versions" / "aaaa1111_.py"
+    error = (
+        f"Revision aaaa1111 (add a) failed and was rolled back: {reason}.\nThe database stands at"
+        " aaaa1111 (add a)."
+    )
+    hint = (
+        f"this revision can't be downgraded: restore a backup, or write in {path} (line 17) what"
+        " undoes it."
+    )
+    refused(tmp_path, 1, error, hint, ini, "downgrade", "base")
+
+
+def test_an_operation_that_alembic_lacks_for_sqlite_is_for_the_file_to_mend(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    code = "op.create_unique_constraint('u', 'a', ['id'])"
+    ini = make_app(sqlite_url, [Revision("aaaa1111", downgrade=code, upgrade=A.upgrade)])
+    invoke(ini, "upgrade")
+    result = invoke(ini, "downgrade", "base")
+    assert "NotImplementedError" in result.stderr
+    assert "\nHint:  mend " in result.stderr

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -255,3 +256,74 @@ with engine.connect() as connection:
         " commit it.",
     ]
     assert "b" not in tables(postgresql_url)
+
+
+ONE_TRANSACTION = """\
+from alembic import context
+from sqlalchemy import create_engine
+from myapp.migrator.url import engine_url
+
+engine = create_engine(engine_url(context.config.get_main_option("sqlalchemy.url")))
+with engine.connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+@pytest.fixture(params=["an env.py of another app", "migrate.transaction = single"])
+def in_one_transaction(
+    request: pytest.FixtureRequest, make_app: MakeApp, postgresql_url: str
+) -> Callable[[str], Path]:
+    """Make an application whose fourth revision has the given body."""
+
+    def make(body: str) -> Path:
+        line = [Revision(f"r00{n}", f"r00{n - 1}" if n else None) for n in range(3)]
+        last = Revision("r003", "r002", "the last", upgrade=body)
+        if request.param != "an env.py of another app":
+            return make_app(postgresql_url, [*line, last], {"migrate.transaction": "single"})
+        ini = make_app(postgresql_url, [*line, last])
+        write_env(ini, ONE_TRANSACTION)
+        return ini
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("from_", "undone", "stands"),
+    [
+        (None, "3 revisions that had run were", "base (no revision)"),
+        ("r001", "1 revision that had run was", "r001 (a change)"),
+    ],
+)
+def test_revisions_that_went_back_with_the_one_that_failed_are_counted(
+    from_: str | None, undone: str, stands: str, in_one_transaction: Callable[[str], Path]
+) -> None:
+    ini = in_one_transaction("raise ValueError('boo')")
+    if from_:
+        invoke(ini, "upgrade", from_)
+    result = invoke(ini, "upgrade")
+    assert result.returncode == 1
+    assert result.stderr.partition("Error: ")[2].partition("Hint:")[0] == (
+        "Revision r003 (the last) failed and was rolled back: ValueError: boo.\n"
+        f"       The run was one transaction, so {undone} rolled back.\n"
+        f"       The database stands at {stands}.\n"
+    )
+
+
+def test_so_are_those_that_went_back_with_an_interrupted_one(
+    in_one_transaction: Callable[[str], Path],
+) -> None:
+    result = invoke(in_one_transaction("raise KeyboardInterrupt"), "upgrade")
+    assert result.returncode == 130
+    assert result.stderr.partition("Error: ")[2] == (
+        "Interrupted in revision r003 (the last). The run was one transaction, so 3 revisions that"
+        " had run were rolled back.\n       The database stands at base (no revision).\n"
+    )
+
+
+def test_no_revision_is_told_as_undone_that_stays(make_app: MakeApp, database_url: str) -> None:
+    failing = Revision("bbb222", "aaa111", upgrade="raise ValueError")
+    result = invoke(make_app(database_url, [TABLE, failing]), "upgrade")
+    assert "one transaction" not in result.stderr
+    assert "The database stands at aaa111" in result.stderr

@@ -252,6 +252,27 @@ def test_a_range_of_unknown_revisions_is_refused(make_app: MakeApp, sqlite_url: 
             reports.history(config, rev_range)
 
 
+@pytest.mark.parametrize(
+    "rev_range",
+    ["head:base", "heads:base", "ddd444:bbb222", "ddd4:aaa1", "head:current"],
+)
+def test_a_range_that_is_the_wrong_way_round_is_turned(
+    make_app: MakeApp, sqlite_url: str, rev_range: str
+) -> None:
+    config = alembic_config(make_app(sqlite_url, LINE))
+    upgrade(config, "bbb222")
+
+    with pytest.raises(UsageError) as raised:
+        reports.history(config, rev_range)
+
+    start, _, end = rev_range.partition(":")
+    assert raised.value.message == (
+        f"`{rev_range}` is the wrong way round: a range goes from the older revision to the newer."
+    )
+    assert raised.value.hint == f"write `{end}:{start}`."
+    assert reports.history(config, f"{end}:{start}").revisions
+
+
 def test_a_range_across_branches_is_refused(make_app: MakeApp, sqlite_url: str) -> None:
     config = alembic_config(make_app(sqlite_url, BRANCHES))
 

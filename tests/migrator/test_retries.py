@@ -74,7 +74,8 @@ def test_when_the_tries_are_used_up_the_error_says_who_blocks(
         f"       Blocked by pid {pid} (shop, user deploy; idle in transaction for N s): SELECT *"
         " FROM a WHERE id = ? AND ? <> ?.\n"
         "       The database stands at aaa111 (a change).\n"
-        "Hint:  another session holds a lock: run the command again when it has ended.\n"
+        "Hint:  another session holds a lock: run the command again when it has ended, or raise"
+        " `migrate.lock_timeout`.\n"
     )
     assert heads(postgresql_url) == {"aaa111"}
 
@@ -274,6 +275,10 @@ def test_a_statement_timeout_ends_a_revision(make_app: MakeApp, postgresql_url: 
     assert time.monotonic() - begin < 10
     assert (result.returncode, notices(result.stderr)) == (1, [])
     assert "canceling statement due to statement timeout" in result.stderr
+    assert result.stderr.splitlines()[-1] == (
+        "Hint:  raise `migrate.statement_timeout` (0 is none), or let the revision do less at a"
+        " time; then run the command again."
+    )
     assert heads(postgresql_url) == {"aaa111"}
 
 

@@ -332,6 +332,7 @@ def test_an_env_py_with_one_transaction_for_all_revisions_loses_them_all(
 
     assert raised.value.message == (
         "Revision bbb222 (add b) failed and was rolled back: ZeroDivisionError: division by zero.\n"
+        "The run was one transaction, so 1 revision that had run was rolled back.\n"
         "The database stands at base (no revision)."
     )
     assert tables(postgresql_url) == set()

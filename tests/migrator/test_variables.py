@@ -1,11 +1,15 @@
 """`${NAME}` and `${NAME:-default}` in setting values."""
 
 import os
+from pathlib import Path
 
 import pytest
-from support.command import invoke, run
-from support.history import make_history
+from support.command import Result, invoke, run
+from support.database import tables
+from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni
+from support.processes import write_env
+from support.refusal import refused, told
 
 from myapp.migrator.errors import SettingsError
 from myapp.migrator.variables import expand_variables
@@ -145,3 +149,130 @@ def test_variables_in_settings_of_others_are_not_looked_at(
         extra="[alembic]\n[other]\nkey = ${UNSET}\n[DEFAULT]\nfoo = ${UNSET}",
     )
     assert invoke(ini, "heads").returncode == 0
+
+
+LINE = [Revision("aaa111", None, "add a"), Revision("bbb222", "aaa111", "add b")]
+UNSET = "`sqlalchemy.url` needs the environment variable UNSET, which is not set."
+HINT = "set it (`export UNSET=...`), or give a default: `${UNSET:-default}`."
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["heads"],
+        ["branches"],
+        ["history"],
+        ["history", "-r", "aaa111:"],
+        ["show", "aaa111"],
+        ["revision", "-m", "new"],
+        ["merge", "bbb222", "ccc333"],
+        ["edit", "aaa111"],
+        ["init", "other"],
+        ["list-templates"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("key", ["sqlalchemy.url", "sqlalchemy.connect_args", "migrate.lock_url"])
+def test_what_needs_no_database_needs_no_variable_of_it(
+    key: str, arguments: list[str], make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revisions = LINE
+    if arguments[0] == "merge":
+        revisions = [*LINE, Revision("ccc333", "aaa111")]
+    ini = make_app("sqlite:////nowhere/x.sqlite", revisions, {key: "${UNSET}"})
+    monkeypatch.chdir(ini.parent)
+    monkeypatch.setenv("EDITOR", "true")
+    result = invoke(ini, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert "Error" not in result.stderr
+
+
+def test_completion_of_revisions_needs_no_variable_of_the_database(make_app: MakeApp) -> None:
+    ini = make_app("${UNSET}", LINE)
+    environment = {
+        "_MYAPP_MIGRATE_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"myapp-migrate {ini} upgrade a",
+        "COMP_CWORD": "3",
+        "UNSET": None,
+    }
+    assert run(env=environment).stdout == "plain,aaa111\n"
+
+
+def test_an_alembic_section_too_may_have_an_unset_variable_in_its_url(
+    make_ini: MakeIni,
+) -> None:
+    history = make_history(make_ini({}).parent / "history", LINE)
+    ini = make_ini({}, extra=f"[alembic]\nscript_location = {history}\nsqlalchemy.url = ${{UNSET}}")
+    assert invoke(ini, "heads") == Result(0, "bbb222 (head), add b\n", "")
+    assert invoke(ini, "current").stderr == told(UNSET, HINT)
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_the_history_tells_why_no_revision_is_marked(option: list[str], make_app: MakeApp) -> None:
+    result = invoke(make_app("${UNSET}", LINE), "history", *option)
+    assert (result.returncode, "aaa111" in result.stdout) == (0, True)
+    assert result.stderr == f"Warning: no revision is marked as applied or pending. {UNSET}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["upgrade"],
+        ["upgrade", "--sql"],
+        ["downgrade", "base"],
+        ["downgrade", "--sql", "bbb222:base"],
+        ["current"],
+        ["check"],
+        ["wait"],
+        ["stamp", "heads"],
+        ["stamp", "--sql", "heads"],
+        ["ensure-version"],
+        ["ensure-version", "--sql"],
+        ["history", "-i"],
+        ["history", "-r", "current:"],
+        ["show", "current"],
+        ["edit", "current"],
+        ["revision", "--autogenerate"],
+    ],
+    ids=" ".join,
+)
+def test_what_needs_the_database_names_the_variable(
+    arguments: list[str], make_app: MakeApp, tmp_path: Path
+) -> None:
+    refused(tmp_path, 2, UNSET, HINT, make_app("${UNSET}", LINE), *arguments)
+
+
+@pytest.mark.parametrize("key", ["sqlalchemy.connect_args", "migrate.lock_url"])
+def test_another_value_that_opening_the_database_needs_is_named(
+    key: str, make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, LINE, {key: "${UNSET}"})
+    result = invoke(ini, "upgrade")
+    assert (result.returncode, result.stderr) == (
+        2,
+        told(UNSET.replace("sqlalchemy.url", key), HINT),
+    )
+    assert tables(postgresql_url) == set()
+
+
+def test_an_env_py_of_another_app_meets_the_same_error(make_app: MakeApp) -> None:
+    ini = make_app("${UNSET}", LINE)
+    write_env(
+        ini,
+        "from alembic import context\n"
+        "from sqlalchemy import create_engine\n"
+        "with create_engine(context.config.get_main_option('sqlalchemy.url')).connect() as c:\n"
+        "    context.configure(connection=c)\n"
+        "    context.run_migrations()\n",
+    )
+    assert invoke(ini, "upgrade").stderr == told(UNSET, HINT)
+    assert invoke(ini, "heads").returncode == 0
+
+
+def test_a_password_beside_an_unset_variable_stays_secret(make_app: MakeApp) -> None:
+    code = "raise ValueError('tell s3cret-word')"
+    ini = make_app("postgresql://u:s3cret-word@${UNSET}/db", LINE)
+    write_env(ini, code)
+    result = invoke("--traceback", ini, "current")
+    assert "tell ***" in result.stderr
+    assert "s3cret-word" not in result.stderr.replace(code, "")

@@ -1,6 +1,7 @@
 """Waiting for a database that is not up yet, and for one that is not migrated yet."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -265,3 +266,64 @@ def test_a_database_that_gets_ahead_while_the_lock_is_waited_for_is_accepted(
     assert accepting.finish().returncode == 0
     assert refusing.finish().returncode == 7
     assert tables(sqlite_url) == {"a", "alembic_version"}
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The URL of a server that accepts a connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"postgresql://deploy@127.0.0.1:{server.getsockname()[1]}/shop"
+
+
+NO_ANSWER = (
+    "Hint:  are host and port in `{}` right, and does no firewall drop what is sent there? With"
+    " `?connect_timeout=30` it waits longer.\n"
+)
+
+
+def test_a_server_that_never_answers_is_given_up_after_ten_seconds(
+    make_app: MakeApp, silent: str, postgresql_url: str, start: Start, tmp_path: Path
+) -> None:
+    begin = time.monotonic()
+    ini = make_app(silent, LINE)
+    other = ini.with_name("other.ini")
+    url, lock_url = (each.replace("%", "%%") for each in (postgresql_url, silent))
+    text = ini.read_text().replace(silent.replace("%", "%%"), url)
+    other.write_text(f"{text}migrate.lock_url = {lock_url}\n")
+    # The quick answer of `current` is given up before.
+    started = start(ini, "stamp", "heads"), start(other, "upgrade"), start(ini, "current")
+    results = [each.finish() for each in started]
+    assert 10 <= time.monotonic() - begin < 30
+    for result, key in zip(
+        results, ["sqlalchemy.url", "migrate.lock_url", "sqlalchemy.url"], strict=True
+    ):
+        assert (result.returncode, result.stdout) == (6, "")
+        assert "timeout expired" in result.stderr
+        assert result.stderr.endswith(NO_ANSWER.format(key))
+    assert tables(postgresql_url) == set()
+
+
+@pytest.mark.parametrize("arguments", [["upgrade"], ["current"], ["stamp", "heads"]], ids=" ".join)
+def test_the_url_may_say_how_long_the_server_has(
+    arguments: list[str], make_app: MakeApp, silent: str
+) -> None:
+    result, seconds = timed(make_app(f"{silent}?connect_timeout=2", LINE), *arguments)
+    assert (result.returncode, "timeout expired" in result.stderr) == (6, True)
+    assert seconds < 9
+
+
+def test_so_may_the_variable_of_libpq(
+    make_app: MakeApp, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
+    result, seconds = timed(make_app(silent, LINE), "stamp", "heads")
+    assert (result.returncode, "timeout expired" in result.stderr) == (6, True)
+    assert seconds < 9
+
+
+def test_a_server_that_does_not_answer_yet_is_waited_for(make_app: MakeApp, silent: str) -> None:
+    ini = make_app(f"{silent}?connect_timeout=2", LINE)
+    result, seconds = timed(ini, "stamp", "heads", "--wait-db", "2.5")
+    assert result.returncode == 6
+    assert result.stderr.startswith("Warning: waiting for the database. The database can't be used")
+    assert 2.5 <= seconds < 10

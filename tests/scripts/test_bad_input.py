@@ -912,9 +912,9 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
         ),
         (
             "history -r bbbb2222:aaaa1111",
-            "`bbbb2222:aaaa1111` can't be reached: it is no ancestor or descendant on the same"
-            " branch.",
-            "`{cmd} history` shows how the revisions follow each other.",
+            "`bbbb2222:aaaa1111` is the wrong way round: a range goes from the older revision to"
+            " the newer.",
+            "write `aaaa1111:bbbb2222`.",
         ),
         (
             "history -r head",
@@ -1052,12 +1052,35 @@ def test_an_env_py_that_does_nothing(
 
 
 AS_METADATA = "write it as `package.module:Base.metadata`."
+INSTALL = (
+    "package installed (`pip install -e .` for the application itself)? A folder beside the .ini"
+    " file needs `alembic.prepend_sys_path = %(here)s`."
+)
 
 
 @pytest.mark.parametrize(
     ("name", "error", "hint"),
     [
-        ("gone:Base.metadata", "which can't be imported: No module named 'gone'", AS_METADATA),
+        (
+            "gone:Base.metadata",
+            "which can't be imported: No module named 'gone'",
+            f"is it spelt right, and its {INSTALL}",
+        ),
+        (
+            "myapp.modles.Base.metadata",
+            "which can't be imported: module 'myapp' has no attribute 'modles'",
+            AS_METADATA,
+        ),
+        (
+            "myapp.modles:Base.metadata",
+            "which can't be imported: No module named 'myapp.modles'",
+            f"is it spelt right, and its {INSTALL}",
+        ),
+        (
+            "shop_models_that_lack:Base.metadata",
+            "which can't be imported: No module named 'gone'",
+            f"is that {INSTALL}",
+        ),
         (
             "myapp.models:Bass.metadata",
             "which can't be imported: module 'myapp.models' has no attribute 'Bass'",
@@ -1084,6 +1107,7 @@ def test_models_that_cannot_be_imported(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     write(tmp_path, "raise RuntimeError('no network')\n", "shop_models_that_raise.py")
+    write(tmp_path, "import gone\n", "shop_models_that_lack.py")
     ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url, "alembic.target_metadata": name})
     assert invoke(ini, "upgrade", "--quiet") == Result(0, "", "")
     error = f"`alembic.target_metadata` is `{name}`, {error}."

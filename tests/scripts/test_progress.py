@@ -1,16 +1,25 @@
 """The story of a run: each revision as it is applied, on a terminal and in a log."""
 
+import io
 import os
 import re
 import subprocess
+import threading
+from contextlib import redirect_stderr, suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from support.command import SCRIPTS, invoke, run
 from support.history import MakeApp, Revision, add_revision, create_table
+from support.sessions import session as session_of
 from support.terminal import run_on_terminal, screen
 
-from myapp.scripts.progress import format_seconds
+from myapp.migrator.config import build_config
+from myapp.migrator.errors import MigrateError
+from myapp.migrator.run import upgrade
+from myapp.scripts.progress import STILL_RUNNING, Terminal, format_seconds
+from myapp.scripts.session import Session
 
 REPOSITORY = Path(__file__).parents[2]
 TWO = [
@@ -176,6 +185,90 @@ def test_a_reader_of_the_story_that_left_stops_no_migration(ini: Path) -> None:
     )
     os.close(writing)
     assert (done.returncode, "Upgraded 2 revisions" in done.stdout) == (0, True)
+
+
+# A revision that takes long
+
+
+def told_of_a_slow_upgrade(ini: Path, *options: str, seconds: float = 0.2) -> str:
+    """Upgrade with a first sign of life after `seconds` and return the story."""
+    session = Session(config_uri=str(ini), command="upgrade", quiet="-q" in options)
+    stderr = io.StringIO()
+    with redirect_stderr(stderr), session.story():
+        config = build_config(session.settings(), watcher=Terminal(session, seconds))
+        with suppress(MigrateError):
+            upgrade(config)
+    assert not [thread.name for thread in threading.enumerate() if thread.name == STILL_RUNNING]
+    return stderr.getvalue()
+
+
+def test_a_slow_revision_says_that_it_is_still_running(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    # The driver waits in C for all that time.
+    slow = Revision("bbbb2", "aaaa1", "fill a", upgrade="op.execute('SELECT pg_sleep(0.7)')")
+    story = told_of_a_slow_upgrade(make_app(postgresql_url, [TWO[0], slow]))
+    assert list(dict.fromkeys(timeless(story).splitlines())) == [
+        "[1/2] aaaa1 create a  5 ms",
+        "[2/2] bbbb2 fill a  still running, 5 ms",
+        "[2/2] bbbb2 fill a  5 ms",
+    ]
+
+
+def test_the_signs_of_life_come_at_growing_intervals(make_app: MakeApp, sqlite_url: str) -> None:
+    slow = Revision("aaaa1", upgrade="import time; time.sleep(1)")
+    story = told_of_a_slow_upgrade(make_app(sqlite_url, [slow]), seconds=0.1)
+    told = [int(found) for found in re.findall(r"still running, (\d+) ms", story)]
+    assert told[0] >= 100
+    assert all(later >= 2 * sooner for sooner, later in pairwise(told))
+    assert 2 <= len(told) <= 4
+
+
+def test_many_quick_revisions_say_nothing_of_it(make_app: MakeApp, sqlite_url: str) -> None:
+    short = "import time; time.sleep(0.1)"
+    line = [Revision(f"r{n}000", f"r{n - 1}000" if n else None, upgrade=short) for n in range(9)]
+    story = told_of_a_slow_upgrade(make_app(sqlite_url, line), seconds=0.5)
+    assert (story.count("\n"), "still" in story) == (9, False)
+
+
+def test_quiet_silences_it(make_app: MakeApp, sqlite_url: str) -> None:
+    slow = Revision("aaaa1", upgrade="import time; time.sleep(0.5)")
+    assert told_of_a_slow_upgrade(make_app(sqlite_url, [slow]), "-q") == ""
+
+
+def test_a_revision_that_failed_is_running_no_more(make_app: MakeApp, sqlite_url: str) -> None:
+    slow = Revision("aaaa1", upgrade="import time; time.sleep(0.6); raise ValueError")
+    story = told_of_a_slow_upgrade(make_app(sqlite_url, [slow]), seconds=0.4)
+    assert story.count("still running") == 1
+
+
+def test_the_pause_before_another_try_is_no_running_revision(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    alter = Revision("bbbb2", "aaaa1", "add y", upgrade="op.execute('ALTER TABLE a ADD y int')")
+    settings = {"migrate.lock_timeout": "0.1", "migrate.retries": "2"}
+    ini = make_app(postgresql_url, [TWO[0], alter], settings)
+    invoke(ini, "upgrade", "aaaa1")
+    with session_of(postgresql_url, "SELECT * FROM a"):
+        story = told_of_a_slow_upgrade(ini, seconds=0.5)
+    assert ("try 3 of 3" in story, "still running" in story) == (True, False)
+
+
+def test_the_first_sign_of_life_comes_after_five_seconds(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    slow = Revision("aaaa1", message="fill a", upgrade="import time; time.sleep(5.3)")
+    result = run(make_app(sqlite_url, [slow]), "upgrade", "--json")
+    first, last = result.stderr.splitlines()
+    assert re.fullmatch(r"\[1/1\] aaaa1 fill a  still running, 5\.\d s", first)
+    assert timeless(last) == "[1/1] aaaa1 fill a  5 ms"
+
+
+def test_a_terminal_that_shows_what_runs_needs_no_sign_of_life(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    slow = Revision("aaaa1", upgrade="import time; time.sleep(5.3)")
+    assert "still" not in run_on_terminal(make_app(sqlite_url, [slow]), "upgrade")
 
 
 # Colour

@@ -1,12 +1,16 @@
-"""Ctrl-C and SIGTERM, sent to real processes."""
+"""Ctrl-C, SIGTERM and SIGHUP, sent to real processes."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.command import Result, invoke
+from support.command import SCRIPTS, Result, invoke
 from support.database import change, heads, rows, tables
 from support.history import MakeApp, Revision, create_table
 from support.processes import Process, Start, until
@@ -37,9 +41,21 @@ ENDLESS = Revision(
 )
 SIGNALS = pytest.mark.parametrize(
     ("number", "status", "word"),
-    [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")],
-    ids=["Ctrl-C", "SIGTERM"],
+    [
+        (signal.SIGINT, 130, "Interrupted"),
+        (signal.SIGTERM, 143, "Terminated"),
+        (signal.SIGHUP, 129, "Hung up"),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "SIGHUP"],
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_nohup() -> Iterator[None]:
+    """Let the processes that are started have no SIGHUP ignored, however pytest was started."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def ends(process: Process, number: int, within: float = 5) -> Result:
@@ -200,6 +216,92 @@ def test_a_second_ctrl_c_kills_at_once(
     result = ends(running, signal.SIGINT, within=1)
     assert result.returncode == 130
     assert heads(sqlite_url) == {"aaa111"}
+
+
+STUBBORN = """\
+import pathlib, time
+reached = pathlib.Path(op.get_bind().engine.url.database + ".reached")
+try:
+    reached.touch()
+    time.sleep(600)
+finally:
+    reached.unlink()
+    time.sleep(1)
+    reached.with_suffix(".seen_to").touch()
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "status", "word"),
+    [(signal.SIGHUP, 129, "Hung up"), (signal.SIGTERM, 143, "Terminated")],
+)
+def test_a_second_sighup_which_shells_and_systemd_send_hurries_nothing(
+    first: int,
+    status: int,
+    word: str,
+    make_app: MakeApp,
+    sqlite_url: str,
+    start: Start,
+    tmp_path: Path,
+) -> None:
+    ini = make_app(sqlite_url, [TABLE, Revision("bbb222", "aaa111", "wait", upgrade=STUBBORN)])
+    running = start(ini, "upgrade")
+    reached = tmp_path / "test.sqlite.reached"
+    until(reached.exists)
+    running.signal(first)
+    until(lambda: not reached.exists())
+    result = ends(running, signal.SIGHUP)
+    assert result.returncode == status
+    assert (tmp_path / "test.sqlite.seen_to").exists()
+    assert result.stderr.splitlines()[1:] == [
+        f"Error: {word} in revision bbb222 (wait). The database stands at aaa111 (add a)."
+    ]
+
+
+def test_a_terminal_that_is_closed_ends_the_run(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(postgresql_url, [TABLE, SLEEPING])
+    terminal, end = os.openpty()
+    # What makes `end` the terminal that the process is told of.
+    code = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+    code += "; os.execv(sys.argv[1], sys.argv[1:])"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, SCRIPTS / "myapp-migrate", ini, "upgrade"],
+        start_new_session=True,
+        stdin=end,
+        stdout=end,
+        stderr=end,
+    ) as running:
+        os.close(end)
+        until_running(postgresql_url, "SELECT pg_sleep%")
+        os.close(terminal)
+    assert running.returncode == 129
+    assert not is_running(postgresql_url, "SELECT pg_sleep%")
+    assert heads(postgresql_url) == {"aaa111"}
+    assert "b" not in tables(postgresql_url)
+
+
+def test_nohup_keeps_a_run_alive(make_app: MakeApp, sqlite_url: str, tmp_path: Path) -> None:
+    waits = """\
+    import pathlib, time
+    folder = pathlib.Path(op.get_bind().engine.url.database).parent
+    (folder / "reached").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.02)
+    """
+    ini = make_app(sqlite_url, [TABLE, Revision("bbb222", "aaa111", "wait", upgrade=waits)])
+    with subprocess.Popen(
+        ["nohup", SCRIPTS / "myapp-migrate", ini, "upgrade"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        until((tmp_path / "reached").exists)
+        running.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        (tmp_path / "go").touch()
+    assert running.returncode == 0
+    assert heads(sqlite_url) == {"bbb222"}
 
 
 def test_signals_at_any_moment_leave_no_half_applied_revision(
