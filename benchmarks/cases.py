@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from projects import PYTHON, SCRIPTS, Project
 from report import DJANGO, FLASK, LIMIT, OURS, THEIRS, Key
@@ -33,46 +34,58 @@ class Case:
     from_empty: bool = False
 
 
-def cases(project: Project, name: str, environment: Environment) -> Iterator[Case]:
+def cases(project: Project, name: str, folder: Path) -> Iterator[Case]:
     """Yield all cases of a history on the database called `name`."""
     length = project.history.length
     tools = _Tools(project)
-    memory = {THEIRS: NOTHING_MEMORY}
+    upgrade = tools.upgrade()
     nothing = _limits(NOTHING.get(length), limit=1.3, django=1.0)
 
-    def case(question: str, commands: dict[str, Command], limits: Limits) -> Case:
-        return Case(Key(question, name, length), project, commands, limits)
+    def case(
+        question: str,
+        commands: dict[str, Command],
+        limits: Limits,
+        *,
+        memory: Limits | None = None,
+        environment: Environment | None = None,
+    ) -> Case:
+        key = Key(question, name, length)
+        return Case(key, project, commands, limits, memory or {}, environment)
 
-    upgrade = tools.upgrade()
-    yield Case(Key("nothing", name, length), project, upgrade, nothing, memory)
+    yield case("nothing", upgrade, nothing, memory={THEIRS: NOTHING_MEMORY})
     yield case("current", tools.current(), _limits(CURRENT.get(length), limit=1.3))
     history = _limits(HISTORY.get(length), limit=1.3, django=1.0)
     yield case("history", tools.history(), history)
     yield case("one", tools.upgrade_one(), _limits(ONE.get(length)))
     yield case("sql", tools.sql(), _limits(None))
-    if length == 1000 or (length == 10 and name == "SQLite"):
+    if length in {"SQLite": (10, 1000, 5000), "PostgreSQL": (1000,)}[name]:
         for question, bytecode in (("installed", Bytecode.INSTALLED), ("none", Bytecode.NONE)):
-            other = Environment(environment.folder, bytecode)
-            yield Case(Key(question, name, length), project, upgrade, nothing, environment=other)
-        foreign = {OURS: tools.ours("foreign.ini", "upgrade"), THEIRS: upgrade[THEIRS]}
+            yield case(question, upgrade, nothing, environment=Environment(folder, bytecode))
+        foreign = {OURS: tools.upgrade_foreign(), THEIRS: upgrade[THEIRS]}
         yield case("foreign", foreign, {THEIRS: 1.0})
-        with_pygments = Environment(environment.folder, has_pygments=True)
         pair = {OURS: upgrade[OURS], THEIRS: upgrade[THEIRS]}
-        yield Case(Key("pygments", name, length), project, pair, nothing, environment=with_pygments)
-    # Alembic gives each revision a transaction of its own on SQLite, whatever it is told.
-    each = tools.upgrade_all("app.ini", "theirs" if name == "SQLite" else "each")
+        environment = Environment(folder, has_pygments=True)
+        yield case("pygments", pair, nothing, environment=environment)
+    yield from _from_empty(tools, name)
+
+
+def _from_empty(tools: "_Tools", name: str) -> Iterator[Case]:
+    """Yield the cases that apply all revisions."""
+    project, length = tools.project, tools.length
     limits = _limits(ALL.get(length))
+    # Alembic gives each revision a transaction of its own on SQLite, whatever it is told.
+    commands = tools.upgrade_all("app", each=name == "PostgreSQL")
+    key = Key("all", name, length)
     if length < 5000:
-        yield Case(Key("all", name, length), project, each, limits, from_empty=True)
+        commands[DJANGO] = tools.migrate_all()
+        yield Case(key, project, commands, limits, from_empty=True)
     elif name == "SQLite":
-        # Django takes minutes, and holds them all.
-        del each[DJANGO]
-        key = Key("all", name, length)
-        yield Case(key, project, each, limits, rounds=1, from_empty=True)
+        # Without Django, which takes minutes, and once, because each takes most of one.
+        yield Case(key, project, commands, limits, rounds=1, from_empty=True)
     if length < 5000 and name == "PostgreSQL":
-        single = tools.upgrade_all("single.ini", "theirs")
-        del single[DJANGO]
-        yield Case(Key("single", name, length), project, single, limits, from_empty=True)
+        commands = tools.upgrade_all("single", each=False)
+        key = Key("single", name, length)
+        yield Case(key, project, commands, limits, from_empty=True)
 
 
 def help_case(project: Project) -> Case:
@@ -120,20 +133,17 @@ class _Tools:
         *arguments: str,
         check: Callable[[str], None],
         prepare: Callable[[], None] = lambda: None,
+        flask: str = "flask_app",
     ) -> Command:
-        """Return a command line of `tool` with its usual configuration."""
+        """Return a command line of `tool`."""
         start, cwd = {
             OURS: ((str(SCRIPTS / "myapp-migrate"),), self.folder),
             THEIRS: ((str(SCRIPTS / "alembic"),), self.folder),
-            FLASK: ((str(SCRIPTS / "flask"), "--app", "flask_single", "db"), self.folder),
+            FLASK: ((str(SCRIPTS / "flask"), "--app", flask, "db"), self.folder),
             DJANGO: ((PYTHON, "manage.py"), self.folder / "django"),
             LIMIT: ((PYTHON, "limit"), self.folder),
         }[tool]
         return Command((*start, *arguments), cwd, check, prepare)
-
-    def ours(self, ini: str, command: str) -> Command:
-        """Return an upgrade with another .ini file."""
-        return self.command(OURS, ini, command, check=self._at_head)
 
     def upgrade(self) -> dict[str, Command]:
         """Return what upgrades a database to the head."""
@@ -154,26 +164,29 @@ class _Tools:
             ),
         }
 
-    def upgrade_all(self, ini: str, mode: str) -> dict[str, Command]:
-        """Return the same, for an empty database."""
+    def upgrade_foreign(self) -> Command:
+        """Return the upgrade with Alembic's own env.py."""
+        return self.command(OURS, "foreign.ini", "upgrade", check=self._at_head)
+
+    def upgrade_all(self, ini: str, *, each: bool) -> dict[str, Command]:
+        """Return what upgrades an empty database, `each` revision in its own transaction."""
         command = partial(
-            self.command, check=self._at_head, prepare=self.project.history.database.clear
+            self.command,
+            check=self._at_head,
+            prepare=self.project.history.database.clear,
+            flask="flask_each" if each else "flask_app",
         )
-        flask = command(FLASK, "upgrade")
-        program, app, _, *rest = flask.arguments
-        each = mode == "each" or ini == "app.ini"
-        flask_arguments = (program, app, "flask_each" if each else "flask_single", *rest)
+        theirs = "each.ini" if each else "theirs.ini"
         return {
-            OURS: command(OURS, ini, "upgrade"),
-            THEIRS: command(THEIRS, "-c", f"{mode}.ini", "upgrade", "heads"),
-            FLASK: Command(flask_arguments, flask.cwd, flask.check, flask.prepare),
-            DJANGO: self.command(
-                DJANGO,
-                "migrate",
-                check=self._django_at_head,
-                prepare=self.project.django.database.clear,
-            ),
+            OURS: command(OURS, f"{ini}.ini", "upgrade"),
+            THEIRS: command(THEIRS, "-c", theirs, "upgrade", "heads"),
+            FLASK: command(FLASK, "upgrade", "heads"),
         }
+
+    def migrate_all(self) -> Command:
+        """Return what migrates Django's database from empty."""
+        clear = self.project.django.database.clear
+        return self.command(DJANGO, "migrate", check=self._django_at_head, prepare=clear)
 
     def current(self) -> dict[str, Command]:
         """Return what shows where the database stands."""

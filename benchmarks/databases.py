@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,8 @@ class History:
     newest = "SELECT version_num FROM alembic_version"
 
     def name(self, number: int) -> str:
-        """Return a revision's name, as the table of versions has it."""
-        return f"{number:012x}"
+        """Return a revision's name in the table of versions; like Alembic's, in no order."""
+        return sha256(str(number).encode()).hexdigest()[:12]
 
     def mark(self) -> list[str]:
         """Return the SQL that says in an empty table of versions that all is applied."""

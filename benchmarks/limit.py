@@ -2,14 +2,13 @@
 
 Click for the command line, plaster for the settings, a regular expression for `revision` and
 `down_revision` of each file, and one query through the bare driver. It can change no database.
+What a command doesn't need it doesn't import.
 """
 
 import re
-import sqlite3
 from pathlib import Path
 
 import click
-import plaster
 
 REVISION = re.compile(r"""^revision(?:: str)? = ["'](\w+)["']""", re.MULTILINE)
 PARENT = re.compile(r"""^down_revision(?:: [^=]+)? = (?:None|["'](\w+)["'])""", re.MULTILINE)
@@ -30,6 +29,8 @@ def read_version(url: str) -> str | None:
     """Return the revision at which the database stands."""
     query = "SELECT version_num FROM alembic_version"
     if url.startswith("sqlite:///"):
+        import sqlite3
+
         row = sqlite3.connect(url.removeprefix("sqlite:///")).execute(query).fetchone()
     else:
         import psycopg2
@@ -44,6 +45,8 @@ class Database:
     """What the commands need of the .ini file's database and history."""
 
     def __init__(self, config_uri: str) -> None:
+        import plaster
+
         settings = plaster.get_settings(config_uri, "app:main")
         location = Path(config_uri).parent / settings["alembic.script_location"]
         self.history = read_history(location / "versions")
@@ -82,7 +85,8 @@ def current(config_uri: str) -> None:
 def history(config_uri: str) -> None:
     """List the revisions, the newest first, and whether they are applied."""
     database = Database(config_uri)
-    lines, revision, state = [], database.head, "pending"
+    lines, state = [], "pending"
+    revision: str | None = database.head
     while revision:
         if revision == database.version:
             state = "current"

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -29,7 +30,11 @@ STYLES = {
 def plot(rows: Iterable[Row], path: Path) -> None:
     """Write the plot; the same rows give the same file."""
     rows = list(rows)
-    settings = {"svg.hashsalt": "performance", "svg.fonttype": "none", "font.size": 9}
+    settings: dict[Any, Any] = {
+        "svg.hashsalt": "performance",
+        "svg.fonttype": "none",
+        "font.size": 9,
+    }
     with mpl.rc_context(settings):
         figure = Figure(figsize=(13, 6.5), layout="constrained")
         panels = figure.subplots(len(DATABASES), len(PANELS), sharex=True, squeeze=False)

@@ -5,7 +5,6 @@ import platform
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
 from sampling import Sample, ratios
 
@@ -42,7 +41,7 @@ QUESTIONS = {
     "sql": ("`upgrade --sql`", "All revisions. Django writes them one by one only."),
     "foreign": (
         "`upgrade`, nothing to do, with Alembic's own `env.py`",
-        "With any `env.py` but the one that `myapp-migrate CONFIG_URI init` makes, Alembic runs it.",
+        "Alembic runs any `env.py` but the one that `myapp-migrate CONFIG_URI init` makes.",
     ),
     "pygments": (
         "`upgrade`, nothing to do, with Pygments installed",
@@ -140,15 +139,12 @@ class Row:
                     yield f"{self.key}: {what}against {tool}", ratio, limit
 
 
-def report(rows: Iterable[Row]) -> str:
-    """Return the page."""
+def report(rows: Iterable[Row], versions: str) -> str:
+    """Return the page; `versions` are those of what was measured."""
     rows = list(rows)
     parts = [
         INTRODUCTION.format(
-            versions=", ".join(
-                f"{name} {version(name)}"
-                for name in ("alembic", "sqlalchemy", "click", "Flask-Migrate", "Django")
-            ),
+            versions=versions,
             python=platform.python_version(),
             system=platform.system(),
             cores=os.cpu_count(),
@@ -198,7 +194,7 @@ def _cell(
     if tool == OURS:
         return text
     middle, lower, upper = ratios(values[OURS], values[tool])
-    text += f": {middle:.2f} ({lower:.2f}–{upper:.2f})"  # noqa: RUF001 # a range has that dash
+    text += f": {middle:.2f} ({lower:.2f}-{upper:.2f})"
     if limit is None:
         return text
     return f"{text}, met {limit:.2f}" if middle <= limit else f"{text}, **MISSED {limit:.2f}**"

