@@ -37,7 +37,7 @@ def plot(rows: Iterable[Row], path: Path) -> None:
     }
     with mpl.rc_context(settings):
         figure = Figure(figsize=(13, 6.5), layout="constrained")
-        panels = figure.subplots(len(DATABASES), len(PANELS), sharex=True, squeeze=False)
+        panels = figure.subplots(len(DATABASES), len(PANELS), sharex=True, sharey=True)
         for line, database in zip(panels, DATABASES, strict=True):
             for axes, (question, title) in zip(line, PANELS.items(), strict=True):
                 _draw(
@@ -45,6 +45,7 @@ def plot(rows: Iterable[Row], path: Path) -> None:
                     [r for r in rows if (r.key.question, r.key.database) == (question, database)],
                 )
                 axes.set_title(f"{title}, {database}")
+        panels[0][0].set_xticks(sorted({row.key.length for row in rows if row.key.length}))
         for axes in panels[-1]:
             axes.set_xlabel("revisions")
         for line in panels:
@@ -56,6 +57,9 @@ def plot(rows: Iterable[Row], path: Path) -> None:
 
 def _draw(axes: Axes, rows: list[Row]) -> None:
     axes.set(xscale="log", yscale="log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.grid(visible=True, which="major", color="#dddddd")
     for tool, (color, marker, line) in STYLES.items():
         points = sorted(
