@@ -38,7 +38,7 @@ PACKAGES = (
 LENGTHS = (10, 100, 1000, 5000)
 #: The most rounds that a row has for a length, and the seconds after which it has no more.
 ROUNDS = {10: 15, 100: 15, 1000: 11, 5000: 5}
-SECONDS = 25.0
+SECONDS = 18.0
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def parse() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     add = parser.add_argument
-    add("--quick", action="store_true", help="10 and 100 revisions, 3 rounds; docs/ stays as it is")
+    add("--quick", action="store_true", help="10 and 100 revisions, 2 rounds; docs/ stays as it is")
     add("--only", metavar="PATTERN", default="", help="rows whose name has this regular expression")
     add("--lengths", metavar="N,...", help="these lengths only, of 10,100,1000,5000")
     add("--rounds", type=int, help="this many rounds for every row")
@@ -92,7 +92,7 @@ def parse() -> argparse.Namespace:
     options.lengths = [int(length) for length in (options.lengths or "").split(",") if length]
     if options.quick:
         options.lengths = options.lengths or [10, 100]
-        options.rounds = options.rounds or 3
+        options.rounds = options.rounds or 2
     return options
 
 
