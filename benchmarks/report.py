@@ -64,10 +64,10 @@ WITH_MEMORY = ("help", "nothing", "current", "history", "one", "all")
 INTRODUCTION = """\
 # Speed and memory
 
-`myapp-migrate` beside the `alembic` command, Flask-Migrate, Django, and the limit: `limit.py`, a
-hundred lines by hand that can do no more than answer (Click, plaster, a regular expression over the
-files, one query through the bare driver). All have the same generated history, a table for each
-revision; Django's migrations make the same tables.
+`myapp-migrate` beside the `alembic` command, Flask-Migrate, Django, and the limit: what a hundred
+lines by hand take (`benchmarks/limit.py`), which can do no more than answer, with Click, plaster, a
+regular expression over the files and one query through the bare driver. All have the same generated
+history, a table for each revision; Django's migrations make the same tables.
 
 Written by `python benchmarks/run.py` on {system}, {cores} cores, Python {python}: {versions}.
 
@@ -78,7 +78,8 @@ Written by `python benchmarks/run.py` on {system}, {cores} cores, Python {python
   quartiles, and then the target that it has to keep, if there is one: met or **MISSED**. With
   Flask-Migrate it is 1.00 everywhere, and with Django wherever nothing is to be done.
 - Each run is checked: the exit status, and that the database, or the output, is as it should be.
-- PostgreSQL runs without `fsync`, so its commits cost less than those of a real server.
+- PostgreSQL runs without `fsync`, so its commits cost less than those of a real server. SQLite's
+  files are in the folder for temporary files, and its commits wait for that disk.
 - The Django project has one app and no models, only their migrations; with the models,
   `manage.py migrate` takes longer. The Flask application has Flask-SQLAlchemy and no models.
 - Where nothing is pending and `env.py` is the one that `init` makes, `myapp-migrate` answers from
