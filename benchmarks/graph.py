@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from myapp.migrator.graph import Graph
-from myapp.migrator.resolution import downgrade_plan, upgrade_plan
-from myapp.migrator.revision_facts import RevisionFile
-from myapp.migrator.revision_files import read_revision_files
+from myapp.migrator.revisions.facts import RevisionFile
+from myapp.migrator.revisions.files import read_revision_files
+from myapp.migrator.revisions.graph import Graph
+from myapp.migrator.revisions.resolution import downgrade_plan, upgrade_plan
 
 SOURCE = '''\
 """A change

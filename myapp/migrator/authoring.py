@@ -18,12 +18,12 @@ from .database import shared_engine
 from .diagnosis import revision_files
 from .errors import RevisionNotFound, SettingsError, UsageError
 from .failures import described
-from .graph import RESERVED
 from .history import History
 from .loading import load_history
 from .offline import captured_sql
 from .reports import show
 from .results import NewRevisions, Revision
+from .revisions.graph import RESERVED
 from .targets import find, resolve
 
 T = TypeVar("T")

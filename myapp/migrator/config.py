@@ -14,7 +14,7 @@ from alembic.config import Config
 
 from .canceller import Canceller
 from .ini import bad_syntax
-from .revision_files import Reading
+from .revisions.files import Reading
 from .settings import Settings, load_settings
 from .url import engine_url
 from .watcher import Watcher

@@ -14,7 +14,7 @@ from alembic.util import coerce_resource_to_filename
 
 from .errors import HistoryError, MigrateError
 from .failures import described
-from .graph import RESERVED
+from .revisions.graph import RESERVED
 
 _NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
 # Alembic 0.1 had the revision id in the file's name alone; Alembic still reads such files.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from .ask_alembic import AskAlembic
 from .errors import DatabaseAhead
-from .graph import Graph
-from .resolution import resolve
 from .results import Revision
+from .revisions.graph import Graph
+from .revisions.resolution import resolve
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory

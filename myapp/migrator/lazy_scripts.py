@@ -9,8 +9,8 @@ from alembic.script.revision import Revision
 from alembic.util import coerce_resource_to_filename, load_python_file
 
 from .ask_alembic import AskAlembic
-from .revision_facts import Doubt, RevisionFile, facts
-from .revision_files import Reading, read_revision_files
+from .revisions.facts import Doubt, RevisionFile, facts
+from .revisions.files import Reading, read_revision_files
 
 
 class LazyScript(Script):

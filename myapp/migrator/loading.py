@@ -12,9 +12,9 @@ from alembic.util.exc import CommandError
 from .config import settings_of, take_reading
 from .errors import SettingsError
 from .failures import described
-from .graph import Graph
 from .history import History
 from .lazy_scripts import LazyScript, read_scripts, run_scripts
+from .revisions.graph import Graph
 
 
 class ScriptHistory(History):

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from . import resolution
 from .ask_alembic import AskAlembic
 from .errors import HistoryError, RevisionNotFound, UsageError
 from .history import History, standing
 from .loading import ScriptHistory
 from .planned_step import PlannedStep
+from .revisions.resolution import downgrade_plan, upgrade_plan
+from .revisions.rows import downgrade_rows, upgrade_rows
 from .targets import check_known, find, is_relative, resolve, several_heads
-from .version_rows import downgrade_rows, upgrade_rows
 
 Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
 
@@ -31,7 +31,7 @@ def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> l
             return []
         _check_one_head(history, "upgrade", steps, heads)
     try:
-        ids = resolution.upgrade_plan(history.graph, target, heads)
+        ids = upgrade_plan(history.graph, target, heads)
     except AskAlembic:
         ids = _iterated(history, "upgrade", target, target, tuple(heads), implicit_base=True)
     _require_function(history, "upgrade", ids)
@@ -53,7 +53,7 @@ def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) ->
     elif not is_relative(target):
         _require_applied(history, target, heads)
     try:
-        ids = resolution.downgrade_plan(history.graph, target, heads)
+        ids = downgrade_plan(history.graph, target, heads)
     except AskAlembic:
         ids = _iterated(
             history, "downgrade", target, tuple(heads), target, select_for_downgrade=True

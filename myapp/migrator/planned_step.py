@@ -3,7 +3,7 @@
 from alembic.runtime.migration import MigrationInfo, MigrationStep
 
 from .loading import ScriptHistory
-from .version_rows import RowChange
+from .revisions.rows import RowChange
 
 
 class PlannedStep(MigrationStep):

@@ -13,10 +13,10 @@ from pathlib import Path
 from . import answers
 from .ask_alembic import AskAlembic
 from .driver import read_versions, shown
-from .graph import Graph
 from .history import History, standing
 from .results import Branch, HistoryReport, Revision, Run, Standing
-from .revision_files import Reading, read_revision_files
+from .revisions.files import Reading, read_revision_files
+from .revisions.graph import Graph
 from .settings import Settings
 
 #: What these settings mean is either known here, or of no matter to what is answered here.

@@ -2,12 +2,13 @@
 
 from alembic.config import Config
 
-from . import answers, resolution
+from . import answers
 from .ask_alembic import AskAlembic
 from .database import database_name, read_each, read_heads
 from .errors import MigrateError, UsageError
 from .loading import ScriptHistory, load_history
 from .results import Branch, HistoryReport, Revision, Standing
+from .revisions.resolution import revisions_between
 from .targets import check_known, find, resolve
 
 _PATIENCE = 3  # seconds
@@ -77,7 +78,7 @@ def _between(
     """Return the revisions from `head` down to `base`, which was `typed` as a range."""
     try:
         if isinstance(base, str) and isinstance(head, str):
-            return resolution.revisions_between(history.graph, base, head)
+            return revisions_between(history.graph, base, head)
     except AskAlembic:
         pass  # Alembic is asked below
     walk = history.script.walk_revisions

@@ -10,9 +10,9 @@ from alembic.util.exc import CommandError
 
 from .ask_alembic import AskAlembic
 from .errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
-from .graph import RESERVED
 from .history import History
 from .results import Revision
+from .revisions.graph import RESERVED
 from .spelling import nearest
 
 T = TypeVar("T")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from alembic.script.revision import Revision, RevisionMap
 from hypothesis import strategies as st
 
-from myapp.migrator.graph import Graph
-from myapp.migrator.revision_facts import RevisionFile
+from myapp.migrator.revisions.facts import RevisionFile
+from myapp.migrator.revisions.graph import Graph
 
 _SYMBOLS = ["head", "heads", "base"]
 _STEPS = ["+1", "-1", "+2", "-2", "+4", "-3", "-0", "+0"]

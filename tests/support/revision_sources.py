@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alembic.script import Script, ScriptDirectory
 
-from myapp.migrator.revision_facts import RevisionFile
+from myapp.migrator.revisions.facts import RevisionFile
 
 #: What Alembic's generic template has written since 2023.
 ALEMBIC = '''\

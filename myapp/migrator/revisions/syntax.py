@@ -1,6 +1,6 @@
 """The facts of a revision file of any shape, from its syntax tree.
 
-Slower than `revision_text`, and as certain: what could change the four variables in a way that
+Slower than `text`, and as certain: what could change the four variables in a way that
 this doesn't follow is a doubt.
 """
 
@@ -9,9 +9,9 @@ import builtins
 import warnings
 from collections.abc import Iterator
 
-from . import revision_imports
-from .revision_facts import VARIABLES, Doubt, RevisionFile, facts
-from .revision_text import docstring
+from . import imports
+from .facts import VARIABLES, Doubt, RevisionFile, facts
+from .text import docstring
 
 #: With any of these in it, a file may reach its own variables by another way.
 _REFLECTION = frozenset(
@@ -115,7 +115,7 @@ class _Reader:
         if (
             not self._lazy_annotations
             and not _is_builtin(annotation)
-            and not revision_imports.annotation_resolves(ast.unparse(annotation), self._imported)
+            and not imports.annotation_resolves(ast.unparse(annotation), self._imported)
         ):
             self._run(annotation)
 
@@ -127,11 +127,11 @@ class _Reader:
             if isinstance(statement, ast.ImportFrom):
                 module = statement.module or ""
                 full = f"{module}.{name}"
-                known = not statement.level and revision_imports.imports(module, name)
+                known = not statement.level and imports.imports(module, name)
                 self._lazy_annotations |= full == "__future__.annotations"
             else:
                 full = name
-                known = revision_imports.imports_module(name)
+                known = imports.imports_module(name)
             if not known:
                 raise _Unclear(f"`{full}` may not be there to import")
             bound = alias.asname or name.partition(".")[0]
@@ -139,7 +139,7 @@ class _Reader:
             self._imported[bound] = full
 
     def _bind(self, name: str) -> None:
-        if not revision_imports.may_be_bound(name) or hasattr(builtins, name):
+        if not imports.may_be_bound(name) or hasattr(builtins, name):
             raise _Unclear(f"`{name}` is bound to something else")
         self._imported.pop(name, None)
 

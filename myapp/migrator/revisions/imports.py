@@ -6,7 +6,7 @@ from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 
-from .revision_facts import VARIABLES
+from .facts import VARIABLES
 
 #: What a value's annotation may name besides what is imported for it.
 _BUILTINS = frozenset({"str", "list", "tuple", "None"})

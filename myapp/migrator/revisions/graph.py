@@ -7,9 +7,9 @@ then takes Alembic itself, whose answer or error counts.
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
-from .ask_alembic import AskAlembic
+from ..ask_alembic import AskAlembic
+from .facts import RevisionFile
 from .ordering import newest_first
-from .revision_facts import RevisionFile
 
 #: Names that stand for revisions, and are none's own.
 RESERVED = frozenset({"head", "heads", "base"})

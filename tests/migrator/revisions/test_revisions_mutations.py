@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.revision_sources import ALL, facts_by_running, facts_of
 
-from myapp.migrator.revision_files import Doubt, read_revision_file
+from myapp.migrator.revisions.files import Doubt, read_revision_file
 
 LINES = [
     'revision += "x"',

@@ -8,8 +8,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from support.revision_sources import ALEMBIC, ALL, OURS, facts_by_running, facts_of, facts_of_script
 
-from myapp.migrator.revision_facts import RevisionFile
-from myapp.migrator.revision_files import Doubt, read_revision_file, read_revision_files
+from myapp.migrator.revisions.facts import RevisionFile
+from myapp.migrator.revisions.files import Doubt, read_revision_file, read_revision_files
 
 HEAD = 'revision = "a"\ndown_revision = None\n'
 # Read without running, and nothing but imports can fail.
@@ -258,7 +258,7 @@ def test_a_file_reached_twice_is_read_once_and_told_of(tmp_path: Path) -> None:
 
 def test_nothing_slow_is_imported() -> None:
     code = (
-        "import sys, myapp.migrator.revision_files, myapp.migrator.resolution\n"
+        "import sys, myapp.migrator.revisions.files, myapp.migrator.revisions.resolution\n"
         "print(*{'alembic', 'sqlalchemy', 'mako'} & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

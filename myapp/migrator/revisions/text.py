@@ -2,15 +2,15 @@
 
 The shape is that of Alembic's own templates: a docstring, the four variables in their order with
 imports before or after them, then functions. Whatever else stands at the left margin, if only in
-a string, is left to `revision_syntax`.
+a string, is left to `syntax`.
 """
 
 import re
 import sys
 from functools import cache
 
-from .revision_facts import Doubt, RevisionFile, facts
-from .revision_imports import annotation_holds, bindings
+from .facts import Doubt, RevisionFile, facts
+from .imports import annotation_holds, bindings
 
 _BLANK = r"[ \t]*+(?:\#[^\n]*+)?\n"
 _END = rf"[ \t]*+(?:\#[^\n]*+)?(?:\n(?:{_BLANK})*+|\Z)"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER, cache_from_source
 
-from .revision_facts import Doubt, RevisionFile
-from .revision_text import read_text
+from .facts import Doubt, RevisionFile
+from .text import read_text
 
 __all__ = ["Doubt", "Reading", "RevisionFile", "read_revision_file", "read_revision_files"]
 
@@ -92,7 +92,7 @@ def read_revision_file(path: str) -> RevisionFile | Doubt:
     read = read_text(path, source)
     if read is None:
         # Its imports take some milliseconds.
-        from .revision_syntax import read_syntax
+        from .syntax import read_syntax
 
         read = read_syntax(path, source)
     return read

@@ -12,9 +12,9 @@ from support.examples import examples
 from support.random_histories import alembic_map, histories, names, revision_file, standings
 
 from myapp.migrator.ask_alembic import AskAlembic
-from myapp.migrator.graph import Graph
-from myapp.migrator.resolution import downgrade_plan, upgrade_plan
-from myapp.migrator.version_rows import RowChange, downgrade_rows, upgrade_rows
+from myapp.migrator.revisions.graph import Graph
+from myapp.migrator.revisions.resolution import downgrade_plan, upgrade_plan
+from myapp.migrator.revisions.rows import RowChange, downgrade_rows, upgrade_rows
 
 MODULE = SimpleNamespace(upgrade=None, downgrade=None)
 

@@ -8,8 +8,13 @@ from support.examples import examples
 from support.random_histories import alembic_map, histories, names, revision_file, standings
 
 from myapp.migrator.ask_alembic import AskAlembic
-from myapp.migrator.graph import Graph
-from myapp.migrator.resolution import downgrade_plan, resolve, revisions_between, upgrade_plan
+from myapp.migrator.revisions.graph import Graph
+from myapp.migrator.revisions.resolution import (
+    downgrade_plan,
+    resolve,
+    revisions_between,
+    upgrade_plan,
+)
 
 # A line from one base with a branch, a merge, and a second base that depends on the merge.
 FILES = [

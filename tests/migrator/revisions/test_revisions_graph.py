@@ -8,8 +8,8 @@ from support.examples import examples
 from support.random_histories import alembic_map, histories, revision_file, standings
 
 from myapp.migrator.ask_alembic import AskAlembic
-from myapp.migrator.graph import Graph
-from myapp.migrator.revision_facts import RevisionFile
+from myapp.migrator.revisions.facts import RevisionFile
+from myapp.migrator.revisions.graph import Graph
 
 
 @examples(200)
