@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 
+from .listening import listening
+
 WRITES = "migrate_writes"
 _ENFORCED = "migrate_foreign_keys"
 _SHOWN = 5
@@ -56,14 +58,10 @@ def foreign_keys_checked_at_commit() -> Iterator[None]:
             connection.info[_ENFORCED] = _violations(dbapi_connection)
             stopped.append((connection.info, dbapi_connection))
 
-    listeners = {"engine_connect": stop_enforcing, "commit": _check}
-    for name, listener in listeners.items():
-        event.listen(Engine, name, listener)
     try:
-        yield
+        with listening(engine_connect=stop_enforcing, commit=_check):
+            yield
     finally:
-        for name, listener in listeners.items():
-            event.remove(Engine, name, listener)
         for info, dbapi_connection in stopped:
             info.pop(_ENFORCED, None)
             with suppress(ProgrammingError):  # it has been closed
