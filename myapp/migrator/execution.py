@@ -16,6 +16,7 @@ from .journal import Journal
 from .lock import Lock
 from .plan import Planner
 from .results import Direction, Step
+from .version_row import VersionRow
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Execution:
         self._planner = planner
         self._plans: list[_Plan] = []
         self._asked = 0
+        self._row = VersionRow()
         self._invalid_before = lock.invalid_indexes()
 
     @property
@@ -76,6 +78,7 @@ class Execution:
         )
         with ExitStack() as stack:
             stack.enter_context(self.journal.recording())
+            stack.enter_context(self._row.moving())
             stack.enter_context(environment)
             script.run_env()
 
@@ -105,7 +108,7 @@ class Execution:
             self.journal.begin_revision()
             watcher.step(self.running)
             start = time.perf_counter()
-            yield step
+            yield self._row.following(step)
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
             plan.done.append(finished)

@@ -9,6 +9,8 @@ from sqlalchemy.engine import Connection
 
 #: The execution option of engines that are this package's own, not the migrations'.
 INTERNAL = "migrate_internal"
+#: Events of which SQLAlchemy takes what the listener returns, and how it is told so.
+_CAN_CHANGE: dict[str, dict[str, bool]] = {"do_connect": {}, "before_execute": {"retval": True}}
 
 
 @contextmanager
@@ -19,11 +21,11 @@ def listening(**listeners: Callable[..., Any]) -> Iterator[None]:
     but for the lock's, which runs no migration.
     """
     heard = {
-        name: listener if name == "do_connect" else _unless_internal(listener)
+        name: listener if name in _CAN_CHANGE else _unless_internal(listener)
         for name, listener in listeners.items()
     }
     for name, listener in heard.items():
-        event.listen(Engine, name, listener)
+        event.listen(Engine, name, listener, **_CAN_CHANGE.get(name, {}))
     try:
         yield
     finally:

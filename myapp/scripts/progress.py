@@ -32,7 +32,7 @@ class Terminal(Watcher):
 
 def _write(session: Session, step: "Step") -> None:
     session.in_step = step.seconds is None
-    if session.quiet:
+    if session.quiet or (step.seconds is None and not session.stderr.overwrites):
         return
     line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
     if step.direction == "downgrade":
