@@ -229,7 +229,7 @@ def test_tables_without_foreign_keys_are_not_looked_into(
     with executed() as statements:
         assert invoke(make_app(sqlite_url, line), "upgrade").returncode == 0
     checks = [statement for statement in statements if "foreign_key_check" in statement]
-    assert checks == ['PRAGMA foreign_key_check("child")'] * 2
+    assert set(checks) == {'PRAGMA foreign_key_check("child")'}
 
 
 def test_foreign_keys_that_nobody_enforces_are_not_checked(
