@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -58,7 +59,11 @@ def masked(query: str) -> str:
 
 
 class BlockerWatch:
-    """Asks now and then, on a connection of its own, who blocks the migration."""
+    """Asks now and then, on a connection of its own, who blocks the migration.
+
+    It leaves alone a revision that hasn't taken half of `interval`, in seconds, and connects for
+    the first one that has.
+    """
 
     def __init__(self, engine: Engine, pid: Callable[[], int | None], interval: float) -> None:
         self._engine = engine
@@ -66,6 +71,7 @@ class BlockerWatch:
         self._interval = interval
         self._stop = threading.Event()
         self._seen: tuple[Blocker, ...] = ()
+        self._since = time.monotonic()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -79,16 +85,23 @@ class BlockerWatch:
             thread.join(_PATIENCE)
 
     def take(self) -> tuple[Blocker, ...]:
-        """Return whom it saw last, and forget them."""
+        """Return whom it saw last, and forget them: what is watched from now on is another try."""
+        self._since = time.monotonic()
         seen, self._seen = self._seen, ()
         return seen
 
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):
             # The server is gone or full: the migration itself will tell.
-            with suppress(DBAPIError), self._engine.connect() as connection:
-                while not self._stop.wait(self._interval):
+            if self._has_waited():
+                with suppress(DBAPIError), self._engine.connect() as connection:
                     self._ask(connection)
+                    while not self._stop.wait(self._interval):
+                        if self._has_waited():
+                            self._ask(connection)
+
+    def _has_waited(self) -> bool:
+        return time.monotonic() - self._since >= self._interval / 2
 
     def _ask(self, connection: Connection) -> None:
         rows = connection.execute(_BLOCKERS, {"pid": self._pid()}).all()

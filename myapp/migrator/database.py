@@ -9,7 +9,6 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
@@ -18,6 +17,7 @@ from .config import settings_of
 from .engine import make_engine, open_connection
 from .errors import DatabaseUnreachable, HistoryError
 from .failures import BUSY_FILE, error_code, told_as_errors
+from .listening import listening
 from .patience import until_up
 from .sqlite import WRITES
 from .url import engine_url, sqlite_file
@@ -114,11 +114,8 @@ def read_heads(
 
     if patience is None:
         return union(read_each(config, script))
-    event.listen(Engine, "do_connect", hurry)
-    try:
+    with listening(do_connect=hurry):
         return union(read_each(config, script))
-    finally:
-        event.remove(Engine, "do_connect", hurry)
 
 
 def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
@@ -143,10 +140,8 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
         config.attributes.setdefault(_OPENED, connection.engine.url)
 
     config.attributes[_READ_ONLY] = True
-    event.listen(Engine, "do_connect", _refuse_to_create)
-    event.listen(Engine, "engine_connect", opened)
     try:
-        with told_as_errors():
+        with listening(do_connect=_refuse_to_create, engine_connect=opened), told_as_errors():
             try:
                 with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
                     script.run_env()
@@ -157,8 +152,6 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
                 engine_url(settings_of(config).url)  # where env.py misses that, this tells
                 raise
     finally:
-        event.remove(Engine, "do_connect", _refuse_to_create)
-        event.remove(Engine, "engine_connect", opened)
         del config.attributes[_READ_ONLY]
     if not found:
         raise HistoryError(

@@ -17,6 +17,7 @@ from .lock import Lock
 from .plan import Planner
 from .planned_step import PlannedStep
 from .results import Direction, Step
+from .version_row import VersionRow
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Execution:
         self._planner = planner
         self._plans: list[_Plan] = []
         self._asked = 0
+        self._row = VersionRow()
         self._invalid_before = lock.invalid_indexes()
 
     @property
@@ -77,6 +79,7 @@ class Execution:
         )
         with ExitStack() as stack:
             stack.enter_context(self.journal.recording())
+            stack.enter_context(self._row.moving())
             stack.enter_context(environment)
             script.run_env()
 
@@ -106,7 +109,7 @@ class Execution:
             self.journal.begin_revision()
             watcher.step(self.running)
             start = time.perf_counter()
-            yield step
+            yield self._row.following(step)
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
             plan.done.append(finished)

@@ -1,13 +1,12 @@
 """What a running revision has committed: the evidence when it fails half-way."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 
-from .lock.session import INTERNAL
+from .listening import listening
 
 #: Statements that change nothing by themselves.
 _NOT_TOLD = {"SELECT", "PRAGMA", "SHOW", "BEGIN", "START", "COMMIT", "END", "SAVEPOINT", "RELEASE"}
@@ -40,20 +39,14 @@ class Journal:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Listen to every engine of this process, since a foreign `env.py` makes its own."""
-        listeners: dict[str, Callable[..., None]] = {
-            "after_cursor_execute": _unless_internal(self._executed),
-            "begin": _unless_internal(self._confirm_commit),
-            "commit": _unless_internal(self._commit),
-            "rollback": _unless_internal(self._rollback),
-        }
-        for name, listener in listeners.items():
-            event.listen(Engine, name, listener)
-        try:
+        """Keep what runs within."""
+        with listening(
+            after_cursor_execute=self._executed,
+            begin=self._confirm_commit,
+            commit=self._commit,
+            rollback=self._rollback,
+        ):
             yield
-        finally:
-            for name, listener in listeners.items():
-                event.remove(Engine, name, listener)
 
     def _executed(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         self._confirm_commit(connection)
@@ -87,13 +80,3 @@ class Journal:
     def _rollback(self, connection: Connection) -> None:
         self._open = []
         self._being_committed = []
-
-
-def _unless_internal(listener: Callable[..., None]) -> Callable[..., None]:
-    """Return `listener` without what the lock's connections do, which are no migration's."""
-
-    def listen(connection: Connection, *args: Any) -> None:
-        if not connection.get_execution_options().get(INTERNAL):
-            listener(connection, *args)
-
-    return listen

@@ -5,35 +5,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from alembic.config import Config
-from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 
 from .canceller import Canceller
 from .config import application_of, canceller_of, settings_of, watcher_of
 from .database import shared_engine
+from .listening import listening
 from .lock import Lock, writer_lock
-from .lock.session import INTERNAL, LIVENESS, configure_session, milliseconds, set_statement
+from .lock.session import LIVENESS, configure_session, milliseconds, set_statement
 from .settings import Settings
 from .sqlite import foreign_keys_checked_at_commit
 
 
 @contextmanager
 def writing(config: Config) -> Iterator[Lock]:
-    """Hold the lock, and set up every connection that is opened within, whichever engine opens it.
-
-    A foreign `env.py` makes an engine of its own, so all engines of the process are listened to.
-    """
+    """Hold the lock, and set up every connection that is opened within, whoever opens it."""
     with shared_engine(config), writer_lock(config, watcher_of(config).notice) as lock:
         setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
-        listeners = {"engine_connect": setup.connected, "begin": setup.begun}
-        for name, listener in listeners.items():
-            event.listen(Engine, name, listener)
-        try:
-            with foreign_keys_checked_at_commit(), _pools_that_log_nothing():
-                yield lock
-        finally:
-            for name, listener in listeners.items():
-                event.remove(Engine, name, listener)
+        with (
+            listening(engine_connect=setup.connected, begin=setup.begun),
+            foreign_keys_checked_at_commit(),
+            _pools_that_log_nothing(),
+        ):
+            yield lock
 
 
 @contextmanager
@@ -62,8 +56,6 @@ class _Setup:
         }
 
     def connected(self, connection: Connection) -> None:
-        if connection.get_execution_options().get(INTERNAL):
-            return
         self._canceller.watch(connection.connection.dbapi_connection)
         if connection.dialect.name != "postgresql":
             return
@@ -74,9 +66,8 @@ class _Setup:
 
     def begun(self, connection: Connection) -> None:
         """Set the timeouts for a transaction only, where the session is shared with others."""
-        options = connection.get_execution_options()
-        is_ours = not options.get(INTERNAL) and options.get("isolation_level") != "AUTOCOMMIT"
-        if self._is_pooled and is_ours and connection.dialect.name == "postgresql":
+        autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        if self._is_pooled and not autocommit and connection.dialect.name == "postgresql":
             values = {**LIVENESS, **self._timeouts}
             connection.exec_driver_sql(set_statement(values, is_local=True))
             self._lock.join_transaction(connection)

@@ -90,7 +90,7 @@ class _SignsOfLife:
 
 def _write(session: Session, step: "Step") -> None:
     session.in_step = step.seconds is None
-    if session.quiet:
+    if session.quiet or (step.seconds is None and not session.stderr.overwrites):
         return
     line, stderr = _titled(step), session.stderr
     if step.seconds is None:

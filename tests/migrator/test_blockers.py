@@ -1,13 +1,16 @@
 """Who keeps a migration waiting, told without anyone's data."""
 
+import time
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import NullPool, create_engine, event
 from support.command import invoke
 from support.history import MakeApp, Revision, create_table
+from support.processes import until
 from support.sessions import plain_user, session
 
-from myapp.migrator.blockers import Blocker, masked
+from myapp.migrator.blockers import Blocker, BlockerWatch, masked
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,23 @@ def test_a_blocker_is_told_in_a_line() -> None:
     assert str(blocker) == "pid 7 (shop, user ann; active for 4 s): SELECT ?"
     nameless = Blocker(7, "", "", "", timedelta(seconds=3), "autovacuum: VACUUM a")
     assert str(nameless) == "pid 7 (at work for 3 s): autovacuum: VACUUM a"
+
+
+def test_the_watch_connects_for_a_revision_that_takes_long_and_for_no_other(
+    postgresql_url: str,
+) -> None:
+    url = postgresql_url.replace("postgresql:", "postgresql+psycopg2:", 1)
+    engine = create_engine(url, poolclass=NullPool)
+    connected = []
+    event.listen(engine, "connect", lambda *_: connected.append(True))
+    watch = BlockerWatch(engine, lambda: None, 0.6)
+    with watch.watching():
+        start = time.monotonic()
+        while time.monotonic() < start + 1.5:
+            watch.take()
+            time.sleep(0.01)
+        assert connected == []
+        until(lambda: connected)
 
 
 def test_a_user_who_may_not_see_the_blockers_session_is_told_what_to_grant(

@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
 from support.command import invoke
 from support.database import change, heads, rows, tables
-from support.history import MakeApp, Revision
+from support.history import MakeApp, Revision, create_table
 from support.processes import write_env
 
 PARENT_AND_CHILD = Revision(
@@ -55,6 +56,21 @@ def _foreign_keys() -> Iterator[None]:
     event.listen(Engine, "connect", enforce)
     yield
     event.remove(Engine, "connect", enforce)
+
+
+@contextmanager
+def executed() -> Iterator[list[str]]:
+    """Collect what SQLite is asked on connections that are opened within."""
+    statements: list[str] = []
+
+    def trace(dbapi_connection: Any, record: Any) -> None:
+        dbapi_connection.set_trace_callback(statements.append)
+
+    event.listen(Engine, "connect", trace)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "connect", trace)
 
 
 def children(url: str) -> list[tuple[Any, ...]]:
@@ -178,6 +194,42 @@ def test_an_engine_that_an_env_py_keeps_enforces_foreign_keys_again(
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE late (up INTEGER rEfErEnCeS parent)",
+        "CREATE TABLE late (up INTEGER, FOREIGN KEY(up)REFERENCES[parent](id))",
+        "CREATE TABLE late (note TEXT); ALTER TABLE late ADD COLUMN up INTEGER references parent",
+    ],
+)
+@pytest.mark.usefixtures("_foreign_keys")
+def test_a_foreign_key_is_checked_however_it_is_written(
+    make_app: MakeApp, sqlite_url: str, statement: str
+) -> None:
+    make = "\n".join(f"op.execute({each!r})" for each in statement.split("; "))
+    orphan = "op.execute('INSERT INTO late (up) VALUES (7)')"
+    ini = make_app(
+        sqlite_url, [PARENT_AND_CHILD, Revision("bbb222", "aaa111", upgrade=f"{make}\n{orphan}")]
+    )
+    result = invoke(ini, "upgrade")
+    assert result.returncode == 1
+    assert "it breaks foreign keys: late row 1 refers to no row of parent" in " ".join(
+        result.stderr.split()
+    )
+    assert heads(sqlite_url) == {"aaa111"}
+
+
+@pytest.mark.usefixtures("_foreign_keys")
+def test_tables_without_foreign_keys_are_not_looked_into(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    line = [PARENT_AND_CHILD, Revision("bbb222", "aaa111", **create_table("lonely"))]
+    with executed() as statements:
+        assert invoke(make_app(sqlite_url, line), "upgrade").returncode == 0
+    checks = [statement for statement in statements if "foreign_key_check" in statement]
+    assert set(checks) == {'PRAGMA foreign_key_check("child")'}
 
 
 def test_foreign_keys_that_nobody_enforces_are_not_checked(

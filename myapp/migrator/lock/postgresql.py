@@ -5,6 +5,7 @@ CREATE INDEX CONCURRENTLY waits for ever.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -19,12 +20,13 @@ from ..config import application_of, settings_of
 from ..engine import connect_in_a_thread
 from ..errors import LockLost, MigrateError, SettingsError
 from ..failures import database_failed
+from ..listening import INTERNAL
 from ..patience import until_up
 from ..settings import Settings
 from ..url import engine_url
 from .holding import Holder, Lock, wait_for
 from .pooler import refuse_pooler
-from .session import INTERNAL, PATIENT, configure_session, execute_aside
+from .session import PATIENT, configure_session, execute_aside, is_silent
 
 # A bigint key is shown in pg_locks as its high and low half
 # (https://www.postgresql.org/docs/current/view-pg-locks.html).
@@ -52,6 +54,10 @@ _HOLDER = text(
 _JOINED = "migrate_joined"
 # How often it is asked who blocks, in seconds: PostgreSQL looks for deadlocks once a second.
 _OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
+# For how many seconds a lock that the server has confirmed is taken to be held while its connection
+# stays silent. To ask for each revision costs a round trip, and ever longer with the locks that a
+# single transaction collects.
+_TRUSTED = 1.0
 
 
 @contextmanager
@@ -123,11 +129,14 @@ class HeldAdvisoryLock(Lock):
 
     def __init__(self, engine: Engine, connection: Connection, settings: Settings) -> None:
         self._connection = connection
+        # Its own, even when SQLAlchemy connects anew: the lock doesn't come along.
+        self._dbapi_connection = connection.connection.dbapi_connection
         self._is_pooled = bool(settings.options.lock_url)
         self._writer, self._running = _keys(connection, settings)
         self._pid = connection.scalar(text("SELECT pg_backend_pid()"))
         self._migration_pid: int | None = None
         self._is_verified = False
+        self._trusted_until = 0.0
         self._joined: list[tuple[dict[Any, Any], Any]] = []
         interval = settings.options.lock_timeout / 4 or _OFTEN
         watched = max(_SELDOM_ENOUGH, min(interval, _OFTEN))
@@ -150,6 +159,9 @@ class HeldAdvisoryLock(Lock):
 
     def require_held(self) -> None:
         """Raise LockLost when the connection, or the lock on it, is gone."""
+        if time.monotonic() < self._trusted_until and is_silent(self._dbapi_connection):
+            return
+        self._trusted_until = time.monotonic() + _TRUSTED
         try:
             held = self._connection.scalar(_IS_HELD, {"key": self._writer, "pid": self._pid})
         except SQLAlchemyError:

@@ -6,13 +6,12 @@ A transaction that is open when an `env.py` calls `context.configure()` makes Al
 
 from collections.abc import Mapping
 from math import ceil
+from select import select
 from typing import Any
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-#: The execution option of engines that are this package's own, not the migrations'.
-INTERNAL = "migrate_internal"
 #: A server that looks after its client once a second ends the statement of a killed run by
 #: itself (PostgreSQL 14 and later; older ones don't have the setting, and it is left out).
 #: And it notices within a minute that a client's whole machine is gone; what it sends to learn
@@ -64,6 +63,18 @@ def execute_aside(connection: Connection, statement: str) -> Any:
     except connection.dialect.loaded_dbapi.Error as error:
         raise DBAPIError(statement, None, error) from error
     return row[0] if row else None
+
+
+def is_silent(dbapi_connection: Any) -> bool:
+    """Tell, without a round trip, whether the server has sent nothing since it was last asked.
+
+    When a session ends, the server says so, or its system closes the socket: there is something to
+    read. False too where the driver doesn't let its socket be looked at.
+    """
+    try:
+        return not select([dbapi_connection.fileno()], [], [], 0)[0]
+    except Exception:  # noqa: BLE001 - it is closed, or `select` can't take it: ask the server
+        return False
 
 
 def _quoted(text: str) -> str:

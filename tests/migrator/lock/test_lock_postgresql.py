@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import Engine, event
 from support.command import invoke
 from support.database import change, heads, rows, tables
 from support.history import MakeApp, Revision, create_table
@@ -42,6 +43,14 @@ SLEEPING = [
         "aaa111", upgrade="op.execute('CREATE TABLE a (id int)')\nop.execute('SELECT pg_sleep(60)')"
     )
 ]
+LOSE_THE_LOCK = """\
+op.execute(
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
+    " WHERE locktype = 'advisory' AND mode = 'ExclusiveLock'"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+"""
+IS_HELD = "FROM pg_locks WHERE pid ="
 # As the Pyramid cookiecutter's, whose engine keeps its connections in a pool.
 OWN_ENGINE = """\
 from alembic import context
@@ -63,6 +72,29 @@ def another_run(ini: Path) -> Iterator[None]:
     """Hold the lock as another run would."""
     with writer_lock(alembic_config(ini), lambda sentence: None):
         yield
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect what is executed on any connection, but for the watch of who blocks."""
+    executed: list[str] = []
+
+    def execute(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if "pg_blocking_pids" not in statement:
+            executed.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", execute)
+    try:
+        yield executed
+    finally:
+        event.remove(Engine, "before_cursor_execute", execute)
+
+
+def line_of(count: int, upgrade: str) -> list[Revision]:
+    return [
+        Revision(f"r{number}", f"r{number - 1}" if number else None, upgrade=upgrade)
+        for number in range(count)
+    ]
 
 
 def applied_first(ini: Path) -> Path:
@@ -237,6 +269,40 @@ def test_a_run_whose_lock_is_lost_stops_before_its_next_revision(
     assert heads(postgresql_url) == {"aaa111"}
     assert "b" not in tables(postgresql_url)
     assert invoke(ini, "upgrade").returncode == 0
+
+
+def test_a_run_whose_lock_was_lost_a_moment_ago_stops_before_its_next_revision(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, [Revision("aaa111", upgrade=LOSE_THE_LOCK), LINE[1]])
+    result = invoke(ini, "upgrade")
+    assert (result.returncode, result.stdout) == (5, "")
+    assert "Error: The connection that held the lock is lost" in result.stderr
+    assert heads(postgresql_url) == {"aaa111"}
+    assert "b" not in tables(postgresql_url)
+
+
+def test_the_server_is_asked_for_the_lock_again_when_a_second_has_passed(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, line_of(3, "import time; time.sleep(1)"))
+    with statements() as executed:
+        assert invoke(ini, "upgrade").returncode == 0
+    assert sum(IS_HELD in statement for statement in executed) == 3
+
+
+@pytest.mark.parametrize("settings", [{}, {"migrate.transaction": "single"}])
+def test_a_revision_costs_no_statement_but_its_own_and_its_row(
+    make_app: MakeApp, postgresql_url: str, settings: dict[str, str]
+) -> None:
+    ini = make_app(postgresql_url, line_of(30, "op.execute('SELECT 1')"), settings)
+    counts = []
+    for target in ("r4", "r9", "r29"):
+        with statements() as executed:
+            assert invoke(ini, "upgrade", target).returncode == 0
+        counts.append(sum(IS_HELD not in statement for statement in executed))
+        assert 1 <= len(executed) - counts[-1] < 5
+    assert counts[2] - counts[1] == 2 * (20 - 5)
 
 
 def test_a_user_who_may_not_see_others_sessions_is_told_what_may_be_known_of_the_holder(

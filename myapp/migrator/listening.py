@@ -1,0 +1,41 @@
+"""SQLAlchemy's events, of whichever engine."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection
+
+#: The execution option of engines that are this package's own, not the migrations'.
+INTERNAL = "migrate_internal"
+#: Events of which SQLAlchemy takes what the listener returns, and how it is told so.
+_CAN_CHANGE: dict[str, dict[str, bool]] = {"do_connect": {}, "before_execute": {"retval": True}}
+
+
+@contextmanager
+def listening(**listeners: Callable[..., Any]) -> Iterator[None]:
+    """Let each of `listeners` hear the event of its name within.
+
+    A foreign `env.py` makes an engine of its own, so all engines of the process are listened to,
+    but for the lock's, which runs no migration.
+    """
+    heard = {
+        name: listener if name in _CAN_CHANGE else _unless_internal(listener)
+        for name, listener in listeners.items()
+    }
+    for name, listener in heard.items():
+        event.listen(Engine, name, listener, **_CAN_CHANGE.get(name, {}))
+    try:
+        yield
+    finally:
+        for name, listener in heard.items():
+            event.remove(Engine, name, listener)
+
+
+def _unless_internal(listener: Callable[..., Any]) -> Callable[..., None]:
+    def listen(connection: Connection, *args: Any) -> None:
+        if not connection.get_execution_options().get(INTERNAL):
+            listener(connection, *args)
+
+    return listen
