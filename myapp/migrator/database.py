@@ -1,5 +1,6 @@
 """The engine, and what can be learnt of the database without changing it."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,11 +35,24 @@ def shared_engine(config: Config) -> Iterator[None]:
         yield
         return
     config.attributes[_ENGINE] = None
+    with _pools_that_log_nothing():
+        try:
+            yield
+        finally:
+            if made := config.attributes.pop(_ENGINE):
+                made.dispose()
+
+
+@contextmanager
+def _pools_that_log_nothing() -> Iterator[None]:
+    """Keep SQLAlchemy's traceback of a lost connection out of the story, which tells of it."""
+    logger = logging.getLogger("sqlalchemy.pool")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        if made := config.attributes.pop(_ENGINE):
-            made.dispose()
+        logger.setLevel(before)
 
 
 def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | None:

@@ -109,7 +109,8 @@ class Execution:
             self.journal.begin_revision()
             watcher.step(self.running)
             start = time.perf_counter()
-            yield self._row.following(step)
+            step.moves_row = self._row.expect
+            yield step
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
             plan.done.append(finished)

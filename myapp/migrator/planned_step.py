@@ -1,5 +1,7 @@
 """One step of a run, for Alembic: which function to call, and what to write into its table."""
 
+from collections.abc import Callable
+
 from alembic.runtime.migration import MigrationInfo, MigrationStep
 
 from .loading import ScriptHistory
@@ -7,7 +9,12 @@ from .revisions.rows import RowChange
 
 
 class PlannedStep(MigrationStep):
-    """The upgrade or downgrade of one revision; takes the place of Alembic's `RevisionStep`."""
+    """The upgrade or downgrade of one revision; takes the place of Alembic's `RevisionStep`.
+
+    `moves_row` hears which row takes the place of which, right before Alembic writes that.
+    """
+
+    moves_row: Callable[[tuple[str, str]], None] | None = None
 
     def __init__(
         self, history: ScriptHistory, id_: str, rows: RowChange, *, is_upgrade: bool
@@ -56,7 +63,10 @@ class PlannedStep(MigrationStep):
 
     def update_version_num(self, heads: set[str]) -> tuple[str, str]:
         """Return the row that goes, and the one in its place."""
-        return self._removed[0], self._added[0]
+        move = self._removed[0], self._added[0]
+        if self.moves_row:
+            self.moves_row(move)
+        return move
 
     def merge_branch_idents(self, heads: set[str]) -> tuple[list[str], str, str]:
         """Return the rows that go, the last that does, and the one in its place."""

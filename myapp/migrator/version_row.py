@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from alembic.runtime.migration import RevisionStep
 from sqlalchemy import Connection, Table, Update, bindparam
 
 from .listening import listening
@@ -29,12 +28,8 @@ class VersionRow:
         with listening(before_execute=self._replace):
             yield
 
-    def following(self, step: RevisionStep) -> RevisionStep:
-        """Return `step`, with Alembic's next question for the row's move heard."""
-        return _Step(step, self)
-
     def expect(self, move: tuple[str, str]) -> None:
-        """Take the next UPDATE for the one that moves the row from the first to the second id."""
+        """Take the next UPDATE for Alembic's, which moves the row from the first id to the second."""
         self._move = move
 
     def _replace(
@@ -54,15 +49,3 @@ class VersionRow:
                 .where(row == bindparam(_FROM, literal_execute=True))
             )
         return self._statements[table]
-
-
-class _Step(RevisionStep):
-    def __init__(self, step: RevisionStep, row: VersionRow) -> None:
-        super().__init__(step.revision_map, step.revision, step.is_upgrade)
-        self._row = row
-
-    def update_version_num(self, heads: set[str]) -> tuple[str, str]:
-        """Tell Alembic, which runs the UPDATE next, and nothing else before it."""
-        move = super().update_version_num(heads)
-        self._row.expect(move)
-        return move

@@ -1,6 +1,5 @@
 """What every command that changes the database does around its work."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,21 +24,8 @@ def writing(config: Config) -> Iterator[Lock]:
         with (
             listening(engine_connect=setup.connected, begin=setup.begun),
             foreign_keys_checked_at_commit(),
-            _pools_that_log_nothing(),
         ):
             yield lock
-
-
-@contextmanager
-def _pools_that_log_nothing() -> Iterator[None]:
-    """Keep SQLAlchemy's traceback of a lost connection out of the story, which tells of it."""
-    logger = logging.getLogger("sqlalchemy.pool")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 class _Setup:
