@@ -29,7 +29,7 @@ class VersionRow:
             yield
 
     def expect(self, move: tuple[str, str]) -> None:
-        """Take the next UPDATE for Alembic's, which moves the row from the first id to the second."""
+        """Take the next UPDATE for Alembic's, which moves the row on as `move` says."""
         self._move = move
 
     def _replace(
