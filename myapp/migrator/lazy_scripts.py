@@ -11,13 +11,14 @@ from alembic.util import coerce_resource_to_filename, load_python_file
 from .ask_alembic import AskAlembic
 from .revisions.facts import Doubt, RevisionFile, facts
 from .revisions.files import Reading, read_revision_files
+from .revisions.graph import Graph
 
 
 class LazyScript(Script):
     """A revision file that has been read, and that runs at the first look at its `module`."""
 
     def __init__(self, file: RevisionFile, module: ModuleType | None = None) -> None:
-        self.file = file
+        self._doc = file.doc
         self._module = module
         self.path = file.path
         Revision.__init__(
@@ -38,11 +39,13 @@ class LazyScript(Script):
     @property
     def longdoc(self) -> str:
         """The docstring, as read."""
-        return self.file.doc
+        return self._doc
 
 
-def read_scripts(script: ScriptDirectory, known: Reading | None = None) -> list[LazyScript]:
-    """Return the revisions of `script` in the order of its files, read as text or `known`.
+def read_graph(
+    script: ScriptDirectory, known: Reading | None = None
+) -> tuple[Graph, dict[str, ModuleType]]:
+    """Return the revisions of `script`, read as text or `known`, and the modules of those that ran.
 
     A file whose text leaves doubt of what it says, or of whether it runs, runs now.
 
@@ -56,33 +59,38 @@ def read_scripts(script: ScriptDirectory, known: Reading | None = None) -> list[
     )
     if reading.twice:
         raise AskAlembic("Alembic warns of files that it finds twice")
-    return [
-        LazyScript(entry)
-        if isinstance(entry, RevisionFile) and entry.inert
-        else _run_script(entry.path)
-        for entry in reading.entries
-    ]
+    if reading.certain:
+        return reading.graph, {}
+    files, modules = [], {}
+    for entry in reading.entries:
+        if isinstance(entry, RevisionFile) and entry.inert:
+            files.append(entry)
+        else:
+            module = _run(entry.path)
+            file = _facts(entry.path, module)
+            files.append(file)
+            modules[file.revision] = module
+    return Graph(files), modules
 
 
-def run_scripts(script: ScriptDirectory) -> list[LazyScript]:
+def run_graph(script: ScriptDirectory) -> tuple[Graph, dict[str, ModuleType]]:
     """Return the revisions of `script` as Alembic finds them, which runs all files.
 
     Raises whatever Alembic or a file raises.
     """
-    return [
-        LazyScript(
-            RevisionFile(
-                found.path,
-                found.revision,
-                _names(found.down_revision),
-                _names(found.dependencies),
-                _names(getattr(found.module, "branch_labels", None)),
-                found.longdoc,
-            ),
-            found.module,
+    found = list(script.walk_revisions())
+    files = [
+        RevisionFile(
+            each.path,
+            each.revision,
+            _names(each.down_revision),
+            _names(each.dependencies),
+            _names(getattr(each.module, "branch_labels", None)),
+            each.longdoc,
         )
-        for found in script.walk_revisions()
+        for each in found
     ]
+    return Graph(files), {each.revision: each.module for each in found}
 
 
 def version_folders(script: ScriptDirectory) -> list[Path]:
@@ -91,8 +99,7 @@ def version_folders(script: ScriptDirectory) -> list[Path]:
     return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
 
 
-def _run_script(path: str) -> LazyScript:
-    module = _run(path)
+def _facts(path: str, module: ModuleType) -> RevisionFile:
     try:
         revision, down_revision = module.revision, module.down_revision
     except AttributeError as error:
@@ -102,7 +109,7 @@ def _run_script(path: str) -> LazyScript:
     file = facts(path, revision, down_revision, depends_on, branch_labels, module.__doc__ or "")
     if isinstance(file, Doubt):
         raise AskAlembic(file.reason)
-    return LazyScript(file, module)
+    return file
 
 
 def _run(path: str) -> ModuleType:

@@ -1,8 +1,9 @@
 """From a Config to the revision history, with Alembic at hand."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -13,17 +14,21 @@ from .config import settings_of, take_reading
 from .errors import SettingsError
 from .failures import described
 from .history import History
-from .lazy_scripts import LazyScript, read_scripts, run_scripts
+from .lazy_scripts import LazyScript, read_graph, run_graph
 from .revisions.graph import Graph
 
 
 class ScriptHistory(History):
     """A history that Alembic can be asked about too."""
 
-    def __init__(self, script: ScriptDirectory, scripts: Sequence[LazyScript]) -> None:
-        super().__init__(Graph(each.file for each in scripts))
+    def __init__(
+        self, script: ScriptDirectory, graph: Graph, modules: Mapping[str, ModuleType]
+    ) -> None:
+        """Join `script` and its `graph`; `modules` are the files that have run."""
+        super().__init__(graph)
         self._script = script
-        self._scripts = {each.revision: each for each in scripts}
+        self._modules = modules
+        self._scripts: dict[str, LazyScript] = {}
 
     @property
     def script(self) -> ScriptDirectory:
@@ -32,6 +37,9 @@ class ScriptHistory(History):
 
     def script_of(self, revision: str) -> Script:
         """Return the revision file with exactly this id, which can be run."""
+        if revision not in self._scripts:
+            file = self.graph.files[revision]
+            self._scripts[revision] = LazyScript(file, self._modules.get(revision))
         return self._scripts[revision]
 
 
@@ -54,11 +62,10 @@ def load_history(config: Config) -> ScriptHistory:
     if not any(Path(script.dir).glob("env.py*")):
         raise _bad_location(f"`{location}`, which has no env.py")
     try:
-        scripts = read_scripts(script, take_reading(config))
-        history = ScriptHistory(script, scripts)
+        history = ScriptHistory(script, *read_graph(script, take_reading(config)))
     except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content
         return _run_all(script)
-    script.revision_map = RevisionMap(lambda: iter(scripts))
+    script.revision_map = RevisionMap(lambda: map(history.script_of, history.graph.files))
     return history
 
 
@@ -68,7 +75,7 @@ def _run_all(script: ScriptDirectory) -> ScriptHistory:
             # Alembic only warns where one file hides another, or a parent is missing.
             warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
             script.get_heads()  # says more of what is wrong than what runs them next
-            return ScriptHistory(script, run_scripts(script))
+            return ScriptHistory(script, *run_graph(script))
     except (Exception, SystemExit) as error:
         from .diagnosis import diagnose
 

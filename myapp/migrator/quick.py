@@ -16,7 +16,6 @@ from .driver import read_versions, shown
 from .history import History, standing
 from .results import Branch, HistoryReport, Revision, Run, Standing
 from .revisions.files import Reading, read_revision_files
-from .revisions.graph import Graph
 from .settings import Settings
 
 #: What these settings mean is either known here, or of no matter to what is answered here.
@@ -117,7 +116,7 @@ class Quick:
         reading = self.reading
         if not reading.certain or reading.twice or not reading.files:
             raise AskAlembic("a file has to be run, or there is none")
-        return History(Graph(reading.files))
+        return History(reading.graph)
 
     @cached_property
     def _heads(self) -> tuple[str, ...]:

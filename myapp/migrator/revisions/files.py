@@ -9,10 +9,12 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER, cache_from_source
 
 from .facts import Doubt, RevisionFile
+from .graph import Graph
 from .text import read_text
 
 __all__ = ["Doubt", "Reading", "RevisionFile", "read_revision_file", "read_revision_files"]
@@ -22,7 +24,7 @@ _SOURCE_OR_BYTECODE = re.compile(r"(?!\.\#|__init__)(.*\.py)(c|o)?$")
 _MAGIC = MAGIC_NUMBER + bytes(4)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """All revision files, in the order in which Alembic loads them."""
 
@@ -41,6 +43,11 @@ class Reading:
     def certain(self) -> bool:
         """Whether Alembic loads all these files without an error, and finds the same facts."""
         return all(isinstance(entry, RevisionFile) and entry.inert for entry in self.entries)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The history that they form. Raises AskAlembic when they don't."""
+        return Graph(self.files)
 
     @property
     def files(self) -> tuple[RevisionFile, ...]:
