@@ -27,6 +27,7 @@ class Canceller:
         self._connections: list[Any] = []
         self._done = threading.Event()
         self.signal: int | None = None
+        self.is_finished = False
 
     def watch(self, dbapi_connection: Any) -> None:
         """Add a driver's connection: one that has `cancel()` or, in sqlite3, `interrupt()`."""
@@ -44,12 +45,26 @@ class Canceller:
                 os._exit(128 + number)
             return
         self.signal = number
+        if self.is_finished:
+            return
         for connection in list(self._connections):
             cancel = getattr(connection, "cancel", None) or getattr(connection, "interrupt", None)
             if cancel and not getattr(connection, "closed", False):
                 with suppress(Exception):  # the server may refuse; the run then ends by itself
                     cancel()
         self._done.set()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where Python has dropped that of a signal.
+
+        It does so within a destructor, and in whatever is called when an object goes.
+        """
+        if self.signal is not None:
+            raise KeyboardInterrupt(self.signal)
+
+    def finish(self) -> None:
+        """Take it that all is done: who interrupts now has nothing left to stop."""
+        self.is_finished = True
 
     def wait(self) -> None:
         """Wait until all is cancelled, so that nothing of what comes afterwards is."""

@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
-from .config import watcher_of
+from .config import canceller_of, watcher_of
 from .journal import Journal
 from .loading import ScriptHistory
 from .lock import Lock
@@ -102,6 +102,7 @@ class Execution:
         plan = self._plan(heads)
         watcher = watcher_of(self.config)
         for step in plan.steps[len(plan.done) :]:
+            canceller_of(self.config).check()
             self.lock.require_held()
             self.lock.blockers()  # those of the revision before are none of this one's
             number = len(plan.done) + 1

@@ -1,7 +1,8 @@
 """What to say when a run did not get through: what stays, where the database stands, what to do."""
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
@@ -47,11 +48,21 @@ def failure(execution: Execution, error: BaseException) -> MigrateError:
     return _failed(execution, step, error)
 
 
-def interrupted(config: Config, history: History, interrupt: KeyboardInterrupt) -> Interrupted:
-    """Return the error of a signal that came while no revision ran."""
-    what, exit_code = _signal(config, interrupt)
-    where, heads = stands(config, history)
-    return Interrupted(f"{what}. {where}", exit_code=exit_code, heads=heads)
+@contextmanager
+def interruptible(config: Config, history: History) -> Iterator[None]:
+    """Let a signal that comes within, while no revision runs, end in an error that tells it.
+
+    With the end of it, all is done, and a signal that comes later stops nothing more.
+
+    Raises Interrupted.
+    """
+    try:
+        yield
+        canceller_of(config).finish()
+    except KeyboardInterrupt as interrupt:
+        what, exit_code = _signal(config, interrupt)
+        where, heads = stands(config, history)
+        raise Interrupted(f"{what}. {where}", exit_code=exit_code, heads=heads) from None
 
 
 def require_recorded(execution: Execution, after: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from .errors import DatabaseUnreachable
 from .execution import Execution
 from .history import standing
 from .loading import ScriptHistory, load_history
-from .outcome import failure, interrupted, require_recorded
+from .outcome import failure, interruptible, require_recorded
 from .plan import Planner, is_past, plan_downgrade, plan_upgrade
 from .planned_step import PlannedStep
 from .results import Direction, Run
@@ -63,21 +63,13 @@ def _run(
                 and is_past(history, target, before)
             )
             return Run(direction, target, before, before, (), past, standing(history, before))
-        try:
+        with interruptible(config, history):
             with writing(config) as lock:
                 execution = Execution(config, history, direction, planner, target, lock)
                 after = _execute(execution, tag)
-        except KeyboardInterrupt as interrupt:
-            raise interrupted(config, history, interrupt) from None
-        return Run(
-            direction,
-            target,
-            execution.before,
-            after,
-            tuple(execution.done),
-            False,
-            standing(history, after),
-        )
+            done = tuple(execution.done)
+            before, now = execution.before, standing(history, after)
+        return Run(direction, target, before, after, done, False, now)
 
 
 def _heads_after(execution: Execution) -> tuple[str, ...]:

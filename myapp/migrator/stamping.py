@@ -12,7 +12,7 @@ from .errors import UsageError
 from .failures import told_as_errors
 from .history import History, standing
 from .loading import load_history
-from .outcome import interrupted
+from .outcome import interruptible
 from .results import Stamp
 from .targets import find
 from .writing import writing
@@ -69,8 +69,5 @@ def ensure_version(config: Config) -> Stamp:
 def _locked(config: Config, history: History) -> Iterator[None]:
     with shared_engine(config):
         look(config, history.script)
-        try:
-            with writing(config):
-                yield
-        except KeyboardInterrupt as interrupt:
-            raise interrupted(config, history, interrupt) from None
+        with interruptible(config, history), writing(config):
+            yield

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..migrator.canceller import Canceller
 
@@ -26,6 +28,8 @@ def interrupts(canceller: Canceller) -> Iterator[None]:
 
     def interrupt(number: int, frame: object) -> None:
         nonlocal is_interrupted
+        if canceller.is_finished:
+            return
         canceller.wait()
         # Several may come, and the first is being seen to.
         if is_interrupted and number == signal.SIGHUP:
@@ -41,14 +45,27 @@ def interrupts(canceller: Canceller) -> Iterator[None]:
     heard = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in heard}
     thread.start()
+    complain, sys.unraisablehook = sys.unraisablehook, _Dropped(sys.unraisablehook)
     try:
         yield
     finally:
+        sys.unraisablehook = complain
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
         os.close(writable)
         thread.join()
+
+
+class _Dropped:
+    """Says nothing of an interrupt that Python had to drop: the canceller knows of the signal."""
+
+    def __init__(self, complain: Callable[[Any], object]) -> None:
+        self._complain = complain
+
+    def __call__(self, unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self._complain(unraisable)
 
 
 def _listen(readable: int, canceller: Canceller) -> None:

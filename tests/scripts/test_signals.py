@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.command import SCRIPTS, Result, invoke
+from support.command import SCRIPTS, Result, invoke, run
 from support.database import change, heads, rows, tables
 from support.history import MakeApp, Revision, create_table
 from support.processes import Process, Start, until
@@ -333,6 +333,48 @@ def test_signals_at_any_moment_leave_no_half_applied_revision(
             database_url, *(f"DROP TABLE {name}" for name in found), "DELETE FROM alembic_version"
         )
         assert rows(database_url, "SELECT * FROM alembic_version") == []
+
+
+def test_a_signal_within_a_destructor_ends_the_run_before_the_next_revision(
+    make_app: MakeApp, database_url: str
+) -> None:
+    body = """\
+        import os, signal, time
+        class Gone:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(1)
+        Gone()
+        op.create_table("a", sa.Column("id", sa.Integer))
+    """
+    ini = make_app(
+        database_url,
+        [Revision("aaaa1", upgrade=body), Revision("bbbb2", "aaaa1", **create_table("b"))],
+    )
+    result = run(ini, "upgrade")
+    assert result.returncode == 143
+    assert "Traceback" not in result.stderr
+    assert "ignored" not in result.stderr
+    assert "The database stands at " in result.stderr.splitlines()[-1]
+    assert "b" not in tables(database_url)
+
+
+def test_a_signal_stops_nothing_when_all_is_done(make_app: MakeApp, sqlite_url: str) -> None:
+    # Nobody reads the answer, so the command waits to be rid of it.
+    message = "a change that takes more than a pipe holds " * 20
+    line = [Revision(f"r{n}", f"r{n - 1}" if n else None, message=message) for n in range(99)]
+    ini = make_app(sqlite_url, line)
+    command = [SCRIPTS / "myapp-migrate", ini, "upgrade", "--json", "--quiet"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, bufsize=0) as running:
+        until(lambda: (ini.parent / "test.sqlite").exists())
+        until(lambda: heads(sqlite_url) == {"r98"})
+        assert running.stdout
+        start_of_answer = running.stdout.read(1)
+        running.send_signal(signal.SIGTERM)
+        rest, story = running.communicate(timeout=30)
+    assert (running.returncode, story) == (0, b"")
+    assert json.loads(start_of_answer + rest)["after"] == ["r98"]
 
 
 def test_a_command_in_another_thread_leaves_signals_alone(
