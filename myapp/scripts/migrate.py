@@ -198,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complete(cli, session, _COMPLETION)
     try:
         with (
-            interrupts(session.canceller),
+            interrupts(session.canceller, ends_the_process=argv is None),
             importing(ends_the_process=argv is None),
             session.stdout(),
             # Not `cli.main`, which ends the process with statuses of its own.

@@ -14,8 +14,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def interrupts(canceller: Canceller) -> Iterator[None]:
+def interrupts(canceller: Canceller, *, ends_the_process: bool) -> Iterator[None]:
     """Turn these signals into KeyboardInterrupt within, and let `canceller` hear of them at once.
+
+    Afterwards the exit status is settled; where the process then ends, no signal changes it.
 
     While a driver waits for its server, Python runs no signal handler; but it writes the signal's
     number to the wakeup file descriptor, which a thread reads.
@@ -51,7 +53,7 @@ def interrupts(canceller: Canceller) -> Iterator[None]:
     finally:
         sys.unraisablehook = complain
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if ends_the_process else handler)
         signal.set_wakeup_fd(wakeup)
         os.close(writable)
         thread.join()

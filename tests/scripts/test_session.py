@@ -154,7 +154,7 @@ def test_sigterm_is_an_interrupt_for_as_long_as_a_command_runs() -> None:
     before = signal.getsignal(signal.SIGTERM)
 
     def terminated() -> None:
-        with interrupts(Canceller()):
+        with interrupts(Canceller(), ends_the_process=False):
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(KeyboardInterrupt) as caught:

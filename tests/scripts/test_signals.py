@@ -366,7 +366,9 @@ def test_a_signal_stops_nothing_when_all_is_done(make_app: MakeApp, sqlite_url: 
     ini = make_app(sqlite_url, line)
     command = [SCRIPTS / "myapp-migrate", ini, "upgrade", "--json", "--quiet"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, bufsize=0) as running:
+    # Without a buffer of its own, Python loses what a signal keeps it from writing.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, bufsize=0, env=env) as running:
         until(lambda: (ini.parent / "test.sqlite").exists())
         until(lambda: heads(sqlite_url) == {"r98"})
         assert running.stdout
