@@ -24,6 +24,7 @@ _APPLICATION = "migrate.application"
 _CANCELLER = "migrate.canceller"
 _WATCHER = "migrate.watcher"
 _READING = "migrate.reading"
+_HEADS = "migrate.heads"
 _LONGEST_NAME = 63
 
 
@@ -53,15 +54,16 @@ def build_config(
     watcher: Watcher | None = None,
     command: str | None = None,
     reading: Reading | None = None,
+    heads: tuple[str, ...] | None = None,
     **cmd_opts: object,
 ) -> Config:
     """Build the `Config` for `settings`.
 
     `application` is the name under which a run is seen in the database; `canceller` stops its
-    statement; `watcher` hears of its progress; `reading` is what the revision files say, where
-    they have just been read. `command` and `cmd_opts` are what an `env.py` may
-    look for in `config.cmd_opts`, such as `autogenerate`; those that stand for every command are
-    added.
+    statement; `watcher` hears of its progress. `reading` is what the revision files say, and
+    `heads` is where the database stands, for a caller who has just read them. `command` and
+    `cmd_opts` are what an `env.py` may look for in `config.cmd_opts`, such as `autogenerate`; those
+    that stand for every command are added.
 
     Raises SettingsError when the URL is wrong, or Alembic can't read the .ini file.
     """
@@ -90,6 +92,7 @@ def build_config(
             _CANCELLER: canceller or Canceller(),
             _WATCHER: watcher or Watcher(),
             _READING: reading,
+            _HEADS: heads,
         },
     )
     for name, value in settings.alembic.items():
@@ -114,6 +117,11 @@ def settings_of(config: Config) -> Settings:
 def take_reading(config: Config) -> Reading | None:
     """Return what the revision files say, once: the next who asks may have written one."""
     return cast("Reading | None", config.attributes.pop(_READING, None))
+
+
+def take_heads(config: Config) -> tuple[str, ...] | None:
+    """Return where the database stands, once: the next who asks may have changed it."""
+    return cast("tuple[str, ...] | None", config.attributes.pop(_HEADS, None))
 
 
 def application_of(config: Config) -> str:

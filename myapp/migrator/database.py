@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
 from .answers import union
-from .config import settings_of
+from .config import settings_of, take_heads
 from .engine import make_engine, open_connection
 from .errors import DatabaseUnreachable, HistoryError
 from .failures import BUSY_FILE, error_code, told_as_errors
@@ -61,6 +61,9 @@ def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | Non
     An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
     What is opened for it is closed again: a server may not grant the wait for the lock.
     """
+    heads = take_heads(config)
+    if heads is not None:
+        return [heads]
     try:
         return read_each(config, script)
     except DatabaseUnreachable as error:

@@ -51,6 +51,8 @@ class Quick:
             raise AskAlembic("an `alembic.*` setting may mean anything")
         _require_plain(settings.path)
         self._settings = settings
+        #: Where the database stands, once that has been read.
+        self.heads_found: tuple[str, ...] | None = None
         self._folder = _folder(settings.script_location)
         if not (self._folder / "env.py").exists():
             raise AskAlembic("there is no env.py")
@@ -125,7 +127,9 @@ class Quick:
             raise AskAlembic("the engine has options")
         _require_own_environment(self._folder)
         table = settings.alembic.get("version_table", "alembic_version")
-        return read_versions(settings.url, table, settings.alembic.get("version_table_schema"))
+        schema = settings.alembic.get("version_table_schema")
+        self.heads_found = read_versions(settings.url, table, schema)
+        return self.heads_found
 
 
 def _require_plain(path: Path) -> None:

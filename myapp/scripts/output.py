@@ -67,6 +67,7 @@ def _(result: Standing, verbose: bool) -> Iterable[str]:
 
 @_lines.register
 def _(result: HistoryReport, verbose: bool) -> Iterable[str]:
+    states = {state: click.style(f"{state:8}", fg=color) for state, color in _COLORS.items()}
     for marked in result.revisions:
         text = _long(marked.revision) if verbose else _with_parents(marked.revision)
         if marked.state is None:
@@ -74,7 +75,7 @@ def _(result: HistoryReport, verbose: bool) -> Iterable[str]:
         elif verbose:
             yield f"State: {marked.state}\n{text}"
         else:
-            yield f"{click.style(f'{marked.state:8}', fg=_COLORS[marked.state])}{text}"
+            yield f"{states[marked.state]}{text}"
 
 
 @_lines.register
@@ -159,12 +160,10 @@ def _marks(revision: Revision) -> str:
 
 
 def _flags(revision: Revision) -> str:
-    flags = {
-        "head": revision.is_head,
-        "branchpoint": revision.is_branch_point,
-        "mergepoint": revision.is_merge_point,
-    }
-    return "".join(f" ({name})" for name, is_set in flags.items() if is_set)
+    head = " (head)" if revision.is_head else ""
+    branchpoint = " (branchpoint)" if revision.is_branch_point else ""
+    mergepoint = " (mergepoint)" if revision.is_merge_point else ""
+    return f"{head}{branchpoint}{mergepoint}"
 
 
 def _message(revision: Revision) -> str:

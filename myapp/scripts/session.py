@@ -2,7 +2,6 @@
 
 import json
 import logging
-import logging.config
 import os
 import shlex
 import sys
@@ -74,6 +73,7 @@ class Session:
             command=self.command,
             quiet=True,
             reading=self._quick.reading if self._quick else None,
+            heads=self._quick.heads_found if self._quick else None,
             **cmd_opts,
         )
 
@@ -131,7 +131,9 @@ class Session:
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
         try:
             if settings.has_logging:
-                logging.config.fileConfig(
+                from logging.config import fileConfig  # takes longer to import than `--help`
+
+                fileConfig(
                     settings.path,
                     {**here, **settings.config_vars},
                     disable_existing_loggers=False,
