@@ -1,6 +1,7 @@
 """Loading a history: which files run, and when."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,33 +20,44 @@ LINE = [
     Revision("bbb222", "aaa111", message="second", **create_table("b")),
     Revision("ccc333", "bbb222", message="third", **create_table("c")),
 ]
-#: Reports each file that Python executes (sys.addaudithook, event `exec`).
+#: Reports each file that Python compiles or executes (the events of sys.addaudithook).
 SCRIPT = """\
 import sys
-ran = []
+heard = []
 def hook(event, args):
     if event == "exec":
-        ran.append(getattr(args[0], "co_filename", ""))
+        heard.append(f"{event} {getattr(args[0], 'co_filename', '')}")
+    elif event == "compile":
+        heard.append(f"{event} {args[1]}")
 sys.addaudithook(hook)
 from myapp.scripts.migrate import main
 status = main()
-print(*ran, sep="\\n", file=open("ran", "w"))
+print(*heard, sep="\\n", file=open("heard", "w"))
 sys.exit(status)
 """
 
 
-def files_run(ini: Path, *arguments: str) -> list[str]:
-    """Run the command in a process of its own, and return the revisions whose files it ran."""
+def revisions_heard(event: str, ini: Path, *arguments: str) -> list[str]:
+    """Run the command in a process of its own, and return whose files it executed or compiled."""
     subprocess.run(
         [sys.executable, "-c", SCRIPT, ini, *arguments],
         check=True,
         cwd=ini.parent,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={
+            **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
         timeout=60,
         capture_output=True,
     )
-    ran = map(Path, (ini.parent / "ran").read_text().splitlines())
-    return [path.stem.rstrip("_") for path in ran if path.parent.name == "versions"]
+    heard = (line.partition(" ") for line in (ini.parent / "heard").read_text().splitlines())
+    paths = [Path(name) for each, _, name in heard if each == event]
+    return [path.stem.rstrip("_") for path in paths if path.parent.name == "versions"]
+
+
+def files_run(ini: Path, *arguments: str) -> list[str]:
+    return revisions_heard("exec", ini, *arguments)
 
 
 def odd(app: Path, id_: str, down_revision: str) -> None:
@@ -71,6 +83,24 @@ def test_where_nothing_is_to_be_done_no_file_runs(
     assert invoke(app, "upgrade").returncode == 0
 
     assert files_run(app, command) == []
+
+
+def test_a_file_that_is_compiled_beforehand_is_not_compiled_again(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, LINE)
+    assert invoke(app, "upgrade").returncode == 0
+    for cache in (app.parent / "migrations").rglob("__pycache__"):
+        shutil.rmtree(cache)
+    assert revisions_heard("compile", app, "upgrade") == ["aaa111", "bbb222", "ccc333"]
+
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", app.parent / "migrations"],
+        check=True,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPYCACHEPREFIX"},
+    )
+
+    assert revisions_heard("compile", app, "upgrade") == []
 
 
 def test_a_file_that_has_to_run_runs_once_and_alone(make_app: MakeApp, sqlite_url: str) -> None:

@@ -59,8 +59,11 @@ class Graph:
         self._ascending = self._ascend()
 
     def _link(self, id_: str, file: RevisionFile) -> None:
-        dependencies = tuple(self.labelled.get(name, name) for name in file.depends_on)
-        parents = tuple(dict.fromkeys((*file.down_revision, *dependencies)))
+        dependencies: tuple[str, ...] = ()
+        parents = file.down_revision
+        if file.depends_on:
+            dependencies = tuple(self.labelled.get(name, name) for name in file.depends_on)
+            parents = tuple(dict.fromkeys((*parents, *dependencies)))
         for parent in parents:
             if parent not in self.files:
                 raise AskAlembic(f"`{id_}` follows `{parent}`, which is not there")
@@ -164,6 +167,8 @@ class Graph:
 
     @cached_property
     def _walk(self) -> tuple[str, ...]:
+        if len(self.bases) == 1 and all(len(after) < 2 for after in self.children.values()):
+            return tuple(reversed(self._ascending))  # a line, which has one order only
         return tuple(self.sort(self.files, self.effective_heads))
 
     def reach(self, start: Iterable[str], edges: Mapping[str, Collection[str]]) -> set[str]:
