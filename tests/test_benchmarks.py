@@ -4,6 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -24,7 +25,7 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-def row(ours: float, theirs: float, limit: float, memory: float = 10.0) -> object:
+def row(ours: float, theirs: float, limit: float, memory: float = 10.0) -> Any:
     report, sampling = module("report"), module("sampling")
     samples = {
         report.OURS: sampling.Sample([ours] * 3, [memory] * 3),
@@ -41,12 +42,20 @@ def test_a_missed_target_is_shown_as_missed() -> None:
     assert "1000 ms: 0.10 (0.10-0.10), met 0.30 |" in page
     assert "1000 ms: 0.40 (0.40-0.40), **MISSED 0.30** |" in page
     assert "20.0 MiB: 0.75 (0.75-0.75), **MISSED 0.50** |" in page
-    assert "2 of 4 targets are met. Missed:\n\n" in page
+    assert "2 of 4 targets are met. Missed are those below" in page
     name = "`upgrade`, nothing to do, SQLite, 1,000"
     assert report.missed(rows) == [
         f"{name}: against alembic: 0.40, where 0.30 is asked for",
         f"{name}: memory, against alembic: 0.75, where 0.50 is asked for",
     ]
+
+
+def test_a_missed_target_is_told_beside_what_the_limit_has() -> None:
+    report, sampling = module("report"), module("sampling")
+    missed = row(0.4, 1.0, 0.3)
+    samples = {**missed.samples, report.LIMIT: sampling.Sample([0.35] * 3, [9.0] * 3)}
+    (line,) = report.missed([report.Row(missed.key, samples, missed.limits)])
+    assert line.endswith(": against alembic: 0.40 (the limit has 0.35), where 0.30 is asked for")
 
 
 def test_a_target_is_missed_by_any_more_than_it_allows() -> None:
