@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.command import run
 from support.database import rows
-from support.faults import Figure, Line, chance, finish, times, wipe
+from support.faults import Figure, Line, chance, finish, times, wipe, within
 from support.history import MakeApp
 from support.processes import Start, seconds_of, until
 from support.sessions import backends, terminate
@@ -35,8 +35,7 @@ def test_a_run_is_killed_at_a_random_moment(
         if number % 4 == 0:  # while it starts, or wherever it has come to
             time.sleep(moments.uniform(0, whole))
         else:
-            until(lambda process=process: "[1/" in process.stderr or not process.is_running)
-            time.sleep(moments.uniform(0, 0.15))
+            within(process, moments, line)
         process.signal(signal.SIGKILL)
         process.finish()
         if kind == "postgresql":
@@ -45,6 +44,7 @@ def test_a_run_is_killed_at_a_random_moment(
         slowest = max(slowest, finish(ini, line, database_url))
         wipe(database_url)
         process.close()
+    assert midway
     figure(
         f"kill -9, {kind}: {kills} kills, {midway} of them between the first and the last of 30"
         f" revisions: 0 half-applied, all reruns reached head, the slowest in {slowest:.1f} s"
@@ -78,14 +78,13 @@ def test_the_lock_of_a_killed_run_is_soon_free(
 def test_a_connection_is_cut_at_a_random_moment(
     postgresql_url: str, make_app: MakeApp, start: Start, figure: Figure
 ) -> None:
-    line = Line(30, with_indexes=True)
+    line = Line(150, with_indexes=True)
     ini = make_app(postgresql_url, line.revisions())
     moments, cuts = chance("cut"), times(5, 50)
     ends: dict[int, int] = {}
     for _ in range(cuts):
         process = start(ini, "upgrade")
-        until(lambda process=process: "[1/" in process.stderr or not process.is_running)
-        time.sleep(moments.uniform(0, 0.12))
+        within(process, moments, line)
         found = backends(postgresql_url, MIGRATIONS)
         terminate(postgresql_url, *moments.sample(found, min(1, len(found))))
         result = process.finish()

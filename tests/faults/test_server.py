@@ -1,13 +1,12 @@
 """A server that is stopped in mid-run, and started again."""
 
-import time
 from collections.abc import Iterator
 
 import pytest
 from support import postgresql
-from support.faults import Figure, Line, chance, finish, times, wipe
+from support.faults import Figure, Line, chance, finish, times, wipe, within
 from support.history import MakeApp
-from support.processes import Start, until
+from support.processes import Start
 
 
 @pytest.fixture
@@ -19,15 +18,14 @@ def server() -> Iterator[postgresql.Server]:
 def test_a_server_is_stopped_at_a_random_moment_and_started_again(
     server: postgresql.Server, make_app: MakeApp, start: Start, figure: Figure
 ) -> None:
-    line = Line(30, with_indexes=True)
+    line = Line(150, with_indexes=True)
     url = server.admin_url
     ini = make_app(url, line.revisions())
     moments, stops = chance("server"), times(3, 30)
     ends: dict[int, int] = {}
     for _ in range(stops):
         process = start(ini, "upgrade")
-        until(lambda process=process: "[1/" in process.stderr or not process.is_running)
-        time.sleep(moments.uniform(0, 0.12))
+        within(process, moments, line)
         server.stop()
         result = process.finish()
         assert result.returncode in (0, 5, 6, 9), result.stderr

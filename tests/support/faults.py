@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from support.command import run
 from support.database import connection_to, rows
 from support.history import Revision
-from support.processes import Process
+from support.processes import Process, until
 
 IS_FULL = os.environ.get("MYAPP_FAULTS") == "full"
 #: The order of random moments is the same in every run of the tests.
@@ -134,3 +135,10 @@ def _tables(url: str) -> tuple[bool, set[str]]:
         )
         found = {row[0] for row in connection.exec_driver_sql(query)}
     return "alembic_version" in found, found - {"alembic_version", "ran"}
+
+
+def within(process: Process, moments: random.Random, line: Line) -> None:
+    """Wait until a run has told of a revision that is not its last, and a moment longer."""
+    told = f"[{moments.randint(1, line.length - 5)}/"
+    until(lambda: told in process.stderr or not process.is_running)
+    time.sleep(moments.uniform(0, 0.01))

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from ..ask_alembic import AskAlembic
 from .facts import RevisionFile
-from .ordering import newest_first
+from .ordering import newest_first, reach
 
 #: Names that stand for revisions, and are none's own.
 RESERVED = frozenset({"head", "heads", "base"})
@@ -173,17 +173,10 @@ class Graph:
 
     def reach(self, start: Iterable[str], edges: Mapping[str, Collection[str]]) -> set[str]:
         """Return all revisions that `edges` lead to from `start`, with `start` itself."""
-        todo = list(start)
-        unknown = [id_ for id_ in todo if id_ not in self.files]
-        if unknown:
-            raise AskAlembic(f"there is no `{unknown[0]}`")
-        seen = set(todo)
-        while todo:
-            for id_ in edges[todo.pop()]:
-                if id_ not in seen:
-                    seen.add(id_)
-                    todo.append(id_)
-        return seen
+        known = set(start)
+        for id_ in known - self.files.keys():
+            raise AskAlembic(f"there is no `{id_}`")
+        return reach(known, edges)
 
     def sort(self, revisions: Collection[str], heads: Iterable[str]) -> list[str]:
         """Return `revisions`, the newest first, in Alembic's order; see `ordering`."""

@@ -31,7 +31,7 @@ def newest_first(
         if waiting_for[tip]:
             # The tips are what has not been put out, so what was above stays above.
             if tip not in above:
-                above = {tip: _descendants(tip, waiting_for)}
+                above = {tip: reach(waiting_for[tip], waiting_for)}
             place = next(each for each, other in enumerate(tips) if other in above[tip])
             continue
         output.append(tip)
@@ -52,12 +52,13 @@ def newest_first(
     return output
 
 
-def _descendants(revision: str, waiting_for: Mapping[str, Iterable[str]]) -> set[str]:
-    seen: set[str] = set()
-    todo = [revision]
+def reach(start: Iterable[str], edges: Mapping[str, Iterable[str]]) -> set[str]:
+    """Return all that `edges` lead to from `start`, and `start` itself."""
+    seen = set(start)
+    todo = list(seen)
     while todo:
-        for child in waiting_for[todo.pop()]:
-            if child not in seen:
-                seen.add(child)
-                todo.append(child)
+        for id_ in edges[todo.pop()]:
+            if id_ not in seen:
+                seen.add(id_)
+                todo.append(id_)
     return seen
