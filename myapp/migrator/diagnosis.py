@@ -130,7 +130,7 @@ def _raised_in_a_file(script: ScriptDirectory, error: BaseException) -> HistoryE
             return HistoryError(
                 f"Revision file {path} can't be loaded: line {frame.lineno} raised"
                 f" {described(error)}.",
-                hint="mend that line; a revision file imports alembic and sqlalchemy only."
+                hint="install it in this environment, or mend that line."
                 if isinstance(error, ImportError)
                 else "mend that line, or take the file away.",
                 paths=[str(path)],

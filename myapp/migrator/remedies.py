@@ -15,6 +15,8 @@ _REMEDIES = {
     r"^42501": "let the user in `sqlalchemy.url` do this (GRANT it, or make it the owner), or name"
     " another user",
 }
+# A table, a column; SQLite has no codes for them.
+_THERE_ALREADY = r"^42P07|^42701|(?:table|index) .* already exists|duplicate column name"
 
 
 def what_to_do(revision: Revision, error: BaseException) -> str:
@@ -31,7 +33,11 @@ def what_to_do(revision: Revision, error: BaseException) -> str:
         )
     if todo := remedy(error):
         return f"{todo}; then run the command again."
-    return f"mend {where_in(revision, error)}, then run the command again."
+    todo = f"mend {where_in(revision, error)}, then run the command again"
+    if isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
+        stamp = f"`{{cmd}} stamp {revision.revision}`"
+        return f"{todo}; or, if the database has all of this revision already, type {stamp}."
+    return f"{todo}."
 
 
 def remedy(error: BaseException) -> str | None:

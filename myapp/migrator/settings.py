@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,7 @@ BOOLEANS = frozenset(
     }
 )
 _TRUTHY = {"t", "true", "y", "yes", "on", "1"}
+_FALSY = {"f", "false", "n", "no", "off", "0", ""}
 #: Lists of paths, with what separates them for Alembic where `path_separator` is not set.
 _PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
@@ -139,7 +140,7 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
         alembic=_normalised(alembic, path.parent),
         options=read_options(Expanded(_under("migrate.", ini.app), "migrate.")),
         default_keys=frozenset(ini.defaults),
-        doubts=tuple(doubts(own)),
+        doubts=(*doubts(own), *_odd_booleans(own)),
         has_logging=ini.has_logging,
     )
 
@@ -191,6 +192,15 @@ def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
     normalised["path_separator"] = "newline"
     _check_number(normalised, "truncate_slug_length")
     return normalised
+
+
+def _odd_booleans(options: Mapping[str, str]) -> Iterator[str]:
+    for key in sorted(BOOLEANS & options.keys()):
+        if options[key].strip().lower() not in _TRUTHY | _FALSY:
+            yield (
+                f"`alembic.{key}` is `{options[key]}`, which counts as false: write `true` or"
+                " `false`."
+            )
 
 
 def _split(options: Mapping[str, str], key: str, fallback: str) -> list[str]:

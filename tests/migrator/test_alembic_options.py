@@ -21,6 +21,25 @@ def warning(key: str, meant: str) -> str:
     return f"Warning: `alembic.{key}` is no option of Alembic: is `alembic.{meant}` meant?\n"
 
 
+@pytest.mark.parametrize("value", ["maybe", "ture", "2"])
+def test_a_boolean_that_is_none_is_doubted(value: str, make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(sqlite_url, [Revision("aaaa1")], {"alembic.compare_type": value})
+    result = invoke(app, "heads")
+    assert result.returncode == 0
+    assert result.stderr == (
+        f"Warning: `alembic.compare_type` is `{value}`, which counts as false: write `true` or"
+        " `false`.\n"
+    )
+
+
+@pytest.mark.parametrize("value", ["true", "False", "0", "yes", "OFF", ""])
+def test_a_boolean_of_any_spelling_is_not_doubted(
+    value: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, [Revision("aaaa1")], {"alembic.compare_type": value})
+    assert invoke(app, "heads").stderr == ""
+
+
 @pytest.mark.parametrize(
     "typed",
     [

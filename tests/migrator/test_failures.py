@@ -169,6 +169,27 @@ def test_a_migration_that_raises_is_rolled_back(
     refused(tmp_path, 1, error, hint, ini, "upgrade")
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        "op.create_table('mine', sa.Column('id', sa.Integer))",
+        "op.add_column('mine', sa.Column('id', sa.Integer))",
+    ],
+)
+def test_what_is_there_already_may_be_stamped(
+    tmp_path: Path, make_app: MakeApp, database_url: str, again: str
+) -> None:
+    change(database_url, "CREATE TABLE mine (id INTEGER)")
+    ini = make_app(database_url, [A, revision(again)])
+    result = invoke(ini, "upgrade")
+    path = tmp_path / "migrations" / "versions" / "bbbb2222_.py"
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"Hint:  mend {path} (line 14), then run the command again; or, if the database has all of"
+        f" this revision already, type `myapp-migrate {ini} stamp bbbb2222`."
+    )
+
+
 def test_a_commit_that_fails_is_rolled_back_and_shows_the_row(
     tmp_path: Path, make_app: MakeApp, postgresql_url: str
 ) -> None:
