@@ -23,7 +23,7 @@ def current(
     history.require_known(heads)
     pending = tuple(history.pending(each))
     if check_heads and pending:
-        raise pending_error(history, heads, pending)
+        raise _pending_error(history, heads, pending)
     revisions = tuple(history.get(revision) for revision in history.current(heads))
     return Standing(database, heads, revisions, pending)
 
@@ -31,19 +31,6 @@ def current(
 def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """Return the heads of several databases as if they were one's."""
     return tuple(dict.fromkeys(head for heads in each for head in heads))
-
-
-def pending_error(
-    history: History, heads: Sequence[str], pending: Sequence[str]
-) -> PendingMigrations:
-    """Return the error of a command that needs a database at the code's heads."""
-    count = f"{len(pending)} revision{'s' if len(pending) > 1 else ''}"
-    return PendingMigrations(
-        f"{count} pending: the database stands at {standing(history, heads)}.",
-        hint="apply them with `{cmd} upgrade`.",
-        heads=list(heads),
-        pending=list(pending),
-    )
 
 
 def heads(history: History, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
@@ -91,3 +78,15 @@ def marked(
         states |= dict.fromkeys(history.current(heads), "current")
     revisions = tuple(MarkedRevision(history.get(id_), states.get(id_)) for id_ in ids)
     return HistoryReport(revisions, unmarked)
+
+
+def _pending_error(
+    history: History, heads: Sequence[str], pending: Sequence[str]
+) -> PendingMigrations:
+    count = f"{len(pending)} revision{'s' if len(pending) > 1 else ''}"
+    return PendingMigrations(
+        f"{count} pending: the database stands at {standing(history, heads)}.",
+        hint="apply them with `{cmd} upgrade`.",
+        heads=list(heads),
+        pending=list(pending),
+    )

@@ -11,8 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
 from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
-from .answers import pending_error, union
-from .database import missing_file, read_each, shared_engine
+from . import answers
+from .database import database_name, missing_file, read_each, shared_engine
 from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from .failures import told_as_errors
 from .history import History
@@ -54,11 +54,7 @@ def require_at_heads(config: Config, history: History) -> tuple[str, ...]:
     what the pending revisions are about to change.
     """
     each = read_each(config, history.script)
-    heads = union(each)
-    history.require_known(heads)
-    if pending := history.pending(each):
-        raise pending_error(history, heads, pending)
-    return heads
+    return answers.current(history, database_name(config), each, check_heads=True).heads
 
 
 def compare(config: Config, history: History) -> list[MigrationScript]:

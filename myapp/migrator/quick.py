@@ -66,14 +66,12 @@ class Quick:
         history, heads = self._history, self._heads
         if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
             raise AskAlembic("the target is not all there is")
-        if history.unknown(heads) or history.pending([heads]):
-            raise AskAlembic("there is something to do, or to complain of")
+        self._require_at_heads()
         return Run("upgrade", target, heads, heads, (), False, standing(history, heads))
 
     def wait(self) -> Standing:
         """Return where the database stands, when that is at all heads."""
-        if self._history.unknown(self._heads) or self._history.pending([self._heads]):
-            raise AskAlembic("it has to be waited for")
+        self._require_at_heads()
         return self.current()
 
     def current(self, *, check_heads: bool = False) -> Standing:
@@ -102,6 +100,10 @@ class Quick:
             return answers.found(target, self._history.find(target))
         self._history.require_known(self._heads)
         return answers.found(target, tuple(map(self._history.get, self._heads)))
+
+    def _require_at_heads(self) -> None:
+        if self._history.unknown(self._heads) or self._history.pending([self._heads]):
+            raise AskAlembic("there is something to do, to wait for, or to complain of")
 
     @cached_property
     def reading(self) -> Reading:

@@ -2,10 +2,10 @@
 
 from alembic.config import Config
 
-from .answers import pending_error
+from . import answers
 from .config import watcher_of
 from .database import database_name, read_heads, shared_engine
-from .errors import DatabaseUnreachable, MigrateError
+from .errors import DatabaseUnreachable, MigrateError, PendingMigrations
 from .history import History
 from .loading import load_history
 from .patience import attempts
@@ -45,8 +45,7 @@ def _look(config: Config, history: History, allow_ahead: bool) -> Standing | Mig
     if allow_ahead and history.unknown(heads):
         return Standing(database_name(config), heads, (), ())
     history.require_not_ahead(heads)
-    applied = history.applied(heads)
-    if pending := [revision for revision in history.ids if revision not in applied]:
-        return pending_error(history, heads, pending)
-    current = tuple(history.get(revision) for revision in history.current(heads))
-    return Standing(database_name(config), heads, current, ())
+    try:
+        return answers.current(history, database_name(config), [heads], check_heads=True)
+    except PendingMigrations as error:
+        return error

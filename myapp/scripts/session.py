@@ -86,13 +86,9 @@ class Session:
         from ..migrator.quick import Quick
 
         try:
-            quick = Quick(self.settings())
+            self._quick = Quick(self.settings())
+            return ask(self._quick)
         except AskAlembic:
-            return None
-        try:
-            return ask(quick)
-        except AskAlembic:
-            self._quick = quick
             return None
 
     def settings(self) -> "Settings":
