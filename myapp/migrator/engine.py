@@ -1,7 +1,9 @@
 """The engine that the settings describe."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from threading import Thread
 from typing import Any
 
@@ -10,6 +12,7 @@ from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from .errors import DatabaseUnreachable, SettingsError
+from .evidence.others import connecting_for_ourselves
 from .failures import described, first_line
 from .settings import Settings
 from .spelling import nearest
@@ -104,7 +107,19 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
     )
 
 
-def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+def connect_for_ourselves(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+    """Do the same for a connection that is none of a revision's."""
+    return connect_in_a_thread(dialect, record, cargs, cparams, around=connecting_for_ourselves)
+
+
+def connect_in_a_thread(
+    dialect: Dialect,
+    record: Any,
+    cargs: Any,
+    cparams: Any,
+    *,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Any:
     """Let a signal end the wait for a server that doesn't answer: libpq waits in C."""
     connecting: Future[Any] = Future()
     if dialect.driver in ("psycopg2", "psycopg") and not _LIBPQ_SAYS & os.environ.keys():
@@ -112,7 +127,8 @@ def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any)
 
     def connect() -> None:
         try:
-            connecting.set_result(dialect.connect(*cargs, **cparams))
+            with around():
+                connecting.set_result(dialect.connect(*cargs, **cparams))
         except Exception as error:  # noqa: BLE001 - it goes to who waits
             connecting.set_exception(error)
 

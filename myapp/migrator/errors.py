@@ -119,18 +119,26 @@ class MultipleHeads(MigrateError):
 
 
 class HalfApplied(MigrateError):
-    """A migration failed after some of it was committed outside a transaction."""
+    """A migration failed, and that all of it was rolled back is not proven."""
 
     code = "half_applied"
     exit_code = 9
-    details_of = ("revision", "path", "heads", "committed", "failed", "invalid_indexes")
+    details_of = (
+        "revision",
+        "path",
+        "heads",
+        "committed",
+        "more_committed",
+        "failed",
+        "invalid_indexes",
+    )
 
 
 class Interrupted(MigrateError):
     """The run was stopped by SIGHUP (129), Ctrl-C (130) or SIGTERM (143)."""
 
     code = "interrupted"
-    details_of = ("heads", "committed", "invalid_indexes")
+    details_of = ("heads", "committed", "more_committed", "invalid_indexes")
 
     def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
         super().__init__(message, **details)

@@ -10,13 +10,16 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
-from .config import canceller_of, watcher_of
-from .journal import Journal
+from .config import canceller_of, settings_of, watcher_of
+from .evidence.evidence import Evidence
+from .leftovers import Leftovers
+from .listening import listening
 from .loading import ScriptHistory
 from .lock import Lock
 from .plan import Planner
 from .planned_step import PlannedStep
 from .results import Direction, Step
+from .sqlite import Writer
 from .version_row import VersionRow
 
 
@@ -30,7 +33,7 @@ class _Plan:
 
 
 class Execution:
-    """The revisions that are `done`, the one that is `running`, and what it has committed."""
+    """The revisions that are `done`, the one that is `running`, and what it may have left."""
 
     def __init__(
         self,
@@ -46,12 +49,14 @@ class Execution:
         self.direction = direction
         self.target = target
         self.lock = lock
-        self.journal = Journal()
+        is_pooled = bool(settings_of(config).options.lock_url)
+        self.evidence = Evidence(lock.ended_since, is_pooled=is_pooled)
         self.running: Step | None = None
         self._planner = planner
         self._plans: list[_Plan] = []
         self._asked = 0
         self._row = VersionRow()
+        self._writer = Writer()
         self._invalid_before = lock.invalid_indexes()
 
     @property
@@ -78,7 +83,9 @@ class Execution:
             self.config, script, fn=self._steps, destination_rev=self.target, tag=tag
         )
         with ExitStack() as stack:
-            stack.enter_context(self.journal.recording())
+            # Before the evidence, which looks at what has begun.
+            stack.enter_context(listening(begin=self._writer.begin))
+            stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
             stack.enter_context(environment)
             script.run_env()
@@ -87,9 +94,22 @@ class Execution:
         """Return the invalid indexes that the run has left, by quoted name."""
         return sorted(self.lock.invalid_indexes() - self._invalid_before)
 
-    def has_left_something(self) -> bool:
-        """Tell whether the running revision has done what no rollback undoes."""
-        return bool((self.running and self.journal.committed) or self.invalid_indexes())
+    def leftovers(self) -> Leftovers | None:
+        """Return what the running revision may have left, None where it is proven to be nothing."""
+        if self.running is None or self.evidence.left_nothing():
+            return None
+        return self.leftovers_of(self.running)
+
+    def leftovers_of(self, step: Step) -> Leftovers:
+        """Return what is known of what `step`, the last that ran, has left."""
+        evidence = self.evidence
+        return Leftovers(
+            step.revision.revision,
+            evidence.committed,
+            evidence.more_committed,
+            self.invalid_indexes(),
+            evidence.why,
+        )
 
     def recorded(self, steps: Iterable[Step], heads: Iterable[str]) -> list[Step]:
         """Return those of `steps` that were taken, as the version table's rows `heads` show."""
@@ -98,8 +118,9 @@ class Execution:
 
     def _steps(self, heads: Any, context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
-        self.journal.begin_run(transactional_ddl=context.impl.transactional_ddl)
         plan = self._plan(heads)
+        connection = context.connection
+        assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
         watcher = watcher_of(self.config)
         for step in plan.steps[len(plan.done) :]:
             canceller_of(self.config).check()
@@ -107,15 +128,21 @@ class Execution:
             self.lock.blockers()  # those of the revision before are none of this one's
             number = len(plan.done) + 1
             self.running = Step(number, len(plan.steps), step.revision, self.direction)
-            self.journal.begin_revision()
             watcher.step(self.running)
             start = time.perf_counter()
+            self._writer.begin_revision(connection)
+            self.evidence.begin_revision(
+                connection, transactional_ddl=context.impl.transactional_ddl
+            )
+            step.migration_fn = self.evidence.watched(step.migration_fn)
             step.moves_row = self._row.expect
             yield step
+            self.evidence.end_revision(connection)
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
             plan.done.append(finished)
             watcher.step(finished)
+        self._writer.end()
 
     def _plan(self, heads: Any) -> _Plan:
         """Plan from `heads`, or take the plan of the try before: `+2` meant two from there."""

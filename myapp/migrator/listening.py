@@ -10,7 +10,11 @@ from sqlalchemy.engine import Connection
 #: The execution option of engines that are this package's own, not the migrations'.
 INTERNAL = "migrate_internal"
 #: Events of which SQLAlchemy takes what the listener returns, and how it is told so.
-_CAN_CHANGE: dict[str, dict[str, bool]] = {"do_connect": {}, "before_execute": {"retval": True}}
+_CAN_CHANGE: dict[str, dict[str, bool]] = {
+    "do_connect": {},
+    "before_execute": {"retval": True},
+    "handle_error": {},
+}
 
 
 @contextmanager

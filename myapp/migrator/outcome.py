@@ -29,6 +29,7 @@ from .failures import (
     reason_of,
 )
 from .history import History, standing
+from .leftovers import Leftovers
 from .remedies import remedy, what_to_do, where_in
 from .results import Step
 
@@ -43,8 +44,6 @@ def failure(execution: Execution, error: BaseException) -> MigrateError:
     step = execution.running
     if step is None:
         return _failed_between(execution, error)
-    if isinstance(error, DBAPIError) and is_read_only(error):
-        return environment_failed(error)
     return _failed(execution, step, error)
 
 
@@ -89,16 +88,17 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
         return
     lost = [step for step in execution.done if step not in recorded]
     revision = lost[-1].revision
-    if committed := execution.journal.committed:
+    if execution.evidence.committed:
+        left = execution.leftovers_of(lost[-1])
         raise HalfApplied(
             f"Revision {revision.title} ran and is not recorded, because it commits by itself:"
-            f" {where}{_stays(lost[-1], committed, [])}",
+            f" {where}{left}",
             hint=f"take the commit out of {revision.path}, and undo that by hand; or, if it is all"
             f" of the revision, type `{{cmd}} stamp {revision.revision}`.",
             revision=revision.revision,
             path=revision.path,
             heads=list(after),
-            committed=committed,
+            **left.details,
         )
     raise MigrationFailed(
         f"env.py reported success, but nothing was committed: {where}",
@@ -135,32 +135,38 @@ def _left(execution: Execution) -> tuple[str, list[str] | None]:
 
 def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
     title, reason = step.revision.title, reason_of(error)
+    left = execution.leftovers()
     where, heads = _left(execution)
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
-    committed, invalid = execution.journal.committed, execution.invalid_indexes()
-    if committed or invalid:
-        return HalfApplied(
-            f"Revision {title} failed outside a transaction: {reason}.\n{where}"
-            f"{_stays(step, committed, invalid)}",
-            hint=_repair(step, error, committed, invalid),
+    if heads is not None and execution.recorded([step], heads):
+        return MigrationFailed(
+            f"Revision {title} was committed, and then the run failed: {reason}.\n{where}",
+            hint=what_to_do(step.revision, error),
             **details,
-            committed=committed,
+        )
+    if left and (heads is not None or left.are_known):
+        how = "outside a transaction" if left.are_known else "and may have left something"
+        return HalfApplied(
+            f"Revision {title} failed {how}: {reason}.\n{where}{left}",
+            hint=_repair(step, error, left),
+            **details,
+            **left.details,
             failed=" ".join(str(getattr(error, "statement", None) or "").split()) or None,
-            invalid_indexes=invalid,
         )
     if heads is None:
         return DatabaseUnreachable(
-            f"Revision {title} failed: {reason}.\n{where}",
+            f"Revision {title} failed: {reason}.\n{where}{left or ''}",
             hint="when the database is back, `{cmd} current` tells where it stands.",
         )
-    what = "failed and was rolled back"
-    if execution.recorded([step], heads):
-        what = "was committed, and then the run failed"
+    if is_read_only(error):
+        told = environment_failed(error)
+        told.message += f"\n{where}" if execution.done else ""
+        return told
     blocked = ""
     if error_code(error) in RETRYABLE:
         blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.lock.blockers())
     return MigrationFailed(
-        f"Revision {title} {what}: {reason}.{blocked}\n{where}",
+        f"Revision {title} failed and was rolled back: {reason}.{blocked}\n{where}",
         hint=what_to_do(step.revision, error),
         **details,
     )
@@ -187,16 +193,14 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
 def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
     what, exit_code = _signal(execution.config, error)
     step = execution.running
-    committed = execution.journal.committed if step else []
-    invalid = execution.invalid_indexes()
+    left = execution.leftovers()
     where, heads = _left(execution)
     during = f"in revision {step.revision.title}" if step else "between revisions"
     return Interrupted(
-        f"{what} {during}. {where}{_stays(step, committed, invalid) if step else ''}",
+        f"{what} {during}. {where}{left or ''}",
         exit_code=exit_code,
         heads=heads,
-        committed=committed,
-        invalid_indexes=invalid,
+        **(left.details if left else {"committed": [], "more_committed": 0, "invalid_indexes": []}),
     )
 
 
@@ -205,21 +209,8 @@ def _signal(config: Config, error: BaseException) -> tuple[str, int]:
     return ended_by(number), 128 + number
 
 
-def _stays(step: Step, committed: Sequence[str], invalid: Sequence[str]) -> str:
-    """Say what of a revision a rollback has not undone."""
-    listed = "".join(f"\n  {statement}" for statement in committed)
-    stays = f" Of {step.revision.revision}, this was committed and stays:{listed}" if listed else ""
-    if invalid:
-        stays += f"\nLeft invalid, of use to no query: index {', '.join(invalid)}."
-    return stays
-
-
-def _repair(
-    step: Step, error: BaseException, committed: Sequence[str], invalid: Sequence[str]
-) -> str:
-    todo = [f"run `DROP INDEX CONCURRENTLY {index};`" for index in invalid]
-    if committed:
-        todo.append(f"undo by hand what was committed, or let {step.revision.path} skip it")
+def _repair(step: Step, error: BaseException, left: Leftovers) -> str:
+    todo = left.todo(step.revision.path)
     if where_in(step.revision, error) != step.revision.path:
         todo.append(remedy(error) or f"see to what failed in {where_in(step.revision, error)}")
     return f"{'; '.join(todo)}; then run the command again."

@@ -23,10 +23,10 @@ class Attempts:
         """Wait a growing, jittered while and return True, when what failed may be tried again.
 
         The application's own queries, which queued up behind the migration, go on meanwhile. A
-        revision that has committed something outside a transaction is never tried again.
+        revision is only tried again where it is proven that it has left nothing.
         """
         execution, code = self._execution, error_code(error)
-        if code not in RETRYABLE or execution.has_left_something():
+        if code not in RETRYABLE or execution.leftovers():
             return False
         if len(execution.done) > self._done:
             self._failed, self._done = 0, len(execution.done)

@@ -97,6 +97,8 @@ def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
         after = _heads_after(execution)
     except BaseException as error:
         raise failure(execution, error) from error
+    finally:
+        execution.evidence.close()
     require_recorded(execution, after)
     if left := execution.invalid_indexes():
         watcher_of(execution.config).notice(

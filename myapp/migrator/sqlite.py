@@ -38,9 +38,50 @@ def make_transactional(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        if options.get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITES) else "BEGIN")
+        if not _has_begun(connection):
+            writes = connection.get_execution_options().get(WRITES)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Writer:
+    """Puts the DDL of revisions into transactions on an engine that `env.py` has made.
+
+    An engine whose `isolation_level` is None has been told to leave the transactions to its maker.
+    """
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+
+    def begin_revision(self, connection: Connection) -> None:
+        """Take `connection` for the one that revisions run on, and begin if SQLAlchemy has."""
+        self._connection = connection
+        if connection.in_transaction():
+            self.begin(connection)
+
+    def begin(self, connection: Connection) -> None:
+        """Begin where the driver would only do so before an INSERT."""
+        if connection is not self._connection or connection.dialect.name != "sqlite":
+            return
+        driver: Any = connection.connection.driver_connection
+        is_left_to_env_py = driver.isolation_level is None or _is_always_autocommit(driver)
+        if not is_left_to_env_py and not _has_begun(connection):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def end(self) -> None:
+        """Hear that all revisions have run."""
+        self._connection = None
+
+
+def _is_always_autocommit(driver: Any) -> bool:
+    """Tell whether it was opened with `autocommit=True`, which Python 3.12 has added."""
+    return getattr(driver, "autocommit", None) is True
+
+
+def _has_begun(connection: Connection) -> bool:
+    """Tell whether there is a transaction, or shall be none."""
+    driver: Any = connection.connection.driver_connection
+    is_autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+    return is_autocommit or bool(driver.in_transaction)
 
 
 @contextmanager

@@ -30,6 +30,13 @@ class Lock:
         """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name."""
         return frozenset()
 
+    def ended_since(self, transaction: int) -> tuple[int, int] | None:
+        """Return how many of the server's transactions were committed since one began.
+
+        And how many have not ended, or are too old to tell; None where that can't be asked.
+        """
+        return None
+
     def blockers(self) -> tuple[Blocker, ...]:
         """Return who was seen to keep the run's statement waiting since this was last asked."""
         return ()

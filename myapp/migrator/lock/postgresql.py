@@ -17,11 +17,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..blockers import Blocker, BlockerWatch
 from ..config import application_of, settings_of
-from ..engine import connect_in_a_thread
+from ..engine import connect_for_ourselves
 from ..errors import LockLost, MigrateError, SettingsError
+from ..evidence.postgresql import ENDED
 from ..failures import database_failed
 from ..listening import INTERNAL
-from ..patience import until_up
+from ..patience import attempts, until_up
 from ..settings import Settings
 from ..url import engine_url
 from .holding import Holder, Lock, wait_for
@@ -58,6 +59,9 @@ _OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
 # stays silent. To ask for each revision costs a round trip, and ever longer with the locks that a
 # single transaction collects.
 _TRUSTED = 1.0
+# How long the server may take to notice that a session of the run is lost.
+_ENDING = 2.0
+_NEXT_TRANSACTION = text("SELECT txid_snapshot_xmax(txid_current_snapshot())")
 
 
 @contextmanager
@@ -72,7 +76,7 @@ def advisory_lock(
         isolation_level="AUTOCOMMIT",
         execution_options={INTERNAL: True},
     )
-    event.listen(engine, "do_connect", connect_in_a_thread)
+    event.listen(engine, "do_connect", connect_for_ourselves)
     try:
         with until_up(config, lambda: _connect(engine, settings)) as connection:
             configure_session(connection, {**PATIENT, "application_name": application_of(config)})
@@ -219,6 +223,20 @@ class HeldAdvisoryLock(Lock):
             return frozenset(self._connection.scalars(_INVALID_INDEXES))
         except SQLAlchemyError:
             return frozenset()
+
+    def ended_since(self, transaction: int) -> tuple[int, int] | None:
+        """Ask for the transactions from `transaction` on, once none of a lost session runs."""
+        for is_last in attempts(_ENDING):
+            try:
+                if self._connection.invalidated:
+                    self._connection.rollback()
+                end = self._connection.scalar(_NEXT_TRANSACTION)
+                row = self._connection.execute(text(ENDED.format(first=transaction, end=end))).one()
+            except SQLAlchemyError:
+                return None
+            if is_last or not row[1]:
+                return int(row[0]), int(row[1])
+        return None
 
     def blockers(self) -> tuple[Blocker, ...]:
         """Return whom the watch saw last."""

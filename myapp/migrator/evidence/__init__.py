@@ -1,0 +1,1 @@
+"""What a revision has left behind, as the database itself knows it."""

@@ -1,0 +1,235 @@
+"""PostgreSQL: each transaction of a session takes the next number, so none goes uncounted.
+
+A virtual transaction id, such as `3/57`, is a session's slot and a counter of its transactions
+(https://www.postgresql.org/docs/current/transaction-id.html). A procedure's own commits take
+numbers too, and so does a statement outside a transaction. If one transaction has ended since the
+revision began, and it was rolled back, then the revision left nothing through this session.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from ..failures import sqlstate
+from .witness import Status, Witness, status_of
+
+# `txid_status` and its like have had the same meaning since PostgreSQL 10.
+_ASK = (
+    "SELECT pg_backend_pid(), split_part(virtualtransaction, '/', 2)::bigint,"
+    " txid_snapshot_xmax(txid_current_snapshot()), txid_current_if_assigned() FROM pg_locks"
+    " WHERE pid = pg_backend_pid() AND locktype = 'virtualxid' AND mode = 'ExclusiveLock' LIMIT 1"
+)
+#: How the transactions of the whole server ended that got an id from `first` on, up to `end`.
+ENDED = (
+    "SELECT count(*) FILTER (WHERE status = 'committed'),"
+    " count(*) FILTER (WHERE status IS NULL OR status = 'in progress')"
+    " FROM (SELECT txid_status(id) AS status FROM generate_series({first}, {end} - 1) AS id"
+    " WHERE id IS DISTINCT FROM txid_current_if_assigned()) AS ended"
+)
+_MOST_LOOKED_AT = 10_000
+#: What the server calls a command that leaves nothing, where it is the only one of its string.
+_HARMLESS = {"SET", "RESET", "SHOW", "LISTEN", "UNLISTEN", "DISCARD ALL"}
+# To count from an older number costs no certainty, but the transactions of earlier revisions count
+# too. To ask before each revision costs a round trip.
+_FRESH = 1.0
+
+
+class _Answer(NamedTuple):
+    pid: int
+    number: int  # of the session's transaction that has asked
+    next_id: int  # that the server will give out, or has given to one that still runs
+    own_id: int | None  # of the transaction that has asked, once it has written
+
+
+class SessionWitness(Witness):
+    """Counts the transactions of one session."""
+
+    def __init__(
+        self, ended_since: Callable[[int], tuple[int, int] | None], *, is_pooled: bool
+    ) -> None:
+        """With `is_pooled`, each transaction may run in another session.
+
+        `ended_since` says, on another connection, how many transactions of the server have been
+        committed since an id was given out, and of how many that is not known.
+        """
+        self._ended_since = ended_since
+        self._is_pooled = is_pooled
+        self._last: _Answer | None = None
+        self._asked_at = 0.0
+        self._finished = 0  # revisions that were committed since it was last asked
+        # The number of the open transaction, or of the next; None where that isn't known.
+        self._number: int | None = None
+        self._is_clean = True
+        self._is_lost = False
+        self._is_settled = False  # before the connection is closed
+        self._committing: tuple[int | None, bool] | None = None
+
+    @property
+    def why(self) -> str:
+        """Why something may stay."""
+        if self._is_lost:
+            return "its connection was lost, and others have written the database meanwhile"
+        return "it has ended a transaction by itself, or used one that isn't counted"
+
+    def begin_revision(self, connection: Connection) -> None:
+        """Learn the session's number, unless it has just been learnt."""
+        self._is_clean, self._is_lost, self._is_settled = True, False, False
+        self._committing = None
+        is_stale = self._number is None or time.monotonic() - self._asked_at > _FRESH
+        if is_stale or self._is_pooled:
+            was_idle = status_of(connection) is Status.IDLE
+            self._learn(connection)
+            if was_idle and status_of(connection) is Status.OPEN:
+                self._count_end(connection)
+                connection.connection.commit()
+
+    def begin(self, connection: Connection) -> None:
+        """Learn the number of another session, where each transaction may have its own."""
+        if self._is_pooled:
+            self._learn(connection)
+
+    def commit(self, connection: Connection, *, in_function: bool) -> None:
+        """See whether anything is about to be committed."""
+        before = self._is_clean
+        if in_function and status_of(connection) is Status.FAILED:
+            self._roll_back(connection)
+        elif in_function:
+            answer = self._check(connection, undone=0)
+            if answer and answer.own_id is not None:
+                self._is_clean = False
+        self._count_end(connection)
+        self._committing = self._number, before
+
+    def rollback(self, connection: Connection) -> None:
+        """See whether the transaction that is rolled back is all that there was."""
+        self._committing = None
+        status = status_of(connection)
+        if status is Status.LOST:
+            self._is_lost = not self._is_settled
+            return
+        before = self._number, self._is_clean
+        if status is Status.FAILED or self._check(connection, undone=0) is None:
+            self._number, self._is_clean = before
+            self._roll_back(connection)
+        self._count_end(connection)
+
+    def execute(self, connection: Connection) -> None:
+        """Count before a statement outside a transaction."""
+        self._committing = None
+        if self._is_clean and _is_autocommit(connection):
+            self._check(connection, undone=0)
+
+    def executed(self, connection: Connection, cursor: Any, statement: str) -> None:
+        """See what a statement left that ran outside a transaction, or that ended it."""
+        if not self._is_clean or status_of(connection) is not Status.IDLE:
+            return
+        said = getattr(cursor, "statusmessage", None)
+        is_single = ";" not in statement.rstrip("; \n\t")
+        is_harmless = said == "ROLLBACK" or (said in _HARMLESS and is_single)
+        self._check(connection, undone=1 if is_harmless else 0)
+
+    def failed(self, connection: Connection, error: BaseException) -> None:
+        """See what a statement left that failed outside a transaction, or a COMMIT that did."""
+        status = status_of(connection)
+        if status is Status.LOST:
+            self._is_lost = True
+        elif not isinstance(error, Exception):  # SQLAlchemy closes the connection next
+            self.rollback(connection)
+            self._is_settled = True
+        elif self._committing:
+            (self._number, was_clean), self._committing = self._committing, None
+            self._is_clean = was_clean
+            if sqlstate(error):
+                self._check(connection, undone=0)  # it is counted already
+            else:
+                self._is_clean = False
+        elif status is Status.IDLE and self._is_clean:
+            self._check(connection, undone=1 if sqlstate(error) else 0)
+
+    def end_revision(self) -> None:
+        """Count a revision that was committed."""
+        self._finished += 1
+        self._committing = None
+
+    def left_nothing(self) -> bool:
+        """Tell whether all that this session began was rolled back."""
+        if self._is_clean and self._is_lost:
+            return self._was_lost_with_all()
+        return self._is_clean
+
+    def _check(self, connection: Connection, *, undone: int, ask: str = _ASK) -> _Answer | None:
+        """Ask, and hold the answer against what is known; `undone` transactions were rolled back.
+
+        Where more have ended, nothing stays if no transaction of the whole server was committed
+        meanwhile but those of finished revisions.
+        """
+        before, last = self._number, self._last
+        answer = self._ask(connection, ask)
+        if answer is None or last is None or before is None:
+            self._is_clean = False
+        elif answer.pid != last.pid or answer.number - before != undone:
+            self._is_clean = self._is_clean and self._was_quiet(connection, last, answer)
+        if self._is_clean and answer:
+            self._take(connection, answer)
+        return answer
+
+    def _learn(self, connection: Connection) -> None:
+        answer = self._ask(connection)
+        if answer is None:
+            self._is_clean = False
+        else:
+            self._take(connection, answer)
+
+    def _take(self, connection: Connection, answer: _Answer) -> None:
+        self._last, self._asked_at, self._finished = answer, time.monotonic(), 0
+        is_open = not _is_autocommit(connection) and status_of(connection) is not Status.IDLE
+        self._number = answer.number if is_open else answer.number + 1
+
+    def _count_end(self, connection: Connection) -> None:
+        """Count the transaction that is about to end, if there is one."""
+        status = status_of(connection)
+        if status is Status.UNKNOWN:
+            self._number = None
+        elif status is not Status.IDLE and self._number is not None:
+            self._number += 1
+
+    def _roll_back(self, connection: Connection) -> None:
+        """End a transaction that has failed, and count."""
+        if self._is_pooled and connection.dialect.driver == "psycopg2":
+            # In one message, which a pooler sends to one session.
+            self._check(connection, undone=1, ask=f"ROLLBACK; {_ASK}")
+        else:
+            connection.connection.rollback()
+            self._check(connection, undone=1)
+
+    def _ask(self, connection: Connection, statement: str = _ASK) -> _Answer | None:
+        self._number = None  # a signal may come before the answer
+        row = _row(connection, statement)
+        return _Answer(*row) if row else None
+
+    def _was_quiet(self, connection: Connection, last: _Answer, answer: _Answer) -> bool:
+        if answer.next_id - last.next_id > _MOST_LOOKED_AT:
+            return False
+        row = _row(connection, ENDED.format(first=last.next_id, end=answer.next_id))
+        return row is not None and tuple(row) == (self._finished, 0)
+
+    def _was_lost_with_all(self) -> bool:
+        return bool(self._last and self._ended_since(self._last.next_id) == (self._finished, 0))
+
+
+def _row(connection: Connection, statement: str) -> Any:
+    """Return the row of a query that SQLAlchemy shall not see, None where it fails."""
+    try:
+        cursor = connection.connection.cursor()
+        cursor.execute(statement)
+        row = cursor.fetchone()
+        cursor.close()
+    except connection.dialect.loaded_dbapi.Error:
+        return None
+    return row
+
+
+def _is_autocommit(connection: Connection) -> bool:
+    return getattr(connection.connection.dbapi_connection, "autocommit", False) is True

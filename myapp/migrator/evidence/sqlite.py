@@ -1,0 +1,108 @@
+"""SQLite: a file's data version changes when another connection than the asking one commits.
+
+The asking one is opened here, where no revision reaches it
+(https://www.sqlite.org/pragma.html#pragma_data_version).
+"""
+
+import os
+import sqlite3
+from urllib.parse import quote
+
+from sqlalchemy.engine import Connection
+
+from .witness import Status, Witness, status_of
+
+# How long another process may keep the file closed to a reader, in seconds.
+_PATIENCE = 5.0
+
+
+class FileWitness(Witness):
+    """Watches the files that a connection has open."""
+
+    def __init__(self) -> None:
+        self._observers: dict[str, sqlite3.Connection] = {}
+        self._before: dict[str, int | None] | None = None
+        self._is_clean: bool | None = None
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The files that are watched."""
+        return frozenset(self._observers)
+
+    @property
+    def why(self) -> str:
+        """Why something may stay."""
+        return "the file has been changed since it began, by it or by another"
+
+    def begin_revision(self, connection: Connection) -> None:
+        """Look at the files, if the revision's transaction has begun."""
+        self._before = self._is_clean = None
+        if status_of(connection) is Status.OPEN:
+            self.begin(connection)
+
+    def begin(self, connection: Connection) -> None:
+        """Look at the files once the write lock keeps others from changing them."""
+        self._is_clean = None if self._is_clean else self._is_clean
+        if self._before is None:
+            files = _files(connection)
+            self._before = None if files is None else self._versions(files)
+
+    def rollback(self, connection: Connection) -> None:
+        """Look again while the write lock is still held, if it is."""
+        if self._before is None or connection.closed or connection.invalidated:
+            return
+        files = _files(connection)
+        if files is None or not files <= self._before.keys():
+            self._is_clean = False
+        elif self._is_clean is None and status_of(connection) is Status.OPEN:
+            now = self._versions(set(self._before))
+            self._is_clean = None if None in now.values() else now == self._before
+
+    def left_nothing(self) -> bool:
+        """Tell whether nothing was committed to the files since the revision began."""
+        if self._before is None:
+            return False
+        if self._is_clean is None:
+            now = self._versions(set(self._before))
+            self._is_clean = None not in now.values() and now == self._before
+        return self._is_clean
+
+    def close(self) -> None:
+        """Close the connections that ask."""
+        for observer in self._observers.values():
+            observer.close()
+        self._observers.clear()
+
+    def _versions(self, files: set[str]) -> dict[str, int | None]:
+        return {path: self._version(path) for path in files}
+
+    def _version(self, path: str) -> int | None:
+        try:
+            if path not in self._observers:
+                self._observers[path] = _observer(path)
+            row = self._observers[path].execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return None
+        return int(row[0])
+
+
+def _observer(path: str) -> sqlite3.Connection:
+    # Not `mode=ro`: the last to close a file in WAL mode tidies up, for which it must be able to
+    # write.
+    observer = sqlite3.connect(
+        f"file:{quote(path)}?mode=rw", uri=True, timeout=_PATIENCE, check_same_thread=False
+    )
+    observer.execute("PRAGMA query_only = ON")
+    return observer
+
+
+def _files(connection: Connection) -> set[str] | None:
+    """Return the files that `connection` has open, None where one is in memory."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute("PRAGMA database_list")
+        names = {str(name): str(path or "") for _, name, path in cursor.fetchall()}
+    finally:
+        cursor.close()
+    names.pop("temp", None)
+    return set(map(os.path.realpath, names.values())) if all(names.values()) else None

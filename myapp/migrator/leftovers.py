@@ -1,0 +1,58 @@
+"""What a revision that did not get through may have left, and how that is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What stays of the revision `revision`, as far as it is known; the list may not be whole.
+
+    `committed` are the first statements that are known to stay, `more` is how many followed them.
+    `invalid` are the indexes that it left invalid, as SQL names them. `why` says why more may stay.
+    """
+
+    revision: str
+    committed: Sequence[str] = field(default=())
+    more: int = 0
+    invalid: Sequence[str] = field(default=())
+    why: str = ""
+
+    @property
+    def are_known(self) -> bool:
+        """Whether anything is known to stay, and not only possible."""
+        return bool(self.committed or self.invalid)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "committed": list(self.committed),
+            "more_committed": self.more,
+            "invalid_indexes": list(self.invalid),
+        }
+
+    def __str__(self) -> str:
+        told = f" Of {self.revision}, something may stay: {self.why}."
+        if self.committed:
+            more = f"\n  and {self.more} more" if self.more else ""
+            listed = "".join(f"\n  {statement}" for statement in self.committed)
+            told = (
+                f" Of {self.revision}, this was committed and stays:{listed}{more}"
+                "\nThe list may not be whole."
+            )
+        elif self.invalid:
+            told = ""
+        if self.invalid:
+            told += f"\nLeft invalid, of use to no query: index {', '.join(self.invalid)}."
+        return told
+
+    def todo(self, path: str) -> list[str]:
+        """Return what to do about them, before the revision at `path` runs again."""
+        todo = [f"run `DROP INDEX CONCURRENTLY {index};`" for index in self.invalid]
+        if self.committed:
+            todo.append(f"undo by hand what was committed, or let {path} skip it")
+        elif not self.invalid:
+            todo.append(f"look what {path} has left, and undo that by hand")
+        return todo
