@@ -50,7 +50,7 @@ class Execution:
         self.target = target
         self.lock = lock
         is_pooled = bool(settings_of(config).options.lock_url)
-        self.evidence = Evidence(lock.ended_since, is_pooled=is_pooled)
+        self.evidence = Evidence(lock.committed_since, is_pooled=is_pooled)
         self.running: Step | None = None
         self._planner = planner
         self._plans: list[_Plan] = []

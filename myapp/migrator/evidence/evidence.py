@@ -14,7 +14,7 @@ from .postgresql import SessionWitness
 from .sqlite import FileWitness
 from .witness import Witness
 
-EndedSince = Callable[[int], tuple[int, int] | None]
+CommittedSince = Callable[[int, int], int | None]
 
 
 class Evidence:
@@ -23,9 +23,9 @@ class Evidence:
     Where several revisions share a transaction, the question is asked for all of them.
     """
 
-    def __init__(self, ended_since: EndedSince, *, is_pooled: bool) -> None:
-        """`ended_since` and `is_pooled` are `SessionWitness`'s."""
-        self._ended_since = ended_since
+    def __init__(self, committed_since: CommittedSince, *, is_pooled: bool) -> None:
+        """`committed_since` and `is_pooled` are `SessionWitness`'s."""
+        self._committed_since = committed_since
         self._is_pooled = is_pooled
         self._others = Others()
         self._journal = Journal()
@@ -56,6 +56,7 @@ class Evidence:
                     begin=self._begun,
                     commit=self._committing,
                     rollback=self._rolling_back,
+                    set_connection_execution_options=self._options_changed,
                     before_cursor_execute=self._executing,
                     after_cursor_execute=self._executed,
                     handle_error=self._failed,
@@ -131,7 +132,7 @@ class Evidence:
 
     def _new(self, connection: Connection) -> Witness:
         if connection.dialect.name == "postgresql":
-            return SessionWitness(self._ended_since, is_pooled=self._is_pooled)
+            return SessionWitness(self._committed_since, is_pooled=self._is_pooled)
         return FileWitness() if connection.dialect.name == "sqlite" else Witness()
 
     def _witness(self, connection: Connection) -> Witness | None:
@@ -154,6 +155,10 @@ class Evidence:
         self._journal.rollback()
         if witness := self._witness(connection):
             witness.rollback(connection)
+
+    def _options_changed(self, connection: Connection, options: dict[str, Any]) -> None:
+        if "isolation_level" in options and (witness := self._witness(connection)):
+            witness.change_isolation(connection)
 
     def _executing(self, connection: Connection, *_: Any) -> None:
         if witness := self._witness(connection):

@@ -21,12 +21,13 @@ _ASK = (
     " txid_snapshot_xmax(txid_current_snapshot()), txid_current_if_assigned() FROM pg_locks"
     " WHERE pid = pg_backend_pid() AND locktype = 'virtualxid' AND mode = 'ExclusiveLock' LIMIT 1"
 )
-#: How the transactions of the whole server ended that got an id from `first` on, up to `end`.
-ENDED = (
-    "SELECT count(*) FILTER (WHERE status = 'committed'),"
-    " count(*) FILTER (WHERE status IS NULL OR status = 'in progress')"
-    " FROM (SELECT txid_status(id) AS status FROM generate_series({first}, {end} - 1) AS id"
-    " WHERE id IS DISTINCT FROM txid_current_if_assigned()) AS ended"
+#: How many transactions of the whole server were committed that got an id from `first` on, up to
+#: `end`; a prepared one may be by any session, and counts whenever it began.
+COMMITTED = (
+    "SELECT (SELECT count(*) FROM generate_series({first}, {end} - 1) AS id"
+    " WHERE txid_status(id) IS DISTINCT FROM 'aborted'"
+    " AND txid_status(id) IS DISTINCT FROM 'in progress')"
+    " + (SELECT count(*) FROM pg_prepared_xacts)"
 )
 _MOST_LOOKED_AT = 10_000
 #: What the server calls a command that leaves nothing, where it is the only one of its string.
@@ -47,14 +48,15 @@ class SessionWitness(Witness):
     """Counts the transactions of one session."""
 
     def __init__(
-        self, ended_since: Callable[[int], tuple[int, int] | None], *, is_pooled: bool
+        self, committed_since: Callable[[int, int], int | None], *, is_pooled: bool
     ) -> None:
         """With `is_pooled`, each transaction may run in another session.
 
-        `ended_since` says, on another connection, how many transactions of the server have been
-        committed since an id was given out, and of how many that is not known.
+        `committed_since` takes the id of a transaction and a pid. It says, on another connection
+        and once that session has ended, how many transactions of the server were committed since
+        that id was given out; None where that can't be asked.
         """
-        self._ended_since = ended_since
+        self._committed_since = committed_since
         self._is_pooled = is_pooled
         self._last: _Answer | None = None
         self._asked_at = 0.0
@@ -64,6 +66,7 @@ class SessionWitness(Witness):
         self._is_clean = True
         self._is_lost = False
         self._is_settled = False  # before the connection is closed
+        self._has_changed_isolation = False
         self._committing: tuple[int | None, bool] | None = None
 
     @property
@@ -79,16 +82,18 @@ class SessionWitness(Witness):
         self._committing = None
         is_stale = self._number is None or time.monotonic() - self._asked_at > _FRESH
         if is_stale or self._is_pooled:
-            was_idle = status_of(connection) is Status.IDLE
             self._learn(connection)
-            if was_idle and status_of(connection) is Status.OPEN:
-                self._count_end(connection)
-                connection.connection.commit()
 
     def begin(self, connection: Connection) -> None:
-        """Learn the number of another session, where each transaction may have its own."""
+        """Learn the number anew, where a driver or a pooler may have changed it."""
+        before, self._has_changed_isolation = self._has_changed_isolation, False
         if self._is_pooled:
             self._learn(connection)
+        elif before and self._is_clean and self._number is not None:
+            number = self._number
+            answer = self._learn(connection)
+            # psycopg2 tells the server of the new level in a transaction of its own.
+            self._is_clean = answer is not None and answer.number - number in (0, 1)
 
     def commit(self, connection: Connection, *, in_function: bool) -> None:
         """See whether anything is about to be committed."""
@@ -114,6 +119,13 @@ class SessionWitness(Witness):
             self._number, self._is_clean = before
             self._roll_back(connection)
         self._count_end(connection)
+
+    def change_isolation(self, connection: Connection) -> None:
+        """Count the transaction in which SQLAlchemy has asked for the level that there was."""
+        self._has_changed_isolation = True
+        if self._is_clean and status_of(connection) is Status.OPEN:
+            self._check(connection, undone=0)
+            self._count_end(connection)
 
     def execute(self, connection: Connection) -> None:
         """Count before a statement outside a transaction."""
@@ -175,12 +187,18 @@ class SessionWitness(Witness):
             self._take(connection, answer)
         return answer
 
-    def _learn(self, connection: Connection) -> None:
+    def _learn(self, connection: Connection) -> _Answer | None:
+        """Take the number as it is, in a transaction of its own where there is none."""
+        was_idle = status_of(connection) is Status.IDLE
         answer = self._ask(connection)
         if answer is None:
             self._is_clean = False
-        else:
-            self._take(connection, answer)
+            return None
+        self._take(connection, answer)
+        if was_idle and status_of(connection) is Status.OPEN and not self._is_pooled:
+            self._count_end(connection)
+            connection.connection.commit()
+        return answer
 
     def _take(self, connection: Connection, answer: _Answer) -> None:
         self._last, self._asked_at, self._finished = answer, time.monotonic(), 0
@@ -212,11 +230,14 @@ class SessionWitness(Witness):
     def _was_quiet(self, connection: Connection, last: _Answer, answer: _Answer) -> bool:
         if answer.next_id - last.next_id > _MOST_LOOKED_AT:
             return False
-        row = _row(connection, ENDED.format(first=last.next_id, end=answer.next_id))
-        return row is not None and tuple(row) == (self._finished, 0)
+        row = _row(connection, COMMITTED.format(first=last.next_id, end=answer.next_id))
+        return row is not None and row[0] == self._finished
 
     def _was_lost_with_all(self) -> bool:
-        return bool(self._last and self._ended_since(self._last.next_id) == (self._finished, 0))
+        last = self._last
+        if last is None or self._is_pooled:
+            return False
+        return self._committed_since(last.next_id, last.pid) == self._finished
 
 
 def _row(connection: Connection, statement: str) -> Any:

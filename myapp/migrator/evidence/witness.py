@@ -36,6 +36,9 @@ class Witness:
     def rollback(self, connection: Connection) -> None:
         """Hear of a ROLLBACK."""
 
+    def change_isolation(self, connection: Connection) -> None:
+        """Hear that its isolation level changes, for which a driver may end its transaction."""
+
     def execute(self, connection: Connection) -> None:
         """Hear of a statement."""
 

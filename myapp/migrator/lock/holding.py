@@ -30,10 +30,10 @@ class Lock:
         """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name."""
         return frozenset()
 
-    def ended_since(self, transaction: int) -> tuple[int, int] | None:
+    def committed_since(self, transaction: int, pid: int) -> int | None:
         """Return how many of the server's transactions were committed since one began.
 
-        And how many have not ended, or are too old to tell; None where that can't be asked.
+        It waits until the session `pid` has ended; None where that can't be asked.
         """
         return None
 

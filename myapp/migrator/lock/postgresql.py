@@ -19,7 +19,7 @@ from ..blockers import Blocker, BlockerWatch
 from ..config import application_of, settings_of
 from ..engine import connect_for_ourselves
 from ..errors import LockLost, MigrateError, SettingsError
-from ..evidence.postgresql import ENDED
+from ..evidence.postgresql import COMMITTED
 from ..failures import database_failed
 from ..listening import INTERNAL
 from ..patience import attempts, until_up
@@ -61,6 +61,7 @@ _OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
 _TRUSTED = 1.0
 # How long the server may take to notice that a session of the run is lost.
 _ENDING = 2.0
+_IS_ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
 _NEXT_TRANSACTION = text("SELECT txid_snapshot_xmax(txid_current_snapshot())")
 
 
@@ -224,19 +225,21 @@ class HeldAdvisoryLock(Lock):
         except SQLAlchemyError:
             return frozenset()
 
-    def ended_since(self, transaction: int) -> tuple[int, int] | None:
-        """Ask for the transactions from `transaction` on, once none of a lost session runs."""
-        for is_last in attempts(_ENDING):
-            try:
-                if self._connection.invalidated:
-                    self._connection.rollback()
-                end = self._connection.scalar(_NEXT_TRANSACTION)
-                row = self._connection.execute(text(ENDED.format(first=transaction, end=end))).one()
-            except SQLAlchemyError:
-                return None
-            if is_last or not row[1]:
-                return int(row[0]), int(row[1])
-        return None
+    def committed_since(self, transaction: int, pid: int) -> int | None:
+        """Count commits on the lock's connection, a new one if that is lost too."""
+        try:
+            if self._connection.invalidated:
+                self._connection.rollback()
+            for is_last in attempts(_ENDING):
+                if not self._connection.scalar(_IS_ALIVE, {"pid": pid}):
+                    break
+                if is_last:
+                    return None
+            end = self._connection.scalar(_NEXT_TRANSACTION)
+            counted = self._connection.scalar(text(COMMITTED.format(first=transaction, end=end)))
+            return None if counted is None else int(counted)
+        except SQLAlchemyError:
+            return None
 
     def blockers(self) -> tuple[Blocker, ...]:
         """Return whom the watch saw last."""

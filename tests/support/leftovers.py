@@ -1,0 +1,278 @@
+"""Kinds of revisions, by what they do before they fail, and what a database holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from support.database import connection_to
+
+#: Where a revision's ending goes: an exception, a wait for a lock, a signal.
+END = "END"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a revision does; `can_leave` is for the reader, the database decides."""
+
+    name: str
+    body: str
+
+
+def _kinds(text: str) -> list[Kind]:
+    """Read `== name` lines, each with a revision's code below it."""
+    found = []
+    for part in text.split("\n== ")[1:]:
+        name, _, body = part.partition("\n")
+        found.append(Kind(name, body.strip("\n") if END in body else f"{body.strip()}\n{END}"))
+    return found
+
+
+AUTOCOMMIT = "with op.get_context().autocommit_block():"
+
+#: They find the tables log (n int), busy and locked (id int), parts (partitioned), the function
+#: note(n), which writes log, and the procedure batches(waits), which commits in batches.
+ON_POSTGRESQL = _kinds(
+    f"""
+== nothing
+pass
+== an INSERT
+op.execute("INSERT INTO log VALUES (1)")
+== a CREATE TABLE
+op.create_table("made", sa.Column("id", sa.Integer, primary_key=True))
+== a SELECT
+op.get_bind().execute(sa.text("SELECT count(*) FROM log")).scalar()
+== a SELECT of a function that writes
+op.execute("SELECT note(1)")
+== the same outside a transaction
+{AUTOCOMMIT}
+    op.execute("SELECT note(1)")
+== a savepoint that is rolled back
+op.execute("INSERT INTO log VALUES (1)")
+savepoint = op.get_bind().begin_nested()
+op.execute("INSERT INTO log VALUES (2)")
+savepoint.rollback()
+== a savepoint that is released
+with op.get_bind().begin_nested():
+    op.execute("INSERT INTO log VALUES (2)")
+== an error that is caught in a savepoint
+try:
+    with op.get_bind().begin_nested():
+        op.execute("INSERT INTO nowhere VALUES (2)")
+except sa.exc.ProgrammingError:
+    op.execute("INSERT INTO log VALUES (1)")
+== an INSERT outside a transaction
+{AUTOCOMMIT}
+    op.execute("INSERT INTO log VALUES (1)")
+== the end outside a transaction
+{AUTOCOMMIT}
+    END
+== the end outside a transaction, after a SELECT within one
+op.get_bind().execute(sa.text("SELECT 1"))
+{AUTOCOMMIT}
+    END
+== the end outside a transaction, after an INSERT within one
+op.execute("INSERT INTO log VALUES (1)")
+{AUTOCOMMIT}
+    END
+== an index that is built concurrently
+{AUTOCOMMIT}
+    op.execute("CREATE INDEX CONCURRENTLY ix_log ON log (n)")
+== an index that is rebuilt concurrently
+{AUTOCOMMIT}
+    op.execute("REINDEX TABLE CONCURRENTLY log")
+== an index that can't be built concurrently
+{AUTOCOMMIT}
+    op.execute("CREATE INDEX CONCURRENTLY ix_busy ON busy (id)")
+== a partition that can't be detached concurrently
+{AUTOCOMMIT}
+    op.execute("ALTER TABLE parts DETACH PARTITION part1 CONCURRENTLY")
+== an autocommit_block, then a savepoint that is rolled back
+{AUTOCOMMIT}
+    op.execute("INSERT INTO log VALUES (1)")
+savepoint = op.get_bind().begin_nested()
+savepoint.rollback()
+== two empty autocommit_blocks
+{AUTOCOMMIT}
+    pass
+{AUTOCOMMIT}
+    pass
+== an empty autocommit_block, then an INSERT
+{AUTOCOMMIT}
+    pass
+op.execute("INSERT INTO log VALUES (1)")
+== several parameter sets outside a transaction, of which a later one fails
+{AUTOCOMMIT}
+    op.get_bind().execute(sa.text("INSERT INTO log VALUES (10 / :n)"), SETS)
+== several parameter sets in a transaction, of which a later one fails
+op.get_bind().execute(sa.text("INSERT INTO log VALUES (10 / :n)"), SETS)
+== a DO block that commits in batches
+{AUTOCOMMIT}
+    op.execute("DO $$ BEGIN INSERT INTO log VALUES (1); COMMIT; INSERT INTO log VALUES (2); END $$")
+== a DO block that commits, and then fails
+{AUTOCOMMIT}
+    op.execute("DO $$ BEGIN INSERT INTO log VALUES (1); COMMIT; PERFORM 1 / 0; END $$")
+== a procedure that commits in batches
+{AUTOCOMMIT}
+    op.execute("CALL batches(false)")
+== a procedure that commits in batches, and then waits for a lock
+{AUTOCOMMIT}
+    op.execute("CALL batches(true)")
+== a typed COMMIT
+op.execute("INSERT INTO log VALUES (1)")
+op.execute("COMMIT")
+== a typed COMMIT of nothing
+op.execute("COMMIT")
+== a typed COMMIT, then an INSERT
+op.execute("COMMIT")
+op.execute("INSERT INTO log VALUES (1)")
+== COMMIT AND CHAIN
+op.execute("INSERT INTO log VALUES (1)")
+op.execute("COMMIT AND CHAIN")
+== a COMMIT within a string
+op.execute("INSERT INTO log VALUES (1); COMMIT; BEGIN")
+== a ROLLBACK within a string
+op.execute("INSERT INTO log VALUES (1); ROLLBACK; BEGIN; INSERT INTO log VALUES (2); COMMIT; BEGIN")
+== the connection's commit
+op.execute("INSERT INTO log VALUES (1)")
+op.get_bind().commit()
+== the connection's commit of nothing
+op.get_bind().commit()
+== the connection's rollback
+op.execute("INSERT INTO log VALUES (1)")
+op.get_bind().rollback()
+== the connection's rollback, then an INSERT
+op.execute("INSERT INTO log VALUES (1)")
+op.get_bind().rollback()
+op.execute("INSERT INTO log VALUES (2)")
+== a commit that fails
+op.execute("INSERT INTO deferred VALUES (1)")
+op.get_bind().commit()
+== an INSERT by a raw cursor
+op.get_bind().connection.cursor().execute("INSERT INTO log VALUES (1)")
+== a raw commit
+op.get_bind().connection.cursor().execute("INSERT INTO log VALUES (1)")
+op.get_bind().connection.commit()
+== a raw rollback
+op.get_bind().connection.cursor().execute("INSERT INTO log VALUES (1)")
+op.get_bind().connection.rollback()
+== a raw cursor outside a transaction
+{AUTOCOMMIT}
+    op.get_bind().connection.cursor().execute("INSERT INTO log VALUES (1)")
+== a raw COPY
+import io
+raw = op.get_bind().connection.cursor()
+raw.copy_expert("COPY log FROM STDIN", io.StringIO("1\\n2\\n"))
+== a second engine that commits
+with sa.create_engine(op.get_bind().engine.url).begin() as other:
+    other.execute(sa.text("INSERT INTO log VALUES (1)"))
+== a second engine that reads
+with sa.create_engine(op.get_bind().engine.url).connect() as other:
+    other.execute(sa.text("SELECT count(*) FROM log")).scalar()
+== a second engine that rolls back
+with sa.create_engine(op.get_bind().engine.url).connect() as other:
+    other.execute(sa.text("INSERT INTO log VALUES (1)"))
+== a second engine outside a transaction
+engine = sa.create_engine(op.get_bind().engine.url, isolation_level="AUTOCOMMIT")
+with engine.connect() as other:
+    other.execute(sa.text("INSERT INTO log VALUES (1)"))
+== a thread with an engine of its own
+import threading
+def work(url=op.get_bind().engine.url):
+    with sa.create_engine(url).begin() as other:
+        other.execute(sa.text("INSERT INTO log VALUES (1)"))
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+== a raw connection that commits
+import psycopg2
+other = psycopg2.connect(URL)
+other.cursor().execute("INSERT INTO log VALUES (1)")
+other.commit()
+other.close()
+== a program
+import subprocess
+subprocess.run([PSQL, URL, "-Xqc", "INSERT INTO log VALUES (1)"], check=True)
+== ABORT
+op.execute("INSERT INTO log VALUES (1)")
+op.execute("ABORT")
+== a ROLLBACK after a comment
+op.execute("INSERT INTO log VALUES (1)")
+op.execute("/* undo it */ ROLLBACK")
+== a ROLLBACK, then an INSERT
+op.execute("ROLLBACK")
+op.execute("INSERT INTO log VALUES (1)")
+== a VACUUM
+{AUTOCOMMIT}
+    op.execute("VACUUM locks_nobody")
+== a SET outside a transaction
+{AUTOCOMMIT}
+    op.execute("SET work_mem = '8MB'")
+== a SET in a transaction
+op.execute("SET work_mem = '8MB'")
+op.execute("INSERT INTO log VALUES (1)")
+== an INSERT and a SET in one string outside a transaction
+{AUTOCOMMIT}
+    op.execute("INSERT INTO log VALUES (1); SET work_mem = '8MB'")
+== a SELECT outside a transaction
+{AUTOCOMMIT}
+    op.execute("SELECT count(*) FROM log")
+== an error that is caught outside a transaction
+{AUTOCOMMIT}
+    try:
+        op.execute("INSERT INTO nowhere VALUES (1)")
+    except sa.exc.ProgrammingError:
+        pass
+== a TRUNCATE, a NOTIFY, an advisory lock
+op.execute("TRUNCATE log")
+op.execute("NOTIFY log")
+op.execute("SELECT pg_advisory_lock(77)")
+== a new value of an enum
+op.execute("ALTER TYPE mood ADD VALUE 'new'")
+== bulk_insert
+op.bulk_insert(sa.table("log", sa.column("n", sa.Integer)), [{{"n": n}} for n in range(50)])
+"""
+)
+
+POSTGRESQL_SETUP = (
+    "CREATE TABLE log (n int)",
+    "CREATE TABLE locks_nobody (n int)",
+    "CREATE INDEX ix_old ON log (n)",
+    "CREATE TABLE busy (id int)",
+    "CREATE TABLE locked (id int)",
+    "CREATE TABLE parts (id int) PARTITION BY RANGE (id)",
+    "CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM (0) TO (10)",
+    "CREATE TABLE deferred (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)",
+    "INSERT INTO deferred VALUES (1)",
+    "CREATE TYPE mood AS ENUM ('old')",
+    "CREATE FUNCTION note(n int) RETURNS void LANGUAGE sql AS 'INSERT INTO log VALUES (n)'",
+    "CREATE PROCEDURE batches(waits boolean) LANGUAGE plpgsql AS $$ BEGIN FOR n IN 1..3 LOOP"
+    " INSERT INTO log VALUES (n); COMMIT; END LOOP;"
+    " IF waits THEN INSERT INTO locked VALUES (1); END IF; END $$",
+)
+#: What another session does meanwhile: a lock that is waited for, and transactions that hold up
+#: CONCURRENTLY.
+HOLDS = ("LOCK TABLE locked", "INSERT INTO busy VALUES (1)", "SELECT FROM parts")
+
+_CATALOGUE = (
+    "SELECT n.nspname, relname, relkind, relfilenode FROM pg_class c JOIN pg_namespace n"
+    " ON n.oid = relnamespace WHERE nspname !~ '^pg_|^information_schema' ORDER BY 1, 2",
+    "SELECT attrelid::regclass::text, attname, atttypid::regtype::text, attnotnull"
+    " FROM pg_attribute WHERE attrelid >= 16384 AND attnum > 0 ORDER BY 1, 2",
+    "SELECT indexrelid::regclass::text, indisvalid, indisready FROM pg_index"
+    " WHERE indexrelid >= 16384 ORDER BY 1",
+    "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE oid >= 16384 ORDER BY 1",
+    "SELECT inhrelid::regclass::text, inhdetachpending FROM pg_inherits ORDER BY 1",
+    "SELECT proname, prosrc FROM pg_proc WHERE oid >= 16384 ORDER BY 1",
+    "SELECT enumlabel FROM pg_enum ORDER BY 1",
+    "SELECT description FROM pg_description WHERE objoid >= 16384 ORDER BY 1",
+)
+
+
+def held_by_postgresql(url: str) -> list[Any]:
+    """Return the catalogue and all rows of a database, for comparison."""
+    with connection_to(url) as connection:
+        found: list[Any] = [connection.exec_driver_sql(query).fetchall() for query in _CATALOGUE]
+        for schema, name, kind, _ in found[0]:
+            if kind in "rp":
+                rows = connection.exec_driver_sql(f'SELECT * FROM "{schema}"."{name}"').fetchall()
+                found.append((name, sorted(map(str, rows))))
+    return found
