@@ -1,5 +1,7 @@
 """Kinds of revisions, by what they do before they fail, and what a database holds."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -275,4 +277,157 @@ def held_by_postgresql(url: str) -> list[Any]:
             if kind in "rp":
                 rows = connection.exec_driver_sql(f'SELECT * FROM "{schema}"."{name}"').fetchall()
                 found.append((name, sorted(map(str, rows))))
+    return found
+
+
+#: They find the tables log (n) and parent and child, of which child refers to parent.
+ON_SQLITE = _kinds(
+    f"""
+== nothing
+pass
+== an INSERT
+op.execute("INSERT INTO log VALUES (1)")
+== a CREATE TABLE
+op.create_table("made", sa.Column("id", sa.Integer, primary_key=True))
+== a CREATE TABLE and an INSERT
+op.create_table("made", sa.Column("id", sa.Integer, primary_key=True))
+op.execute("INSERT INTO made VALUES (1)")
+== a CREATE INDEX
+op.create_index("ix_log", "log", ["n"])
+== a DROP TABLE
+op.drop_table("log")
+== a rebuilt table
+with op.batch_alter_table("parent") as batch:
+    batch.add_column(sa.Column("name", sa.Text))
+== a SELECT
+op.get_bind().execute(sa.text("SELECT count(*) FROM log")).scalar()
+== a savepoint that is rolled back
+op.execute("INSERT INTO log VALUES (1)")
+savepoint = op.get_bind().begin_nested()
+op.execute("INSERT INTO log VALUES (2)")
+savepoint.rollback()
+== a savepoint that is released
+with op.get_bind().begin_nested():
+    op.execute("INSERT INTO log VALUES (2)")
+== an error that is caught
+try:
+    op.execute("INSERT INTO nowhere VALUES (2)")
+except sa.exc.OperationalError:
+    op.execute("INSERT INTO log VALUES (1)")
+== an INSERT outside a transaction
+{AUTOCOMMIT}
+    op.execute("INSERT INTO log VALUES (1)")
+== the end outside a transaction
+{AUTOCOMMIT}
+    END
+== the end outside a transaction, after an INSERT within one
+op.execute("INSERT INTO log VALUES (1)")
+{AUTOCOMMIT}
+    END
+== two empty autocommit_blocks
+{AUTOCOMMIT}
+    pass
+{AUTOCOMMIT}
+    pass
+== an empty autocommit_block, then an INSERT
+{AUTOCOMMIT}
+    pass
+op.execute("INSERT INTO log VALUES (1)")
+== several parameter sets outside a transaction, of which a later one fails
+{AUTOCOMMIT}
+    op.get_bind().execute(sa.text("INSERT INTO single VALUES (:n)"), SETS)
+== several parameter sets in a transaction, of which a later one fails
+op.get_bind().execute(sa.text("INSERT INTO single VALUES (:n)"), SETS)
+== executescript
+op.get_bind().connection.driver_connection.executescript("INSERT INTO log VALUES (1);")
+== executescript of nothing
+op.get_bind().connection.driver_connection.executescript("SELECT 1;")
+== executescript after an INSERT
+op.execute("INSERT INTO log VALUES (1)")
+op.get_bind().connection.driver_connection.executescript("SELECT 1;")
+== a typed COMMIT
+op.execute("INSERT INTO log VALUES (1)")
+op.execute("COMMIT")
+== a typed COMMIT of nothing
+op.execute("COMMIT")
+== a typed COMMIT, then a CREATE TABLE
+op.execute("COMMIT")
+op.create_table("made", sa.Column("id", sa.Integer, primary_key=True))
+== a typed ROLLBACK
+op.execute("INSERT INTO log VALUES (1)")
+op.execute("/* undo it */ ROLLBACK")
+== the connection's commit
+op.execute("INSERT INTO log VALUES (1)")
+op.get_bind().commit()
+== the connection's commit of nothing
+op.get_bind().commit()
+== the connection's rollback, then an INSERT
+op.execute("INSERT INTO log VALUES (1)")
+op.get_bind().rollback()
+op.execute("INSERT INTO log VALUES (2)")
+== a raw cursor
+op.get_bind().connection.cursor().execute("INSERT INTO log VALUES (1)")
+== a raw commit
+op.get_bind().connection.cursor().execute("INSERT INTO log VALUES (1)")
+op.get_bind().connection.commit()
+== a PRAGMA that persists, outside a transaction
+{AUTOCOMMIT}
+    op.execute("PRAGMA user_version = 7")
+== a PRAGMA that persists, in a transaction
+op.execute("PRAGMA user_version = 7")
+== another journal mode
+{AUTOCOMMIT}
+    op.execute("PRAGMA journal_mode = WAL")
+== a PRAGMA that doesn't persist
+{AUTOCOMMIT}
+    op.execute("PRAGMA cache_size = 100")
+== a VACUUM
+{AUTOCOMMIT}
+    op.execute("VACUUM")
+== another file that is attached
+{AUTOCOMMIT}
+    op.execute(f"ATTACH '{{FILE}}.other' AS other")
+    op.execute("CREATE TABLE IF NOT EXISTS other.made (id INTEGER)")
+== another file that is opened
+import sqlite3
+with sqlite3.connect(f"{{FILE}}.other") as other:
+    other.execute("CREATE TABLE IF NOT EXISTS made (id INTEGER)")
+== a second engine that reads
+with sa.create_engine(op.get_bind().engine.url).connect() as other:
+    other.execute(sa.text("SELECT count(*) FROM log")).scalar()
+== a second connection, after a commit
+op.get_bind().commit()
+import sqlite3
+with sqlite3.connect(FILE) as other:
+    other.execute("INSERT INTO log VALUES (1)")
+== a program
+import subprocess, sys
+op.get_bind().commit()
+code = f"import sqlite3; sqlite3.connect({{FILE!r}}).executescript('INSERT INTO log VALUES (1)')"
+subprocess.run([sys.executable, "-c", code], check=True)
+"""
+)
+
+SQLITE_SETUP = (
+    "CREATE TABLE log (n INTEGER)",
+    "CREATE TABLE single (n INTEGER UNIQUE)",
+    "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+    "CREATE TABLE child (id INTEGER REFERENCES parent (id) ON DELETE CASCADE)",
+    "INSERT INTO parent VALUES (1)",
+    "INSERT INTO child VALUES (1)",
+)
+
+
+def held_by_sqlite(path: str) -> list[Any]:
+    """Return the schema, what persists of the PRAGMAs, and all rows, for comparison."""
+    with closing(sqlite3.connect(path)) as connection:
+        found: list[Any] = [
+            connection.execute(f"PRAGMA {name}").fetchall()
+            for name in ("user_version", "journal_mode")
+        ]
+        schema = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 2")
+        found.append(schema.fetchall())
+        for kind, name, _ in found[-1]:
+            if kind == "table":
+                found.append((name, connection.execute(f'SELECT * FROM "{name}"').fetchall()))
     return found
