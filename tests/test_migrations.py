@@ -130,7 +130,7 @@ def test_an_index_that_could_not_be_built_is_built_when_run_again(
     failed = run(ini, "upgrade")
 
     assert failed.returncode == 9
-    first, stands, added, asked, invalid, hint = failed.stderr.splitlines()
+    first, stands, added, asked, whole, invalid, hint = failed.stderr.splitlines()
     assert first.startswith(
         "Error: Revision c85d3f6a1e90 (Add email to users) failed outside a transaction: could not"
         ' create unique index "ix_users_email": '
@@ -141,6 +141,7 @@ def test_an_index_that_could_not_be_built_is_built_when_run_again(
     )
     assert added.strip() == "ALTER TABLE users ADD COLUMN IF NOT EXISTS email VARCHAR(255)"
     assert asked.strip().startswith("DO $$ BEGIN IF EXISTS")
+    assert whole.strip() == "The list may not be whole."
     assert invalid.strip() == "Left invalid, of use to no query: index ix_users_email."
     assert hint.startswith("Hint:  run `DROP INDEX CONCURRENTLY ix_users_email;`; undo by hand")
     assert "Traceback" not in failed.stderr

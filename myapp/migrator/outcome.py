@@ -195,6 +195,8 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
     step = execution.running
     left = execution.leftovers()
     where, heads = _left(execution)
+    if step and heads is not None and execution.recorded([step], heads):
+        left = None  # it is all there
     during = f"in revision {step.revision.title}" if step else "between revisions"
     return Interrupted(
         f"{what} {during}. {where}{left or ''}",
