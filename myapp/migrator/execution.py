@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
 from .config import canceller_of, watcher_of
+from .env_py import run_env
 from .journal import Journal
-from .loading import ScriptHistory
+from .loading import ScriptHistory, settled
 from .lock import Lock
 from .plan import Planner
 from .planned_step import PlannedStep
@@ -71,17 +70,16 @@ class Execution:
 
     def run(self, tag: str | None) -> None:
         """Run what is planned from where the database stands; raises whatever a revision raises."""
-        script = self.history.script
         self.running = None
         self._asked = 0
-        environment = EnvironmentContext(
-            self.config, script, fn=self._steps, destination_rev=self.target, tag=tag
-        )
-        with ExitStack() as stack:
-            stack.enter_context(self.journal.recording())
-            stack.enter_context(self._row.moving())
-            stack.enter_context(environment)
-            script.run_env()
+        with self.journal.recording(), self._row.moving():
+            run_env(
+                self.config,
+                self.history.script,
+                self._steps,
+                destination_rev=self.target,
+                tag=tag,
+            )
 
     def invalid_indexes(self) -> list[str]:
         """Return the invalid indexes that the run has left, by quoted name."""
@@ -121,6 +119,7 @@ class Execution:
         """Plan from `heads`, or take the plan of the try before: `+2` meant two from there."""
         self._asked += 1
         if self._asked > len(self._plans):
+            self.history = settled(self.config, self.history)
             self._plans.append(_Plan(tuple(heads), self._planner(self.history, self.target, heads)))
         plan = self._plans[self._asked - 1]
         # With one transaction for the whole run, a try that failed has undone them all.

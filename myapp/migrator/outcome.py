@@ -111,7 +111,7 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
 def stands(config: Config, history: History) -> tuple[str, list[str] | None]:
     """Say where the database stands now, as far as it can still be asked."""
     try:
-        heads = read_heads(config, history.script)
+        heads = read_heads(config, history.script, has_run=True)
     except MigrateError as error:
         return f"Where the database stands can't be told: {error.message}", None
     return f"The database stands at {standing(history, heads)}.", list(heads)
@@ -168,8 +168,15 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
 
 def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
     is_lost = isinstance(error, DBAPIError | DatabaseUnreachable)
-    if not execution.done or (isinstance(error, MigrateError) and not is_lost):
+    if not execution.done:
         return environment_failed(error)
+    if isinstance(error, MigrateError) and not is_lost:
+        ran = len(execution.done)
+        error.message = (
+            f"{ran} revision{'s' * (ran > 1)} ran to the end, and then the run failed:"
+            f" {error.message}"
+        )
+        return error
     where, heads = _left(execution)
     if is_lost:
         told = environment_failed(error)
