@@ -1,7 +1,6 @@
 """The engine, and what can be learnt of the database without changing it."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
+from .absence import can_be_made, is_absent
 from .answers import union
 from .config import settings_of, take_heads
 from .engine import make_engine, open_connection
@@ -117,7 +117,7 @@ def missing_file(config: Config) -> str | None:
     """Return the path of the SQLite file that is yet to be made, or None."""
     settings = settings_of(config)
     path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
-    return path if path is not None and not os.path.exists(path) else None
+    return path if path is not None and is_absent(path) else None
 
 
 def read_heads(
@@ -217,6 +217,5 @@ def _refuse_to_create(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -
     if dialect.name == "sqlite" and cargs:
         url = URL.create("sqlite", database=str(cargs[0]))
         path = sqlite_file(url)
-        can_be_made = path is not None and os.path.isdir(os.path.dirname(os.path.abspath(path)))
-        if path is not None and can_be_made and not os.path.exists(path):
+        if path is not None and can_be_made(path):
             raise _NoFile(url)

@@ -12,10 +12,11 @@ from alembic.util.exc import CommandError
 
 from .config import settings_of, take_reading
 from .env_py import spoken
-from .errors import SettingsError
+from .errors import HistoryError, SettingsError
 from .failures import described
 from .history import History
-from .lazy_scripts import LazyScript, read_graph, run_graph
+from .lazy_scripts import LazyScript, read_graph, run_graph, version_folders
+from .revisions.files import why_not_read
 from .revisions.graph import Graph
 
 
@@ -100,6 +101,13 @@ def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
 
 
 def _load(config: Config, script: ScriptDirectory) -> ScriptHistory:
+    for folder in version_folders(script):
+        if why := why_not_read(folder):
+            raise HistoryError(
+                f"The folder of revisions {folder} can't be read: {why}.",
+                hint="let this user read and enter it.",
+                paths=[str(folder)],
+            )
     try:
         history = ScriptHistory(script, *read_graph(script, take_reading(config)))
     except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content

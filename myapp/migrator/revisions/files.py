@@ -91,6 +91,17 @@ def read_revision_files(
     return Reading(tuple(entries), asked, tuple(twice))
 
 
+def why_not_read(location: str | os.PathLike[str]) -> str | None:
+    """Return why a folder can't be listed, None where it can, or is not there."""
+    try:
+        os.scandir(location).close()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return str(error.strerror)
+    return None
+
+
 def may_be_named_by(env_py: str | os.PathLike[str]) -> bool:
     """Tell whether the text of an `env.py` has to do with which folders are read."""
     try:
