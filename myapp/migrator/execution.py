@@ -51,6 +51,7 @@ class Execution:
         self._plans: list[_Plan] = []
         self._asked = 0
         self._row = VersionRow()
+        self._written: dict[str, int] = {}
         self._invalid_before = lock.invalid_indexes()
 
     @property
@@ -85,6 +86,15 @@ class Execution:
         """Return the invalid indexes that the run has left, by quoted name."""
         return sorted(self.lock.invalid_indexes() - self._invalid_before)
 
+    def not_kept(self, heads: Iterable[str]) -> list[Step]:
+        """Return the `done` steps whose rows were committed, and are not among `heads`."""
+        recorded = self.recorded(self.done, heads)
+        return [
+            step
+            for step in self.done
+            if step not in recorded and self._written[step.revision.revision] <= self._row.committed
+        ]
+
     def has_left_something(self) -> bool:
         """Tell whether the running revision has done what no rollback undoes."""
         return bool((self.running and self.journal.committed) or self.invalid_indexes())
@@ -98,6 +108,10 @@ class Execution:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
         self.journal.begin_run(transactional_ddl=context.impl.transactional_ddl)
         plan = self._plan(heads)
+        context.on_version_apply_callbacks = (
+            self._row.require_kept,
+            *context.on_version_apply_callbacks,
+        )
         watcher = watcher_of(self.config)
         for step in plan.steps[len(plan.done) :]:
             canceller_of(self.config).check()
@@ -112,6 +126,7 @@ class Execution:
             yield step
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
+            self._written[step.revision.revision] = self._row.written
             plan.done.append(finished)
             watcher.step(finished)
 

@@ -171,6 +171,8 @@ def first_line(error: BaseException) -> str:
 
 def reason_of(error: BaseException) -> str:
     """Return why a migration failed, with the SQL statement that the database refused."""
+    if isinstance(error, MigrateError):
+        return error.message.rstrip(".")
     if not isinstance(error, DBAPIError):
         return described(error)
     reason = first_line(error)

@@ -100,6 +100,8 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
             heads=list(after),
             committed=committed,
         )
+    if not_kept := execution.not_kept(after):
+        raise _not_kept(not_kept[-1], where, list(after))
     raise MigrationFailed(
         f"env.py reported success, but nothing was committed: {where}",
         hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
@@ -123,6 +125,7 @@ def _left(execution: Execution) -> tuple[str, list[str] | None]:
     if heads is None:
         return where, None
     undone = len(execution.done) - len(execution.recorded(execution.done, heads))
+    undone -= len(execution.not_kept(heads))
     if undone:
         count = (
             "1 revision that had run was"
@@ -133,10 +136,26 @@ def _left(execution: Execution) -> tuple[str, list[str] | None]:
     return where, heads
 
 
+def _not_kept(step: Step, where: str, heads: list[str]) -> HalfApplied:
+    revision = step.revision
+    return HalfApplied(
+        f"Revision {revision.title} was committed, and the version table has not kept its row:"
+        f" {where}",
+        hint="take the trigger, rule or policy off the version table that drops it, and type"
+        f" `{{cmd}} stamp {revision.revision}`: all of the revision is there.",
+        revision=revision.revision,
+        path=revision.path,
+        heads=heads,
+    )
+
+
 def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
     title, reason = step.revision.title, reason_of(error)
     where, heads = _left(execution)
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
+    if heads is not None and (not_kept := execution.not_kept(heads)):
+        where = f"{where[0].lower()}{where[1:]} Revision {title} was rolled back."
+        return _not_kept(not_kept[-1], where, heads)
     committed, invalid = execution.journal.committed, execution.invalid_indexes()
     if committed or invalid:
         return HalfApplied(

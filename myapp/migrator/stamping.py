@@ -7,6 +7,7 @@ from itertools import permutations
 from alembic import command
 from alembic.config import Config
 
+from .config import settings_of
 from .database import look, read_heads, shared_engine
 from .env_py import option_as_spoken
 from .errors import UsageError
@@ -16,6 +17,7 @@ from .loading import ScriptHistory, load_history, settled
 from .outcome import interruptible
 from .results import Stamp
 from .targets import find
+from .version_row import RowNotKept, VersionRow
 from .writing import writing
 
 
@@ -40,9 +42,12 @@ def _stamp(
         before = read_heads(config, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
-        with told_as_errors(), option_as_spoken(config):
+        with told_as_errors(), option_as_spoken(config), VersionRow().moving():
             command.stamp(config, list(revisions), tag=tag, purge=purge)
         after = read_heads(config, history.script, has_run=True)
+        named = {r.revision for target in revisions for r in find(history, target, "stamp")}
+        if not named <= history.applied(after):
+            raise RowNotKept(settings_of(config).alembic.get("version_table", "alembic_version"))
     return Stamp(before, after, standing(history, after))
 
 
