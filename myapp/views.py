@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from .migrator.absence import is_absent
 from .migrator.url import sqlite_file
 from .models import User
 
@@ -108,7 +108,7 @@ def _is_missing(session: Session) -> bool:
     """Tell whether the database is an SQLite file that isn't there: connecting would create it."""
     engine = session.get_bind()
     file = sqlite_file(engine.url) if isinstance(engine, Engine) else None
-    return file is not None and not os.path.exists(file)
+    return file is not None and is_absent(file)
 
 
 def _compare(script: ScriptDirectory, database: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from .diagnosis import revision_files
 from .errors import RevisionNotFound, SettingsError, UsageError
 from .failures import described
 from .history import History
-from .loading import load_history
+from .loading import load_history, settled
 from .offline import captured_sql
 from .reports import show
 from .results import NewRevisions, Revision
@@ -48,9 +48,6 @@ def revision(
     MultipleHeads, RevisionNotFound, UsageError, or SettingsError when a post-write hook fails.
     """
     history = load_history(config)
-    _check_new(history, rev_id, branch_label)
-    for name in (head, *depends_on):
-        find(history, name, "revision")
     if autogenerate and sql:
         raise UsageError(
             "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
@@ -66,18 +63,23 @@ def revision(
         "rev_id": rev_id,
         "depends_on": list(depends_on) or None,
     }
-    context = RevisionContext(config, history.script, arguments)
     uses_environment = config.get_main_option("revision_environment") == "true"
     with shared_engine(config), captured_sql(config) as written:
         if autogenerate:
-            require_at_heads(config, history)
+            history, _ = require_at_heads(config, history)
+        context = RevisionContext(config, history.script, arguments)
         if autogenerate or uses_environment:
             run_comparison(config, history, context)
+            history = settled(config, history)
+            context.script_directory = history.script
         elif sql:
             raise UsageError(
                 "`revision --sql` has nothing to write: no env.py runs for an empty revision.",
                 hint="set `alembic.revision_environment = true`, or leave `--sql` out.",
             )
+    _check_new(history, rev_id, branch_label)
+    for name in (head, *depends_on):
+        find(history, name, "revision")
     found = tuple(line for s in context.generated_revisions for line in describe_operations(s))
     if autogenerate and not found:
         return NewRevisions((), ())
@@ -131,7 +133,7 @@ def edit(config: Config, target: str) -> tuple[Revision, ...]:
 
 def _added(config: Config, history: History) -> tuple[Revision, ...]:
     """Return the revisions whose files have been written since `history` was loaded."""
-    now = load_history(config)
+    now = settled(config, load_history(config))
     return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
 
 

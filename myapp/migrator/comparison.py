@@ -6,17 +6,17 @@ from typing import Any
 from alembic.autogenerate import RevisionContext
 from alembic.config import Config
 from alembic.operations.ops import MigrationScript
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
 from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
 from . import answers
 from .database import database_name, missing_file, read_each, shared_engine
+from .env_py import run_env
 from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from .failures import told_as_errors
 from .history import History
-from .loading import load_history
+from .loading import ScriptHistory, load_history, settled
 from .results import Agreement
 
 
@@ -28,7 +28,7 @@ def check(config: Config) -> Agreement:
     """
     history = load_history(config)
     with shared_engine(config):
-        heads = require_at_heads(config, history)
+        history, heads = require_at_heads(config, history)
         if path := missing_file(config):
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",
@@ -47,14 +47,18 @@ def check(config: Config) -> Agreement:
     return Agreement(heads)
 
 
-def require_at_heads(config: Config, history: History) -> tuple[str, ...]:
-    """Return the database's heads.
+def require_at_heads(
+    config: Config, history: ScriptHistory
+) -> tuple[ScriptHistory, tuple[str, ...]]:
+    """Return the history as `env.py` has it, and the database's heads, which are all of its.
 
     Raises PendingMigrations when a revision is not applied, since a comparison would then find
     what the pending revisions are about to change.
     """
     each = read_each(config, history.script)
-    return answers.current(history, database_name(config), each, check_heads=True).heads
+    history = settled(config, history)
+    name = database_name(config)
+    return history, answers.current(history, name, each, check_heads=True).heads
 
 
 def compare(config: Config, history: History) -> list[MigrationScript]:
@@ -86,19 +90,17 @@ def run_comparison(config: Config, history: History, revision_context: RevisionC
             revision_context.run_no_autogenerate(rev, context)
         return []
 
-    environment = EnvironmentContext(
-        config,
-        history.script,
-        fn=fill,
-        as_sql=arguments["sql"],
-        dont_mutate=True,
-        template_args=revision_context.template_args,
-        revision_context=revision_context,
-    )
     with told_as_errors():
         try:
-            with environment:
-                history.script.run_env()
+            run_env(
+                config,
+                history.script,
+                fill,
+                as_sql=arguments["sql"],
+                dont_mutate=True,
+                template_args=revision_context.template_args,
+                revision_context=revision_context,
+            )
         except CommandError as error:
             if "MetaData" not in str(error):
                 raise

@@ -1,31 +1,36 @@
 """The engine, and what can be learnt of the database without changing it."""
 
 import logging
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
+from .absence import can_be_made, is_absent
 from .answers import union
 from .config import settings_of, take_heads
 from .engine import make_engine, open_connection
-from .errors import DatabaseUnreachable, HistoryError
+from .env_py import kept_env_py, run_env
+from .errors import DatabaseUnreachable, HistoryError, MigrateError
 from .failures import BUSY_FILE, error_code, told_as_errors
 from .listening import listening
+from .loading import ScriptHistory, load_history, settled
 from .patience import until_up
+from .revisions.files import may_be_named_by
 from .sqlite import WRITES
 from .url import engine_url, sqlite_file
 
 _ENGINE = "migrate.engine"
 _READ_ONLY = "migrate.read_only"
 _OPENED = "migrate.opened_url"
+#: Seconds for a database that is not asked for its own sake.
+PATIENCE = 3
 
 
 @contextmanager
@@ -35,7 +40,7 @@ def shared_engine(config: Config) -> Iterator[None]:
         yield
         return
     config.attributes[_ENGINE] = None
-    with _pools_that_log_nothing():
+    with _pools_that_log_nothing(), kept_env_py(config):
         try:
             yield
         finally:
@@ -112,15 +117,20 @@ def missing_file(config: Config) -> str | None:
     """Return the path of the SQLite file that is yet to be made, or None."""
     settings = settings_of(config)
     path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
-    return path if path is not None and not os.path.exists(path) else None
+    return path if path is not None and is_absent(path) else None
 
 
 def read_heads(
-    config: Config, script: ScriptDirectory, *, patience: int | None = None
+    config: Config,
+    script: ScriptDirectory,
+    *,
+    patience: int | None = None,
+    has_run: bool = False,
 ) -> tuple[str, ...]:
     """Return the revisions at which the database stands, creating nothing.
 
-    `patience` is how many seconds PostgreSQL may take to answer, where the URL doesn't say.
+    `patience` is how many seconds PostgreSQL may take to answer, where the URL doesn't say. With
+    `has_run`, it is not told that nothing has run yet.
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
@@ -130,12 +140,14 @@ def read_heads(
             cparams.setdefault("connect_timeout", patience)
 
     if patience is None:
-        return union(read_each(config, script))
+        return union(read_each(config, script, has_run=has_run))
     with listening(do_connect=hurry):
         return union(read_each(config, script))
 
 
-def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
+def read_each(
+    config: Config, script: ScriptDirectory, *, has_run: bool = False
+) -> list[tuple[str, ...]]:
     """Return where each database stands that `env.py` opens: one, but for the template multidb.
 
     They are asked through `env.py`, which alone knows the connection and the version table. A
@@ -143,10 +155,10 @@ def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
 
     Raises what `read_heads` raises.
     """
-    return until_up(config, lambda: _ask_each(config, script))
+    return until_up(config, lambda: _ask_each(config, script, has_run))
 
 
-def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
+def _ask_each(config: Config, script: ScriptDirectory, has_run: bool) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
@@ -158,10 +170,12 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
 
     config.attributes[_READ_ONLY] = True
     try:
-        with listening(do_connect=_refuse_to_create, engine_connect=opened), told_as_errors():
+        with (
+            listening(do_connect=_refuse_to_create, engine_connect=opened),
+            told_as_errors(has_run=has_run),
+        ):
             try:
-                with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
-                    script.run_env()
+                run_env(config, script, keep, dont_mutate=True)
             except _NoFile as missing:
                 config.attributes.setdefault(_OPENED, missing.url)
                 found.append(())
@@ -178,6 +192,20 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
     return found
 
 
+def history_of_files(config: Config) -> ScriptHistory:
+    """Return the history for a command that asks no database.
+
+    Where `env.py` may say which files count, it is run; whether it reaches a database is the same.
+
+    Raises what `loading.load_history` raises.
+    """
+    history = load_history(config)
+    if may_be_named_by(Path(history.script.dir, "env.py")):
+        with suppress(MigrateError):
+            read_heads(config, history.script, patience=PATIENCE)
+    return settled(config, history)
+
+
 class _NoFile(Exception):
     """An SQLite database that is yet to be made: connecting would make it."""
 
@@ -189,6 +217,5 @@ def _refuse_to_create(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -
     if dialect.name == "sqlite" and cargs:
         url = URL.create("sqlite", database=str(cargs[0]))
         path = sqlite_file(url)
-        can_be_made = path is not None and os.path.isdir(os.path.dirname(os.path.abspath(path)))
-        if path is not None and can_be_made and not os.path.exists(path):
+        if path is not None and can_be_made(path):
             raise _NoFile(url)

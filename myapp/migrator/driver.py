@@ -3,13 +3,13 @@
 Only for URLs of a plain shape, on which this reading and SQLAlchemy's agree.
 """
 
-import os
 import re
 import sqlite3
 from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
+from .absence import can_be_made
 from .ask_alembic import AskAlembic
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
@@ -55,10 +55,8 @@ def read_versions(url: str, table: str, schema: str | None) -> tuple[str, ...]:
 
 
 def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
-    if not os.path.exists(path):
-        if os.path.isdir(os.path.dirname(os.path.abspath(path))):
-            return ()
-        raise AskAlembic("the file can't be made")
+    if can_be_made(path):
+        return ()
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as connection:
             known = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"

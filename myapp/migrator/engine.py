@@ -11,6 +11,7 @@ from sqlalchemy import Engine, engine_from_config, event
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from .absence import why_not_opened
 from .errors import DatabaseUnreachable, SettingsError
 from .evidence.others import connecting_for_ourselves
 from .failures import described, first_line
@@ -96,13 +97,8 @@ def _check(url: URL) -> None:
 
 
 def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
-    why = first_line(error)
-    if os.path.isdir(path):
-        why = "it is a folder"
-    elif not os.path.isdir(os.path.dirname(path)):
-        why = "its folder does not exist"
     return DatabaseUnreachable(
-        f"The SQLite file {path} can't be opened: {why}.",
+        f"The SQLite file {path} can't be opened: {why_not_opened(path) or first_line(error)}.",
         hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
     )
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
 from .config import canceller_of, settings_of, watcher_of
+from .env_py import run_env
 from .evidence.evidence import Evidence
 from .leftovers import Leftovers
 from .listening import listening
-from .loading import ScriptHistory
+from .loading import ScriptHistory, settled
 from .lock import Lock
 from .plan import Planner
 from .planned_step import PlannedStep
@@ -57,6 +57,7 @@ class Execution:
         self._asked = 0
         self._row = VersionRow()
         self._writer = Writer()
+        self._written: dict[str, int] = {}
         self._invalid_before = lock.invalid_indexes()
 
     @property
@@ -76,19 +77,20 @@ class Execution:
 
     def run(self, tag: str | None) -> None:
         """Run what is planned from where the database stands; raises whatever a revision raises."""
-        script = self.history.script
         self.running = None
         self._asked = 0
-        environment = EnvironmentContext(
-            self.config, script, fn=self._steps, destination_rev=self.target, tag=tag
-        )
         with ExitStack() as stack:
             # Before the evidence, which looks at what has begun.
             stack.enter_context(listening(begin=self._writer.begin))
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
-            stack.enter_context(environment)
-            script.run_env()
+            run_env(
+                self.config,
+                self.history.script,
+                self._steps,
+                destination_rev=self.target,
+                tag=tag,
+            )
 
     def invalid_indexes(self) -> list[str]:
         """Return the invalid indexes that the run has left, by quoted name."""
@@ -111,6 +113,15 @@ class Execution:
             evidence.why,
         )
 
+    def not_kept(self, heads: Iterable[str]) -> list[Step]:
+        """Return the `done` steps whose rows were committed, and are not among `heads`."""
+        recorded = self.recorded(self.done, heads)
+        return [
+            step
+            for step in self.done
+            if step not in recorded and self._written[step.revision.revision] <= self._row.committed
+        ]
+
     def recorded(self, steps: Iterable[Step], heads: Iterable[str]) -> list[Step]:
         """Return those of `steps` that were taken, as the version table's rows `heads` show."""
         applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
@@ -121,6 +132,10 @@ class Execution:
         plan = self._plan(heads)
         connection = context.connection
         assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
+        context.on_version_apply_callbacks = (
+            self._row.require_kept,
+            *context.on_version_apply_callbacks,
+        )
         watcher = watcher_of(self.config)
         for step in plan.steps[len(plan.done) :]:
             canceller_of(self.config).check()
@@ -140,6 +155,7 @@ class Execution:
             self.evidence.end_revision(connection)
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
+            self._written[step.revision.revision] = self._row.written
             plan.done.append(finished)
             watcher.step(finished)
         self._writer.end()
@@ -148,6 +164,7 @@ class Execution:
         """Plan from `heads`, or take the plan of the try before: `+2` meant two from there."""
         self._asked += 1
         if self._asked > len(self._plans):
+            self.history = settled(self.config, self.history)
             self._plans.append(_Plan(tuple(heads), self._planner(self.history, self.target, heads)))
         plan = self._plans[self._asked - 1]
         # With one transaction for the whole run, a try that failed has undone them all.

@@ -59,19 +59,22 @@ _HINTS = {
 
 
 @contextmanager
-def told_as_errors() -> Iterator[None]:
-    """Raise as a MigrateError whatever `env.py`, or the database it asks, raises within."""
+def told_as_errors(*, has_run: bool = False) -> Iterator[None]:
+    """Raise as a MigrateError whatever `env.py`, or the database it asks, raises within.
+
+    With `has_run`, migrations may have run before.
+    """
     try:
         yield
     except MigrateError:
         raise
     # A `sys.exit()` in an env.py or a revision file would end the command, with its own status.
     except (Exception, SystemExit) as error:
-        raise environment_failed(error) from error
+        raise environment_failed(error, has_run=has_run) from error
 
 
-def environment_failed(error: BaseException) -> MigrateError:
-    """Tell why `env.py` failed before any migration ran."""
+def environment_failed(error: BaseException, *, has_run: bool = False) -> MigrateError:
+    """Tell why `env.py` failed: before any migration ran, unless one `has_run`."""
     if isinstance(error, MigrateError):
         return error
     if isinstance(error, DBAPIError):
@@ -82,8 +85,9 @@ def environment_failed(error: BaseException) -> MigrateError:
             " `postgresql://` for the driver psycopg, which is not installed.",
             hint="write `postgresql+psycopg2://` in `sqlalchemy.url`.",
         )
+    when = "" if has_run else " before any migration ran"
     return HistoryError(
-        f"{_env_py(error)} failed before any migration ran: {described(error)}.",
+        f"{_env_py(error)} failed{when}: {described(error)}.",
         hint=_what_env_py_lacks(error),
     )
 
@@ -167,6 +171,8 @@ def first_line(error: BaseException) -> str:
 
 def reason_of(error: BaseException) -> str:
     """Return why a migration failed, with the SQL statement that the database refused."""
+    if isinstance(error, MigrateError):
+        return error.message.rstrip(".")
     if not isinstance(error, DBAPIError):
         return described(error)
     reason = first_line(error)

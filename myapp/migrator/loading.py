@@ -11,10 +11,12 @@ from alembic.script.revision import RevisionMap
 from alembic.util.exc import CommandError
 
 from .config import settings_of, take_reading
-from .errors import SettingsError
+from .env_py import spoken
+from .errors import HistoryError, SettingsError
 from .failures import described
 from .history import History
-from .lazy_scripts import LazyScript, read_graph, run_graph
+from .lazy_scripts import LazyScript, read_graph, run_graph, version_folders
+from .revisions.files import why_not_read
 from .revisions.graph import Graph
 
 
@@ -61,6 +63,51 @@ def load_history(config: Config) -> ScriptHistory:
         ) from error
     if not any(Path(script.dir).glob("env.py*")):
         raise _bad_location(f"`{location}`, which has no env.py")
+    return _load(config, script)
+
+
+def settled(config: Config, history: ScriptHistory) -> ScriptHistory:
+    """Return `history`, or that of the files which count now that `env.py` has run.
+
+    Raises HistoryError when the files form no history.
+    """
+    left = spoken(config, history.script)
+    if _files(left) == _files(history.script):
+        return history
+    return _load(
+        config,
+        ScriptDirectory(
+            left.dir,
+            file_template=left.file_template,
+            truncate_slug_length=left.truncate_slug_length,
+            version_locations=_files(left)[0],
+            sourceless=left.sourceless,
+            output_encoding=left.output_encoding,
+            timezone=left.timezone,
+            hooks=left.hooks,
+            recursive_version_locations=left.recursive_version_locations,
+            messaging_opts=left.messaging_opts,
+        ),
+    )
+
+
+def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
+    """Return what makes out which files `script` reads.
+
+    An `env.py` that adds a folder may add it at each run.
+    """
+    locations = list(dict.fromkeys(map(str, script.version_locations)))
+    return locations, script.sourceless, script.recursive_version_locations
+
+
+def _load(config: Config, script: ScriptDirectory) -> ScriptHistory:
+    for folder in version_folders(script):
+        if why := why_not_read(folder):
+            raise HistoryError(
+                f"The folder of revisions {folder} can't be read: {why}.",
+                hint="let this user read and enter it.",
+                paths=[str(folder)],
+            )
     try:
         history = ScriptHistory(script, *read_graph(script, take_reading(config)))
     except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content

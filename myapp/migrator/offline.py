@@ -7,10 +7,10 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
-from .database import read_heads
+from .database import history_of_files, read_heads
+from .env_py import run_env
 from .errors import MigrateError, MigrationFailed, UsageError
 from .failures import reason_of, told_as_errors
 from .history import History
@@ -46,7 +46,7 @@ def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str
 
 def stamp_sql(config: Config, revisions: Sequence[str], *, tag: str | None = None) -> str:
     """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
-    history = load_history(config)
+    history = history_of_files(config)
     split = [_split(config, history, revision, "stamp") for revision in revisions]
     check_stamp(history, [end for _, end in split])
     targets = [f"{start}:{end}" if start else end for start, end in split]
@@ -79,7 +79,7 @@ def captured_sql(config: Config) -> Iterator[io.StringIO]:
 
 
 def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str | None) -> str:
-    history = load_history(config)
+    history = history_of_files(config)
     start, end = _split(config, history, target, name)
     running: list[Revision] = []
 
@@ -96,19 +96,16 @@ def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str 
             yield step
             running.clear()
 
-    environment = EnvironmentContext(
-        config,
-        history.script,
-        fn=steps,
-        as_sql=True,
-        starting_rev=start,
-        destination_rev=end,
-        tag=tag,
-    )
-
     def run() -> None:
-        with environment:
-            history.script.run_env()
+        run_env(
+            config,
+            history.script,
+            steps,
+            as_sql=True,
+            starting_rev=start,
+            destination_rev=end,
+            tag=tag,
+        )
 
     try:
         return _write(config, run)

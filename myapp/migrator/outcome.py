@@ -100,6 +100,8 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
             heads=list(after),
             **left.details,
         )
+    if not_kept := execution.not_kept(after):
+        raise _not_kept(not_kept[-1], where, list(after))
     raise MigrationFailed(
         f"env.py reported success, but nothing was committed: {where}",
         hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
@@ -111,7 +113,7 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
 def stands(config: Config, history: History) -> tuple[str, list[str] | None]:
     """Say where the database stands now, as far as it can still be asked."""
     try:
-        heads = read_heads(config, history.script)
+        heads = read_heads(config, history.script, has_run=True)
     except MigrateError as error:
         return f"Where the database stands can't be told: {error.message}", None
     return f"The database stands at {standing(history, heads)}.", list(heads)
@@ -123,6 +125,7 @@ def _left(execution: Execution) -> tuple[str, list[str] | None]:
     if heads is None:
         return where, None
     undone = len(execution.done) - len(execution.recorded(execution.done, heads))
+    undone -= len(execution.not_kept(heads))
     if undone:
         count = (
             "1 revision that had run was"
@@ -133,11 +136,27 @@ def _left(execution: Execution) -> tuple[str, list[str] | None]:
     return where, heads
 
 
+def _not_kept(step: Step, where: str, heads: list[str]) -> HalfApplied:
+    revision = step.revision
+    return HalfApplied(
+        f"Revision {revision.title} was committed, and the version table has not kept its row:"
+        f" {where}",
+        hint="take the trigger, rule or policy off the version table that drops it, and type"
+        f" `{{cmd}} stamp {revision.revision}`: all of the revision is there.",
+        revision=revision.revision,
+        path=revision.path,
+        heads=heads,
+    )
+
+
 def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
     title, reason = step.revision.title, reason_of(error)
     left = execution.leftovers()
     where, heads = _left(execution)
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
+    if heads is not None and (not_kept := execution.not_kept(heads)):
+        where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
+        return _not_kept(not_kept[-1], where, heads)
     if heads is not None and execution.recorded([step], heads):
         return MigrationFailed(
             f"Revision {title} was committed, and then the run failed: {reason}.\n{where}",
@@ -174,8 +193,15 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
 
 def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
     is_lost = isinstance(error, DBAPIError | DatabaseUnreachable)
-    if not execution.done or (isinstance(error, MigrateError) and not is_lost):
+    if not execution.done:
         return environment_failed(error)
+    if isinstance(error, MigrateError) and not is_lost:
+        ran = len(execution.done)
+        error.message = (
+            f"{ran} revision{'s' * (ran > 1)} ran to the end, and then the run failed:"
+            f" {error.message}"
+        )
+        return error
     where, heads = _left(execution)
     if is_lost:
         told = environment_failed(error)

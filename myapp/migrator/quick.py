@@ -15,7 +15,7 @@ from .ask_alembic import AskAlembic
 from .driver import read_versions, shown
 from .history import History, standing
 from .results import Branch, HistoryReport, Revision, Run, Standing
-from .revisions.files import Reading, read_revision_files
+from .revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
 from .settings import Settings
 
 #: What these settings mean is either known here, or of no matter to what is answered here.
@@ -117,6 +117,10 @@ class Quick:
 
     @cached_property
     def _history(self) -> History:
+        if may_be_named_by(self._folder / "env.py"):
+            raise AskAlembic("env.py may say which files count")
+        if any(map(why_not_read, self._locations)):
+            raise AskAlembic("a folder can't be read")
         reading = self.reading
         if not reading.certain or reading.twice or not reading.files:
             raise AskAlembic("a file has to be run, or there is none")

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .shortening import readable
+
 _MASK = "***"
 # An example in a hint, `dialect://user:password@host`, is no secret.
 _IN_URL = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.\-]*://[^\s:/?#]*:)(?!password@)\S+(?=@)")
@@ -57,10 +59,13 @@ class Redactor:
             record = make_record(*args, **kwargs)
             try:
                 record.msg, record.args = self.redact(record.getMessage()), None
+                if record.levelno >= logging.WARNING:
+                    record.msg = readable(record.msg)
             except Exception:  # noqa: BLE001 - logging itself tells of it, and a migration goes on
                 return record
             if record.exc_info:
-                record.exc_text = self.redact(formatter.formatException(record.exc_info))
+                text = self.redact(formatter.formatException(record.exc_info))
+                record.exc_text = readable(text)
                 record.exc_info = None
             if record.stack_info:
                 record.stack_info = self.redact(record.stack_info)

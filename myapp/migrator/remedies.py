@@ -4,6 +4,7 @@ import traceback
 
 from sqlalchemy.exc import DBAPIError
 
+from .errors import MigrateError
 from .failures import BUSY, error_code, matches
 from .results import Revision
 
@@ -42,6 +43,8 @@ def what_to_do(revision: Revision, error: BaseException) -> str:
 
 def remedy(error: BaseException) -> str | None:
     """Return what to do about a migration that failed for a timeout, or for want of a right."""
+    if isinstance(error, MigrateError):
+        return (error.hint or "").rstrip(".") or None
     if not isinstance(error, DBAPIError):
         return None
     return next((todo for known, todo in _REMEDIES.items() if matches(known, error)), None)

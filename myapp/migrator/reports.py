@@ -4,31 +4,30 @@ from alembic.config import Config
 
 from . import answers
 from .ask_alembic import AskAlembic
-from .database import database_name, read_each, read_heads
+from .database import PATIENCE, database_name, history_of_files, read_each, read_heads
 from .errors import MigrateError, UsageError
-from .loading import ScriptHistory, load_history
+from .loading import ScriptHistory, load_history, settled
 from .results import Branch, HistoryReport, Revision, Standing
 from .revisions.resolution import revisions_between
 from .targets import check_known, find, resolve
-
-_PATIENCE = 3  # seconds
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:
     """Return where the database stands, creating nothing; raises what `answers.current` raises."""
     history = load_history(config)
     each = read_each(config, history.script)
+    history = settled(config, history)
     return answers.current(history, database_name(config), each, check_heads=check_heads)
 
 
 def heads(config: Config, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
     """Return the revisions that no other follows, as `answers.heads`."""
-    return answers.heads(load_history(config), resolve_dependencies=resolve_dependencies)
+    return answers.heads(history_of_files(config), resolve_dependencies=resolve_dependencies)
 
 
 def branches(config: Config) -> tuple[Branch, ...]:
     """Return the revisions at which the history branches, the newest first."""
-    return answers.branches(load_history(config))
+    return answers.branches(history_of_files(config))
 
 
 def show(config: Config, target: str, *, command: str = "show") -> tuple[Revision, ...]:
@@ -36,10 +35,12 @@ def show(config: Config, target: str, *, command: str = "show") -> tuple[Revisio
 
     Raises RevisionNotFound when it names none.
     """
-    history = load_history(config)
     if target != "current":
+        history = history_of_files(config)
         return answers.found(target, find(history, target, f"{command} {target}"))
+    history = load_history(config)
     heads = read_heads(config, history.script)
+    history = settled(config, history)
     history.require_known(heads)
     return answers.found(target, tuple(map(history.get, heads)))
 
@@ -54,20 +55,22 @@ def history(
     """
     known = load_history(config)
     base, head = _range(rev_range)
-    for end in (base, head):
-        if end not in ("", "current"):
-            check_known(known, end)
     needs_database = require_database or "current" in (base, head)
     unmarked = None
     heads: tuple[str, ...] = ()
     try:
         # Where the database is only asked for the marks, a dead one must not hold the answer up.
-        heads = read_heads(config, known.script, patience=None if needs_database else _PATIENCE)
+        heads = read_heads(config, known.script, patience=None if needs_database else PATIENCE)
+        known = settled(config, known)
         known.require_known(heads)
     except MigrateError as error:
         if needs_database:
             raise
+        known = settled(config, known)
         unmarked = error.message
+    for end in (base, head):
+        if end not in ("", "current"):
+            check_known(known, end)
     ends = _end(base, heads) or "base", _end(head, heads) or "heads"
     return answers.marked(known, _between(known, rev_range or "", *ends), heads, unmarked)
 

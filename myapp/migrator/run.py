@@ -10,7 +10,7 @@ from .database import look, read_heads, shared_engine
 from .errors import DatabaseUnreachable
 from .execution import Execution
 from .history import standing
-from .loading import ScriptHistory, load_history
+from .loading import ScriptHistory, load_history, settled
 from .outcome import failure, interruptible, require_recorded
 from .plan import Planner, is_past, plan_downgrade, plan_upgrade
 from .planned_step import PlannedStep
@@ -55,6 +55,7 @@ def _run(
     history = load_history(config)
     with shared_engine(config):
         each = look(config, history.script)
+        history = settled(config, history)
         if each is not None and not any(planner(history, target, heads) for heads in each):
             before = union(each)
             past = (
@@ -75,9 +76,9 @@ def _run(
 def _heads_after(execution: Execution) -> tuple[str, ...]:
     """Return the heads after a run, on another connection where the run's was cut meanwhile."""
     try:
-        return read_heads(execution.config, execution.history.script)
+        return read_heads(execution.config, execution.history.script, has_run=True)
     except DatabaseUnreachable:
-        return read_heads(execution.config, execution.history.script)
+        return read_heads(execution.config, execution.history.script, has_run=True)
 
 
 def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ _TRUTHY = {"t", "true", "y", "yes", "on", "1"}
 _FALSY = {"f", "false", "n", "no", "off", "0", ""}
 #: Lists of paths, with what separates them for Alembic where `path_separator` is not set.
 _PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
+_SEPARATOR_NAMES = ("path_separator", "version_path_separator")
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
 _NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
@@ -60,6 +61,7 @@ class Settings:
     default_keys: frozenset[str]
     doubts: tuple[str, ...]
     has_logging: bool
+    _separators: Mapping[str, str]
 
     @property
     def url(self) -> str:
@@ -85,6 +87,19 @@ class Settings:
     def has_url(self) -> bool:
         """Whether a database is configured at all, and its URL known."""
         return bool(self.engine_options.known().get("sqlalchemy.url", "").strip())
+
+    def split_locations(self, text: str) -> list[str]:
+        """Split `version_locations` as an `env.py` has set it: it knows the .ini file's separator.
+
+        What it has found there are lines, one for each folder.
+        """
+        key = "version_locations"
+        known = self.alembic.get(key, "").split("\n")
+        return [
+            path
+            for line in filter(None, text.split("\n"))
+            for path in ([line] if line in known else _split({**self._separators, key: line}, key))
+        ]
 
     @property
     def script_location(self) -> str:
@@ -142,6 +157,7 @@ def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None)
         default_keys=frozenset(ini.defaults),
         doubts=(*doubts(own), *_odd_booleans(own)),
         has_logging=ini.has_logging,
+        _separators={key: own[key] for key in _SEPARATOR_NAMES if key in own},
     )
 
 
@@ -184,9 +200,9 @@ def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
         normalised[key] = "true" if normalised[key].strip().lower() in _TRUTHY else "false"
     if "script_location" in normalised:
         normalised["script_location"] = _absolute(normalised["script_location"], here)
-    for key, fallback in _PATH_LISTS.items():
+    for key in _PATH_LISTS:
         if key in normalised:
-            paths = _split(normalised, key, fallback)
+            paths = _split(normalised, key)
             normalised[key] = "\n".join(_absolute(path, here) for path in paths)
     normalised.pop("version_path_separator", None)
     normalised["path_separator"] = "newline"
@@ -203,13 +219,13 @@ def _odd_booleans(options: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def _split(options: Mapping[str, str], key: str, fallback: str) -> list[str]:
+def _split(options: Mapping[str, str], key: str) -> list[str]:
     """Split a list of paths as Alembic does (`Config.get_version_locations_list` and the like)."""
     # Its older name holds for this list only, and in old files has a comment for a value.
-    names = ["path_separator"] + ["version_path_separator"] * (key == "version_locations")
+    names = _SEPARATOR_NAMES if key == "version_locations" else _SEPARATOR_NAMES[:1]
     name = next((name for name in names if name in options), None)
     if name is None:
-        return [path for path in re.split(fallback, options[key]) if path]
+        return [path for path in re.split(_PATH_LISTS[key], options[key]) if path]
     if options[name] not in _SEPARATORS:
         raise SettingsError(
             f"`alembic.{name}` is `{options[name]}`, which is none of its values.",

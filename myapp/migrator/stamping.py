@@ -7,14 +7,17 @@ from itertools import permutations
 from alembic import command
 from alembic.config import Config
 
+from .config import settings_of
 from .database import look, read_heads, shared_engine
+from .env_py import option_as_spoken
 from .errors import UsageError
 from .failures import told_as_errors
 from .history import History, standing
-from .loading import load_history
+from .loading import ScriptHistory, load_history, settled
 from .outcome import interruptible
 from .results import Stamp
 from .targets import find
+from .version_row import RowNotKept, VersionRow
 from .writing import writing
 
 
@@ -26,15 +29,25 @@ def stamp(
     Raises RevisionNotFound, MultipleHeads, DatabaseAhead (which `purge` overrides), LockNotObtained
     or Interrupted, or what `database.read_heads` raises.
     """
-    history = load_history(config)
-    check_stamp(history, revisions)
+    with shared_engine(config):
+        history = _looked_at(config)
+        check_stamp(history, revisions)
+        return _stamp(config, history, revisions, purge, tag)
+
+
+def _stamp(
+    config: Config, history: ScriptHistory, revisions: Sequence[str], purge: bool, tag: str | None
+) -> Stamp:
     with _locked(config, history):
         before = read_heads(config, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
-        with told_as_errors():
+        with told_as_errors(), option_as_spoken(config), VersionRow().moving():
             command.stamp(config, list(revisions), tag=tag, purge=purge)
-        after = read_heads(config, history.script)
+        after = read_heads(config, history.script, has_run=True)
+        named = {r.revision for target in revisions for r in find(history, target, "stamp")}
+        if not named <= history.applied(after):
+            raise RowNotKept(settings_of(config).alembic.get("version_table", "alembic_version"))
     return Stamp(before, after, standing(history, after))
 
 
@@ -56,7 +69,12 @@ def check_stamp(history: History, targets: Sequence[str]) -> None:
 
 def ensure_version(config: Config) -> Stamp:
     """Create the version table if it doesn't exist; raises what `stamp` raises."""
-    history = load_history(config)
+    with shared_engine(config):
+        history = _looked_at(config)
+        return _ensure_version(config, history)
+
+
+def _ensure_version(config: Config, history: ScriptHistory) -> Stamp:
     with _locked(config, history):
         history.require_known(read_heads(config, history.script))
         with told_as_errors():
@@ -65,9 +83,14 @@ def ensure_version(config: Config) -> Stamp:
     return Stamp(heads, heads, standing(history, heads))
 
 
+def _looked_at(config: Config) -> ScriptHistory:
+    """Return the history, once `env.py` has said which database is to be locked."""
+    history = load_history(config)
+    look(config, history.script)
+    return settled(config, history)
+
+
 @contextmanager
 def _locked(config: Config, history: History) -> Iterator[None]:
-    with shared_engine(config):
-        look(config, history.script)
-        with interruptible(config, history), writing(config):
-            yield
+    with interruptible(config, history), writing(config):
+        yield

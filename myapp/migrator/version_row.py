@@ -2,17 +2,32 @@
 
 Alembic writes the revisions' ids into the statement, so SQLAlchemy has another one to compile for
 each: a quarter of what a small revision costs. The same SQL comes out of one that is compiled once.
+And it is asked whether the table has kept what was written: a trigger or a rule may drop that, and
+Alembic looks at some of its statements only.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Table, Update, bindparam
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, column, select, table
 
+from .errors import SettingsError
 from .listening import listening
 
 _FROM, _TO = "migrate_from", "migrate_to"
+
+
+class RowNotKept(SettingsError):
+    """The version table has not kept what was written to it."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"The version table {table} has not kept what was written to it: a trigger, a rule or a"
+            " policy on it drops that, or something else has written there.",
+            hint="take that off the version table, and let no revision write there.",
+        )
 
 
 class VersionRow:
@@ -21,12 +36,41 @@ class VersionRow:
     def __init__(self) -> None:
         self._move: tuple[str, str] | None = None
         self._statements: dict[Table, Update] = {}
+        self._has_inserted = False
+        #: How many statements have written the table, and how many of these were committed.
+        self.written = 0
+        self.committed = 0
 
     @contextmanager
     def moving(self) -> Iterator[None]:
-        """Replace the statements within; where none comes as expected, Alembic's own runs."""
-        with listening(before_execute=self._replace):
+        """Replace the statements within; where none comes as expected, Alembic's own runs.
+
+        Raises RowNotKept, out of the statement, when one finds no row to change.
+        """
+        with listening(
+            before_execute=self._replace,
+            after_execute=self._written,
+            commit=self._commit,
+        ):
             yield
+
+    def require_kept(
+        self, *, ctx: MigrationContext, step: MigrationInfo, heads: set[str], **_: Any
+    ) -> None:
+        """Raise RowNotKept unless a row that `step` adds is there; to be an `on_version_apply`.
+
+        What an UPDATE or a DELETE finds is known by then, and costs no round trip.
+        """
+        has_inserted, self._has_inserted = self._has_inserted, False
+        if not has_inserted:
+            return
+        rows = table(ctx.version_table, column("version_num"), schema=ctx.version_table_schema)
+        assert ctx.connection is not None  # noqa: S101 - a step that runs has one
+        kept = set(ctx.connection.scalars(select(rows.c.version_num)))
+        wanted = heads.intersection(step.destination_revision_ids)
+        gone = set(step.source_revision_ids) - heads
+        if not wanted <= kept or gone & kept:
+            raise RowNotKept(ctx.version_table)
 
     def expect(self, move: tuple[str, str]) -> None:
         """Take the next UPDATE for Alembic's, which moves the row on as `move` says."""
@@ -39,6 +83,22 @@ class VersionRow:
         if move is None or not isinstance(element, Update) or not isinstance(element.table, Table):
             return element, multiparams, params
         return self._statement(element.table), [], {_FROM: move[0], _TO: move[1]}
+
+    def _written(self, connection: Connection, element: Any, *others: Any) -> None:
+        if not isinstance(element, Insert | Update | Delete) or not isinstance(
+            element.table, Table
+        ):
+            return
+        if element.table.columns.keys() != ["version_num"]:
+            return
+        self.written += 1
+        self._has_inserted |= isinstance(element, Insert)
+        is_sure = connection.dialect.supports_sane_rowcount and others[-1].rowcount == 0
+        if is_sure and not isinstance(element, Insert) and element.whereclause is not None:
+            raise RowNotKept(element.table.name)
+
+    def _commit(self, connection: Connection) -> None:
+        self.committed = self.written
 
     def _statement(self, table: Table) -> Update:
         if table not in self._statements:

@@ -6,8 +6,7 @@ from . import answers
 from .config import watcher_of
 from .database import database_name, read_heads, shared_engine
 from .errors import DatabaseUnreachable, MigrateError, PendingMigrations
-from .history import History
-from .loading import load_history
+from .loading import ScriptHistory, load_history, settled
 from .patience import attempts
 from .results import Standing
 
@@ -35,13 +34,14 @@ def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standi
     raise AssertionError("attempts() ends with a last one")
 
 
-def _look(config: Config, history: History, allow_ahead: bool) -> Standing | MigrateError:
+def _look(config: Config, history: ScriptHistory, allow_ahead: bool) -> Standing | MigrateError:
     try:
         heads = read_heads(config, history.script)
     except DatabaseUnreachable as error:
         if not error.is_passing:
             raise
         return error
+    history = settled(config, history)
     if allow_ahead and history.unknown(heads):
         return Standing(database_name(config), heads, (), ())
     history.require_not_ahead(heads)

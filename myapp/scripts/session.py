@@ -17,6 +17,7 @@ import click
 from ..migrator.canceller import Canceller
 from ..migrator.errors import MigrateError, SettingsError, UsageError
 from ..migrator.redaction import Redactor
+from ..migrator.shortening import readable
 from .endings import unexpected
 from .imports import imported
 from .story import Story, telling
@@ -187,9 +188,9 @@ class Session:
         """Tell of `error` and return the exit status."""
         told = error if isinstance(error, MigrateError) else unexpected(error)
         hint = (told.hint or "").replace("{cmd}", self._command_line())
-        redact = self.redactor.redact
+        redact = self._shown
         if self.traceback:
-            self.stderr.write("".join(traceback.format_exception(error)))
+            self.stderr.write(redact("".join(traceback.format_exception(error))))
         if self.json:
             from .document import error_document
 
@@ -206,11 +207,14 @@ class Session:
         if not self.quiet:
             self._tell("Warning:", "yellow", self.redactor.redact(message))
 
+    def _shown(self, text: str) -> str:
+        return readable(self.redactor.redact(text))
+
     def _show_statement(self, sql: str) -> None:
         is_asking = sql.upper().startswith(("SELECT", "PRAGMA", "SHOW"))
         # What is asked between the revisions is this command's own business.
         if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
-            self.stderr.write(indent(sql, "    ") + "\n")
+            self.stderr.write(indent(self._shown(sql), "    ") + "\n")
 
     @contextmanager
     def stdout(self) -> Iterator[None]:

@@ -91,5 +91,5 @@ def test_a_row_that_has_gone_meanwhile_is_missed(make_app: MakeApp, database_url
     gone = Revision("r1", "r0", upgrade="op.execute('DELETE FROM alembic_version')")
     result = invoke(make_app(database_url, [LINE[0], gone]), "upgrade")
     assert result.returncode == 1
-    assert "expected to match one row when updating 'r0' to 'r1'" in " ".join(result.stderr.split())
+    assert "has not kept what was written to it" in " ".join(result.stderr.split())
     assert heads(database_url) == {"r0"}

@@ -17,7 +17,14 @@ from .facts import Doubt, RevisionFile
 from .graph import Graph
 from .text import read_text
 
-__all__ = ["Doubt", "Reading", "RevisionFile", "read_revision_file", "read_revision_files"]
+__all__ = [
+    "Doubt",
+    "Reading",
+    "RevisionFile",
+    "may_be_named_by",
+    "read_revision_file",
+    "read_revision_files",
+]
 
 _SOURCE = re.compile(r"(?!\.\#|__init__)(.*\.py)$")
 _SOURCE_OR_BYTECODE = re.compile(r"(?!\.\#|__init__)(.*\.py)(c|o)?$")
@@ -82,6 +89,26 @@ def read_revision_files(
             if _is_revision(path, sourceless):
                 entries.append(read_revision_file(path))
     return Reading(tuple(entries), asked, tuple(twice))
+
+
+def why_not_read(location: str | os.PathLike[str]) -> str | None:
+    """Return why a folder can't be listed, None where it can, or is not there."""
+    try:
+        os.scandir(location).close()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return str(error.strerror)
+    return None
+
+
+def may_be_named_by(env_py: str | os.PathLike[str]) -> bool:
+    """Tell whether the text of an `env.py` has to do with which folders are read."""
+    try:
+        with open(env_py, "rb") as file:
+            return b"version_locations" in file.read()
+    except OSError:
+        return False
 
 
 def read_revision_file(path: str) -> RevisionFile | Doubt:

@@ -1,0 +1,122 @@
+"""`env.py`, read once for a command, and what it says of where the revision files are."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+
+from .config import settings_of
+
+_KEPT = "migrate.env_py"
+_SPOKEN = "migrate.spoken"
+_SAID = "migrate.version_locations"
+_OPTION = "version_locations"
+
+
+@contextmanager
+def kept_env_py(config: Config) -> Iterator[None]:
+    """Read `env.py` from its file once within: it is asked again when a run has done its work."""
+    config.attributes[_KEPT] = {}
+    try:
+        yield
+    finally:
+        del config.attributes[_KEPT]
+
+
+def run_env(
+    config: Config, script: ScriptDirectory, fn: Callable[..., Any], **options: Any
+) -> None:
+    """Run `env.py`, which lets Alembic call `fn`; `options` are those of EnvironmentContext.
+
+    It gets a copy of `script`, and finds the Config as it was, so that what it changes there is not
+    changed twice; `spoken` tells of it.
+
+    Raises whatever `env.py` raises.
+    """
+    given = config.attributes[_SPOKEN] = copy(script)
+    given.version_locations = list(script.version_locations)
+    with _hearing(config, given), EnvironmentContext(config, given, fn=fn, **options):
+        path = str(Path(script.dir, "env.py"))
+        kept = config.attributes.get(_KEPT, {})
+        if path not in kept and not Path(path).exists():
+            given.run_env()  # from bytecode, or Alembic tells that there is none
+            return
+        loader = kept.setdefault(path, _Once("env_py", path))
+        spec = spec_from_file_location("env_py", path, loader=loader)
+        assert spec is not None  # noqa: S101 - a loader that is given makes one
+        loader.exec_module(module_from_spec(spec))
+
+
+def spoken(config: Config, script: ScriptDirectory) -> ScriptDirectory:
+    """Return `script` as `env.py` would have it when it ran last, `script` itself if it hasn't."""
+    left: ScriptDirectory = config.attributes.get(_SPOKEN, script)
+    return left
+
+
+@contextmanager
+def option_as_spoken(config: Config) -> Iterator[None]:
+    """Let Alembic, within, read from the Config what `env.py` has set there."""
+    said = config.attributes.get(_SAID)
+    if not said:
+        yield
+        return
+    with _restored(config):
+        _set(config, "\n".join(settings_of(config).split_locations(said)))
+        yield
+
+
+@contextmanager
+def _hearing(config: Config, given: ScriptDirectory) -> Iterator[None]:
+    """Take what `env.py` sets within, in `given` or else in the Config, over into `given`.
+
+    Alembic reads the files when `env.py` has run, so that the former has its effect; the latter has
+    it on the next command with that Config, as ours with it is, after the first look.
+    """
+    handed, before = given.version_locations, list(given.version_locations)
+    option = config.get_main_option(_OPTION)
+    with _restored(config):
+        try:
+            yield
+        finally:
+            said = config.get_main_option(_OPTION)
+            is_left = given.version_locations is handed and handed == before
+            is_set = is_left and said and said != option
+            config.attributes[_SAID] = said if is_set else None
+            if said and is_set:
+                given.version_locations = settings_of(config).split_locations(said)
+
+
+@contextmanager
+def _restored(config: Config) -> Iterator[None]:
+    option = config.get_main_option(_OPTION)
+    try:
+        yield
+    finally:
+        if option is not None:
+            _set(config, option)
+        elif config.get_main_option(_OPTION) is not None:
+            config.remove_main_option(_OPTION)
+
+
+def _set(config: Config, value: str) -> None:
+    config.set_main_option(_OPTION, value.replace("%", "%%"))
+
+
+class _Once(SourceFileLoader):
+    """Reads and compiles its file at the first use."""
+
+    _code: CodeType | None = None
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """Return what the file was compiled to."""
+        if self._code is None:
+            self._code = super().get_code(fullname)
+        return self._code
