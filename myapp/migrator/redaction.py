@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .legible import legible
+
 _MASK = "***"
 # An example in a hint, `dialect://user:password@host`, is no secret.
 _IN_URL = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.\-]*://[^\s:/?#]*:)(?!password@)\S+(?=@)")
@@ -16,6 +18,8 @@ _NAMED = re.compile(
     r"""('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|(?<=[=:])[^\s&;,'"]+)""",
     re.IGNORECASE,
 )
+#: A logger that writes the revisions' own messages.
+_TELLS_MESSAGES = "alembic."
 # Text that is quoted twice has two backslashes, or four.
 _BACKSLASHES = r"\\+"
 _MORE_SPELLINGS = {"'": r"\\*''?", '"': r'\\*"', "\\": _BACKSLASHES, "%": "%+", " ": r"\+"}
@@ -57,6 +61,8 @@ class Redactor:
             record = make_record(*args, **kwargs)
             try:
                 record.msg, record.args = self.redact(record.getMessage()), None
+                if record.name.startswith(_TELLS_MESSAGES):
+                    record.msg = legible(record.msg)
             except Exception:  # noqa: BLE001 - logging itself tells of it, and a migration goes on
                 return record
             if record.exc_info:

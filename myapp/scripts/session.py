@@ -16,6 +16,7 @@ import click
 
 from ..migrator.canceller import Canceller
 from ..migrator.errors import MigrateError, SettingsError, UsageError
+from ..migrator.legible import legible
 from ..migrator.redaction import Redactor
 from .endings import unexpected
 from .imports import imported
@@ -189,7 +190,7 @@ class Session:
         hint = (told.hint or "").replace("{cmd}", self._command_line())
         redact = self.redactor.redact
         if self.traceback:
-            self.stderr.write("".join(traceback.format_exception(error)))
+            self.stderr.write(legible(redact("".join(traceback.format_exception(error)))))
         if self.json:
             from .document import error_document
 
@@ -210,7 +211,7 @@ class Session:
         is_asking = sql.upper().startswith(("SELECT", "PRAGMA", "SHOW"))
         # What is asked between the revisions is this command's own business.
         if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
-            self.stderr.write(indent(sql, "    ") + "\n")
+            self.stderr.write(indent(legible(self.redactor.redact(sql)), "    ") + "\n")
 
     @contextmanager
     def stdout(self) -> Iterator[None]:
@@ -240,11 +241,7 @@ class Session:
         return shlex.join(["myapp-migrate", self.config_uri, *variables])
 
     def _tell(self, label: str, color: str, message: str) -> None:
-        # An exception may carry anything, and a NUL or an escape sequence would spoil the log.
-        legible = "".join(
-            char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message
-        )
-        indented = legible.replace("\n", "\n       ")
+        indented = legible(message).replace("\n", "\n       ")
         styled = click.style(label, fg=color, bold=True)
         self.stderr.write_line(f"{styled} {indented}", color=self.color)
 
@@ -257,7 +254,8 @@ def _write_sql(sql: str) -> None:
     if sys.stdout is None:
         return
     try:
-        sys.stdout.write(sql)
+        # A script is exact; a person who reads it on a terminal feeds it to no database.
+        sys.stdout.write(legible(sql) if sys.stdout.isatty() else sql)
     except UnicodeEncodeError as error:
         raise UsageError(
             f"Standard output is encoded as {error.encoding}, which lacks a character of the SQL:"
