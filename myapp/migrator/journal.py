@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from .listening import listening
+from .redaction import redacted
 
 #: Statements that change nothing by themselves.
 _NOT_TOLD = {"SELECT", "PRAGMA", "SHOW", "BEGIN", "START", "COMMIT", "END", "SAVEPOINT", "RELEASE"}
@@ -54,7 +55,7 @@ class Journal:
         if verb == "ROLLBACK":
             self._rollback(connection)
         elif verb not in _NOT_TOLD and len(self._open) < _KEPT:
-            self._open.append(" ".join(statement.split()))
+            self._open.append(" ".join(redacted(statement).split()))
         if not self._is_in_transaction(connection, verb):
             self._committed += self._open
             self._open = []

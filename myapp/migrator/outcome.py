@@ -29,6 +29,7 @@ from .failures import (
     reason_of,
 )
 from .history import History, standing
+from .redaction import redacted
 from .remedies import remedy, what_to_do, where_in
 from .results import Step
 
@@ -145,7 +146,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
             hint=_repair(step, error, committed, invalid),
             **details,
             committed=committed,
-            failed=" ".join(str(getattr(error, "statement", None) or "").split()) or None,
+            failed=" ".join(redacted(str(getattr(error, "statement", None) or "")).split()) or None,
             invalid_indexes=invalid,
         )
     if heads is None:

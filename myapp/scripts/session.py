@@ -17,7 +17,7 @@ import click
 from ..migrator.canceller import Canceller
 from ..migrator.errors import MigrateError, SettingsError, UsageError
 from ..migrator.legible import legible
-from ..migrator.redaction import Redactor
+from ..migrator.redaction import MASK, Redactor
 from .endings import unexpected
 from .imports import imported
 from .story import Story, telling
@@ -100,17 +100,10 @@ class Session:
         if self._settings is not None:
             return self._settings
         from ..migrator.settings import load_settings
-        from ..migrator.url_secrets import secrets_in_settings
 
-        self.redactor.add(secrets_in_settings(self.config_vars))
-        settings = self._overridden(load_settings(self.config_uri, self.config_vars))
-        for values in (
-            settings.config_vars,
-            settings.engine_options.shown(),
-            settings.alembic,
-            settings.options.given.shown(),
-        ):
-            self.redactor.add(secrets_in_settings(values))
+        learn = self.redactor.add
+        settings = self._overridden(load_settings(self.config_uri, self.config_vars, learn=learn))
+        self.redactor.add_parts(settings.config_vars.values())
         self._set_up_logging(settings)
         for doubt in settings.doubts:
             self.warn(doubt)
@@ -187,8 +180,8 @@ class Session:
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
         told = error if isinstance(error, MigrateError) else unexpected(error)
-        hint = (told.hint or "").replace("{cmd}", self._command_line())
         redact = self.redactor.redact
+        hint = redact(told.hint or "").replace("{cmd}", self._command_line())
         if self.traceback:
             self.stderr.write(legible(redact("".join(traceback.format_exception(error)))))
         if self.json:
@@ -199,7 +192,7 @@ class Session:
         if not self.json:
             self._tell("Error:", "red", redact(told.message))
             if hint:
-                self._tell("Hint: ", "cyan", redact(hint))
+                self._tell("Hint: ", "cyan", hint)
         return told.exit_code
 
     def warn(self, message: str) -> None:
@@ -237,13 +230,25 @@ class Session:
 
     def _command_line(self) -> str:
         """Return what to type before a subcommand, for use in a hint."""
-        variables = [f"{name}={value}" for name, value in self.config_vars.items()]
-        return shlex.join(["myapp-migrate", self.config_uri, *variables])
+        redact = self.redactor.redact
+        variables = [
+            # Until the settings are known, any of them may be a part of a password.
+            f"{name}={redact(value) if self._settings else MASK}"
+            for name, value in self.config_vars.items()
+        ]
+        words = ["myapp-migrate", redact(self.config_uri), *map(redact, variables)]
+        return " ".join(map(_quoted, words))
 
     def _tell(self, label: str, color: str, message: str) -> None:
         indented = legible(message).replace("\n", "\n       ")
         styled = click.style(label, fg=color, bold=True)
         self.stderr.write_line(f"{styled} {indented}", color=self.color)
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for the shell, but not for the sake of a secret that is left out."""
+    rest = word.replace(MASK, "")
+    return word if rest and shlex.quote(rest) == rest else shlex.quote(word)
 
 
 def _write_json(document: dict[str, Any]) -> None:
