@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 from .ask_alembic import AskAlembic
+from .version_rows import oddity
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
 _POSTGRESQL = re.compile(
@@ -101,8 +102,8 @@ def _parameters(match: re.Match[str]) -> dict[str, str]:
 
 def _versions(rows: list[Any]) -> tuple[str, ...]:
     versions = tuple(row[0] for row in rows)
-    if not all(isinstance(version, str) for version in versions):
-        raise AskAlembic("a version is no text")
+    if oddity(versions):
+        raise AskAlembic("a version is none")
     return versions
 
 
