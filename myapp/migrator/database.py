@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -158,8 +158,11 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
         context = environment.get_context()
         keep(context.get_current_heads(), context)
 
+    seen: list[Connection] = []
+
     def opened(connection: Connection) -> None:
         config.attributes.setdefault(_OPENED, connection.engine.url)
+        seen.append(connection)
 
     config.attributes[_READ_ONLY] = True
     try:
@@ -179,12 +182,24 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
                 raise
     finally:
         del config.attributes[_READ_ONLY]
+        _close(each for each in seen if each.engine is not config.attributes.get(_ENGINE))
     if not found:
         raise HistoryError(
             "env.py ended without running Alembic, so nothing is known of the database.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
         )
     return found
+
+
+def _close(connections: Iterable[Connection]) -> None:
+    """Close what an `env.py` has left open on SQLite files.
+
+    In WAL mode, two files beside the database stay where nobody closes it.
+    """
+    for connection in connections:
+        if sqlite_file(connection.engine.url) and not connection.dialect.is_async:
+            connection.close()
+            connection.engine.dispose()
 
 
 def _checked(rows: Sequence[Any], context: MigrationContext) -> tuple[str, ...]:
