@@ -150,11 +150,7 @@ def _as_pattern(secret: str) -> str:
 
 def _without_ends(text: str, cut: re.Match[str], secret: str) -> str:
     """Replace a beginning of `secret` that stands before `cut`, and an end of it behind."""
-    for start in range(cut.end(), cut.end() + _WIDEST):
-        for skipped in range(1, len(secret) - _SHORTEST + 1):
-            end, count = _walk(text, start, secret[skipped:])
-            if count == len(secret) - skipped:
-                return _without_ends(f"{text[: cut.end()]}{MASK}{text[end:]}", cut, secret)
+    text = text[: cut.end()] + _without_end(text[cut.end() :], secret)
     before = text[: cut.start()]
     for start in range(max(0, cut.start() - _REACH), cut.start()):
         end, count = _walk(before, start, secret)
@@ -164,13 +160,23 @@ def _without_ends(text: str, cut: re.Match[str], secret: str) -> str:
     return text
 
 
+def _without_end(text: str, secret: str) -> str:
+    for start in range(min(len(text), _WIDEST)):
+        for skipped in range(1, len(secret) - _SHORTEST + 1):
+            end, count = _walk(text, start, secret[skipped:])
+            if count == len(secret) - skipped:
+                return f"{MASK}{text[end:]}"
+    return text
+
+
 def _walk(text: str, start: int, secret: str) -> tuple[int, int]:
     """Return where `secret` ends in `text` from `start` on, and how many characters stand there."""
     for count, char in enumerate(secret):
         following = _compiled(_spelt(char)).match(text, start)
-        if following is None:
+        if following:
+            start = following.end()
+        elif char != secret[count - 1 : count]:  # a quote may stand doubled, and take up the next
             return start, count
-        start = following.end()
     return start, len(secret)
 
 
@@ -191,4 +197,5 @@ def _spelt(char: str) -> str:
             spellings.add(_BACKSLASHES.join(map(re.escape, escaped)))
     if char in _MORE_SPELLINGS:
         spellings.add(_MORE_SPELLINGS[char])
-    return f"(?:(?i:{'|'.join(sorted(spellings))})|{re.escape(char)})"
+    longest_first = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
+    return f"(?:(?i:{'|'.join(longest_first)})|{re.escape(char)})"
