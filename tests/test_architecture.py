@@ -24,7 +24,6 @@ ALLOWED = {
         "paste",
         "psycopg2",
         "expandvars",
-        "filelock",
     },
     "scripts/": {"click", "myapp", "myapp.scripts", "myapp.migrator"},
     "migrations/env.py": {"myapp.migrator"},

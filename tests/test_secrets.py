@@ -536,3 +536,80 @@ def test_a_result_names_the_database_without_it(make_app: MakeApp, postgresql_ur
     result: Result = invoke(make_app(postgresql_url), "current", "--json")
     database = json.loads(result.stdout)["database"]
     assert re.fullmatch(r"postgresql\+psycopg2://deploy:\*\*\*@/t_\w+", database)
+
+
+# Wherever it is typed
+
+
+@pytest.mark.parametrize("password", ["it's-a-secret", 'say "s3cr3t"', "s3cr3t\\", "two s3cr3ts"])
+def test_a_hint_shows_nothing_of_a_pair_that_needs_quotes(
+    make_app: MakeApp, sqlite_url: str, password: str
+) -> None:
+    ini = make_app(sqlite_url, [Revision("aaaa1")], {"app.x": "x"})
+    result = invoke(ini, f"db_password={password}", "shop=two words", "show", "zzz")
+    assert result.stderr == (
+        "Error: There is no revision `zzz`.\n"
+        f"Hint:  `myapp-migrate {ini} db_password=*** 'shop=two words' history` lists the"
+        " revisions.\n"
+    )
+
+
+def test_a_pair_that_is_a_part_of_the_password_is_hidden_in_a_hint(make_ini: MakeIni) -> None:
+    ini = make_ini({"alembic.script_location": "myapp:migrations"})
+    text = ini.read_text()
+    ini.write_text(f"{text}sqlalchemy.url = postgresql://u:begin-%(pw)s-end@127.0.0.1:1/db\n")
+    result = invoke(ini, "pw=h3art", "show", "zzz")
+    assert f"`myapp-migrate {ini} pw=*** history`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["upgrade head {}", "upgrade {}", "stamp head {}", "history -r {}", "merge {} head"]
+)
+def test_a_pair_after_the_command_is_told_without_its_value(
+    make_app: MakeApp, sqlite_url: str, command: str
+) -> None:
+    ini = make_app(sqlite_url, [Revision("aaaa1")])
+    result = invoke(ini, *command.format("pw=h@rt-3").split())
+    assert (result.returncode, result.stderr) == (
+        2,
+        "Error: `pw=...` stands after the command.\n"
+        "Hint:  NAME=VALUE pairs stand between the .ini file and the command.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://127.0.0.1:1/db?password=one@twotwo",
+        "postgresql://127.0.0.1?password=one@twotwo",
+        "postgresql://u:p@127.0.0.1/db?user=x&password=one@twotwo",
+    ],
+)
+@pytest.mark.parametrize("env", ["ours", "an engine of env.py's own"])
+def test_a_raw_at_sign_in_the_query_makes_no_host_name_of_a_password(
+    make_app: MakeApp, url: str, env: str
+) -> None:
+    ini = make_app(url, [Revision("aaaa1")])
+    if env != "ours":
+        (ini.parent / "migrations" / "env.py").write_text(
+            "from alembic import context\nfrom sqlalchemy import create_engine\n"
+            "url = context.config.get_main_option('sqlalchemy.url')\n"
+            "create_engine(url.replace('postgresql:', 'postgresql+psycopg2:')).connect()\n"
+        )
+    result = invoke(ini, "upgrade", "--traceback")
+    assert result.returncode in (2, 6)
+    assert "twotwo" not in result.stderr
+
+
+def test_a_password_that_others_have_cut_is_hidden_up_to_the_cut(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    token = "".join(f"{number:03}-" for number in range(100))
+    find = "token = op.get_context().config.get_main_option('api_token')"
+    code = "op.get_bind().execute(sa.text('SELECT no(:p)'), {'p': 'x' * 140 + '=' + token})"
+    ini = make_app(
+        sqlite_url, [Revision("aaaa1", upgrade=f"{find}\n{code}")], {"alembic.api_token": token}
+    )
+    result = invoke(ini, "upgrade", "--traceback", "-v")
+    assert "characters truncated" in result.stderr
+    assert not re.search(r"\d\d\d-", result.stderr)

@@ -1,6 +1,5 @@
 """Who keeps a migration waiting for a lock on PostgreSQL."""
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,18 +11,13 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from .masking import masked
+
 _BLOCKERS = text(
     "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
     " now() - coalesce(xact_start, backend_start), coalesce(query, '')"
     " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
 )
-# A quoted name, which is no literal, and what is one: strings, dollar-quoted ones, numbers.
-_LITERALS = re.compile(
-    r"""(?P<name>"[^"]*")|[eEbBxX]?'(?:[^'\\]|''|\\.)*'?"""
-    r"|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$|\Z)|(?<![\w$])\d[\w.]*",
-    re.S,
-)
-
 #: How long a thread that waits for a lost server may keep the end of a run.
 _PATIENCE = 2.0
 
@@ -48,14 +42,8 @@ class Blocker:
         if self.age is None:
             return f"pid {self.pid} ({who}; for more, GRANT pg_read_all_stats to this user)"
         state = f"{self.state or 'at work'} for {self.age.total_seconds():.0f} s"
-        return f"pid {self.pid} ({'; '.join(filter(None, [who, state]))}): {self.query}"
-
-
-def masked(query: str) -> str:
-    """Return the first line of `query` with its literals replaced by `?`."""
-    shown = _LITERALS.sub(lambda match: match["name"] or "?", query)
-    lines = [line.strip() for line in shown.splitlines() if line.strip()]
-    return lines[0][:200] if lines else ""
+        query = f": {self.query}" if self.query else ""
+        return f"pid {self.pid} ({'; '.join(filter(None, [who, state]))}){query}"
 
 
 class BlockerWatch:

@@ -1,12 +1,13 @@
 """The engine, and what can be learnt of the database without changing it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Dialect
@@ -17,7 +18,7 @@ from .answers import union
 from .config import settings_of, take_heads
 from .engine import make_engine, open_connection
 from .env_py import kept_env_py, run_env
-from .errors import DatabaseUnreachable, HistoryError, MigrateError
+from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
 from .failures import BUSY_FILE, error_code, told_as_errors
 from .listening import listening
 from .loading import ScriptHistory, load_history, settled
@@ -25,6 +26,7 @@ from .patience import until_up
 from .revisions.files import may_be_named_by
 from .sqlite import WRITES
 from .url import engine_url, sqlite_file
+from .version_rows import oddity
 
 _ENGINE = "migrate.engine"
 _READ_ONLY = "migrate.read_only"
@@ -162,11 +164,19 @@ def _ask_each(config: Config, script: ScriptDirectory, has_run: bool) -> list[tu
     found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
-        found.append(tuple(rev))
+        found.append(_checked(rev, context))
         return []
+
+    def ask(environment: EnvironmentContext) -> None:
+        # Alembic's own fails at some rows before it gives them to anyone.
+        context = environment.get_context()
+        keep(context.get_current_heads(), context)
+
+    seen: list[Connection] = []
 
     def opened(connection: Connection) -> None:
         config.attributes.setdefault(_OPENED, connection.engine.url)
+        seen.append(connection)
 
     config.attributes[_READ_ONLY] = True
     try:
@@ -175,7 +185,7 @@ def _ask_each(config: Config, script: ScriptDirectory, has_run: bool) -> list[tu
             told_as_errors(has_run=has_run),
         ):
             try:
-                run_env(config, script, keep, dont_mutate=True)
+                run_env(config, script, keep, ask, dont_mutate=True)
             except _NoFile as missing:
                 config.attributes.setdefault(_OPENED, missing.url)
                 found.append(())
@@ -184,6 +194,7 @@ def _ask_each(config: Config, script: ScriptDirectory, has_run: bool) -> list[tu
                 raise
     finally:
         del config.attributes[_READ_ONLY]
+        _close(each for each in seen if each.engine is not config.attributes.get(_ENGINE))
     if not found:
         raise HistoryError(
             "env.py ended without running Alembic, so nothing is known of the database.",
@@ -204,6 +215,29 @@ def history_of_files(config: Config) -> ScriptHistory:
         with suppress(MigrateError):
             read_heads(config, history.script, patience=PATIENCE)
     return settled(config, history)
+
+
+def _close(connections: Iterable[Connection]) -> None:
+    """Close what an `env.py` has left open on SQLite files.
+
+    In WAL mode, two files beside the database stay where nobody closes it.
+    """
+    for connection in connections:
+        if sqlite_file(connection.engine.url) and not connection.dialect.is_async:
+            connection.close()
+            connection.engine.dispose()
+
+
+def _checked(rows: Sequence[Any], context: MigrationContext) -> tuple[str, ...]:
+    """Return the version table's `rows`; raises SettingsError when one is no revision's id."""
+    if odd := oddity(rows):
+        table = ".".join(filter(None, [context.version_table_schema, context.version_table]))
+        raise SettingsError(
+            f"The version table {table} holds {odd}, so where the database stands can't be told.",
+            hint="mend its rows by hand; or is it a table of something else? Without"
+            " `alembic.version_table`, the table is `alembic_version`.",
+        )
+    return tuple(rows)
 
 
 class _NoFile(Exception):

@@ -3,6 +3,7 @@
 Only for URLs of a plain shape, on which this reading and SQLAlchemy's agree.
 """
 
+import os
 import re
 import sqlite3
 from contextlib import closing
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from .absence import can_be_made
 from .ask_alembic import AskAlembic
+from .version_rows import oddity
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
 _POSTGRESQL = re.compile(
@@ -21,6 +23,8 @@ _POSTGRESQL = re.compile(
 _PARAMETERS = {"host", "port", "application_name", "connect_timeout", "options", "password"}
 _PARAMETERS |= {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs", "user"}
 _PATIENCE = 3  # seconds; the ordinary path then waits as long as it is told to
+#: Takes it that nobody writes: only where there is no log, and this user could make none.
+_UNCHANGING = "mode=ro&immutable=1"
 _UNDEFINED_TABLE = "42P01"
 
 
@@ -57,15 +61,57 @@ def read_versions(url: str, table: str, schema: str | None) -> tuple[str, ...]:
 def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
     if can_be_made(path):
         return ()
+    before = _files(path)
+    how = _how_to_open(path)
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"file:{quote(path)}?{how}", uri=True)) as connection:
+            connection.execute("PRAGMA query_only = 1")
             known = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
             if not connection.execute(known, (table,)).fetchone():
                 return ()
             rows = connection.execute(f"SELECT version_num FROM {_quoted(table)}").fetchall()  # noqa: S608 - quoted
     except sqlite3.Error as error:
         raise AskAlembic("the database doesn't answer") from error
+    if how == _UNCHANGING and _files(path) != before:
+        raise AskAlembic("another process has written meanwhile, and it was not looked for")
     return _versions(rows)
+
+
+def _how_to_open(path: str) -> str:
+    """Return the parameters of a URI that leave nothing behind.
+
+    In WAL mode, who reads makes two files beside the database. Who may write deletes them, as the
+    last to close it; who may not leaves them, or can't make them and fails
+    (https://www.sqlite.org/wal.html#read_only_databases).
+    """
+    real = os.path.realpath(path)
+    if any(map(os.path.exists, (f"{real}-wal", f"{real}-shm"))) or not _is_in_wal_mode(real):
+        return "mode=ro"
+    if os.access(real, os.W_OK) and os.access(os.path.dirname(real), os.W_OK):
+        return "mode=rw"
+    return _UNCHANGING
+
+
+def _is_in_wal_mode(path: str) -> bool:
+    """Read the versions that stand in the file's header (https://www.sqlite.org/fileformat.html)."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(20)[18:] == b"\x02\x02"
+    except OSError:
+        return False
+
+
+def _files(path: str) -> list[object]:
+    """Return by what it shows that a database, or its log, has been written."""
+    found: list[object] = []
+    real = os.path.realpath(path)
+    for name in (real, f"{real}-wal", f"{real}-shm"):
+        try:
+            stat = os.stat(name)
+            found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
 
 
 def _from_postgresql(parameters: dict[str, str], table: str, schema: str | None) -> tuple[str, ...]:
@@ -99,8 +145,8 @@ def _parameters(match: re.Match[str]) -> dict[str, str]:
 
 def _versions(rows: list[Any]) -> tuple[str, ...]:
     versions = tuple(row[0] for row in rows)
-    if not all(isinstance(version, str) for version in versions):
-        raise AskAlembic("a version is no text")
+    if oddity(versions):
+        raise AskAlembic("a version is none")
     return versions
 
 

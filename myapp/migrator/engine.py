@@ -137,10 +137,10 @@ def _bad_option(settings: Settings, error: BaseException) -> SettingsError:
     said = first_line(error)
     hint = "`create_engine` in SQLAlchemy's documentation lists the options and their values."
     for key, value in settings.engine_options.items():
-        if f"'{key.removeprefix('sqlalchemy.')}'" in said:
+        if f"'{key.removeprefix('sqlalchemy.')}'" in str(error):
             return SettingsError(
                 f"`{key}` is not an option of SQLAlchemy's engine for this database.", hint=hint
             )
-        if repr(value) in said:
+        if repr(value) in str(error):
             return SettingsError(f"`{key} = {value}` can't be used: {said}.", hint=hint)
     return SettingsError(f"A `sqlalchemy.*` setting can't be used: {described(error)}.", hint=hint)

@@ -32,9 +32,15 @@ def kept_env_py(config: Config) -> Iterator[None]:
 
 
 def run_env(
-    config: Config, script: ScriptDirectory, fn: Callable[..., Any], **options: Any
+    config: Config,
+    script: ScriptDirectory,
+    fn: Callable[..., Any],
+    instead: Callable[[EnvironmentContext], None] | None = None,
+    **options: Any,
 ) -> None:
     """Run `env.py`, which lets Alembic call `fn`; `options` are those of EnvironmentContext.
+
+    `instead` takes the place of Alembic's own `run_migrations`, which `env.py` calls.
 
     It gets a copy of `script`, and finds the Config as it was, so that what it changes there is not
     changed twice; `spoken` tells of it.
@@ -43,7 +49,12 @@ def run_env(
     """
     given = config.attributes[_SPOKEN] = copy(script)
     given.version_locations = list(script.version_locations)
-    with _hearing(config, given), EnvironmentContext(config, given, fn=fn, **options):
+    environment = EnvironmentContext(config, given, fn=fn, **options)
+    if instead is not None:
+        ask = instead
+        # A subclass would not do: `alembic.context` only stands for this very class.
+        environment.run_migrations = lambda **kw: ask(environment)  # type: ignore[method-assign]
+    with _hearing(config, given), environment:
         path = str(Path(script.dir, "env.py"))
         kept = config.attributes.get(_KEPT, {})
         if path not in kept and not Path(path).exists():

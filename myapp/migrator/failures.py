@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
+from .redaction import redacted
 
 _LONGEST = 500
 
@@ -159,14 +160,16 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what `error` says, in one line and without SQLAlchemy's additions."""
+    """Return what `error` says, in one line, without secrets and SQLAlchemy's additions."""
     original = getattr(error, "orig", None) or error
-    lines = [" ".join(line.split()) for line in str(original).splitlines() if line.strip()]
-    if not lines:
-        return type(original).__name__
-    # libpq tells of each address that it tried; an answer says more than a refusal before it.
-    line = next((line for line in lines if "FATAL:" in line), lines[0])
+    line = _telling_line(redacted(str(original))) or type(original).__name__
     return line.rstrip(".") if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def _telling_line(said: str) -> str:
+    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
+    # libpq tells of each address that it tried; an answer says more than a refusal before it.
+    return next((line for line in lines if "FATAL:" in line), next(iter(lines), ""))
 
 
 def reason_of(error: BaseException) -> str:
@@ -176,9 +179,9 @@ def reason_of(error: BaseException) -> str:
     if not isinstance(error, DBAPIError):
         return described(error)
     reason = first_line(error)
-    if detail := re.search(r"^DETAIL: +(.*?)\.?$", str(error.orig), re.MULTILINE):
+    if detail := re.search(r"^DETAIL: +(.*?)\.?$", redacted(str(error.orig)), re.MULTILINE):
         reason = f"{reason}: {detail[1][:_LONGEST]}"
-    statement = " ".join(str(error.statement or "").split())
+    statement = " ".join(redacted(str(error.statement or "")).split())
     shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
     return reason + (shown if statement else "")
 
@@ -204,8 +207,8 @@ def error_code(error: BaseException) -> str | None:
 
 
 def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
-    """Look for `pattern` in the error's code, a blank, and what it says."""
-    return re.search(pattern, f"{error_code(error) or ''} {first_line(error)}")
+    """Look for `pattern` in the error's code, a blank, and what it says, a secret included."""
+    return re.search(pattern, f"{error_code(error) or ''} {_telling_line(str(error.orig))}")
 
 
 def _is_passing(error: DBAPIError) -> bool:

@@ -30,6 +30,7 @@ from .failures import (
 )
 from .history import History, standing
 from .leftovers import Leftovers
+from .redaction import redacted
 from .remedies import remedy, what_to_do, where_in
 from .results import Step
 
@@ -170,7 +171,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
             hint=_repair(step, error, left),
             **details,
             **left.details,
-            failed=" ".join(str(getattr(error, "statement", None) or "").split()) or None,
+            failed=" ".join(redacted(str(getattr(error, "statement", None) or "")).split()) or None,
         )
     if heads is None:
         return DatabaseUnreachable(

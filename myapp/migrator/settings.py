@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from .errors import SettingsError
 from .ini import is_a_folder, read_ini
 from .options import Options, read_options
 from .spelling import nearest
+from .url_secrets import secrets_in_settings
 from .variables import Expanded
 
 #: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
@@ -133,13 +134,24 @@ class Settings:
         return SettingsError(message, hint=hint)
 
 
-def load_settings(config_uri: str, config_vars: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    config_uri: str,
+    config_vars: Mapping[str, str] | None = None,
+    *,
+    learn: Callable[[Iterable[str]], object] = list,
+) -> Settings:
     """Read the settings of `config_uri`, `file.ini`, `file.ini#name` or `file.ini?key=value`.
+
+    `learn` is given all their secrets, before any error can tell one.
 
     Raises SettingsError.
     """
     path, section, variables = _locate(config_uri, config_vars or {})
+    learn(secrets_in_settings(variables))
     ini = read_ini(path, section, variables)
+    everything = {**ini.defaults, **ini.alembic, **ini.app}
+    learn(secrets_in_settings(everything))
+    learn(secrets_in_settings(Expanded(everything).known()))
     alembic = {**ini.alembic, **_under("alembic.", ini.app)}
     engine_options = Expanded(
         {k: v for k, v in {**alembic, **ini.app}.items() if k.startswith("sqlalchemy.")}

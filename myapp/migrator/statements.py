@@ -8,6 +8,20 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from .listening import listening
+from .redaction import redacted
+
+
+class _Shortened(reprlib.Repr):
+    """Shortens values, each when its secrets are out."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        """Shorten a string."""
+        return super().repr_str(redacted(x), level)
+
+    def repr_instance(self, x: object, level: int) -> str:
+        """Shorten a value that is no string, number or collection: bytes, a date."""
+        shown = redacted(repr(x))
+        return shown if len(shown) <= self.maxother else f"{shown[: self.maxother - 3]}..."
 
 
 @contextmanager
@@ -18,7 +32,7 @@ def watching(tell: Callable[[str], object]) -> Iterator[None]:
     """
 
     def told(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        shown = f" -- {reprlib.repr(parameters)}" if parameters else ""
+        shown = f" -- {_Shortened().repr(parameters)}" if parameters else ""
         tell(statement.strip() + shown)
 
     with listening(before_cursor_execute=told):

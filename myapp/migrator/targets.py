@@ -136,7 +136,10 @@ def _unknown(history: History, name: str) -> RevisionNotFound:
     labels = history.graph.labelled
     # Alembic takes the first characters for the whole where the whole has four or more.
     matches = [each for each in (*ids, *labels) if len(each) > 3 and each.startswith(wanted)]
-    candidates = list(history.script.revision_map.filter_for_lineage(matches, branch or None))
+    try:
+        candidates = list(history.script.revision_map.filter_for_lineage(matches, branch or None))
+    except RevisionError:
+        candidates = []  # the branch is none either
     if len(candidates) > 1:
         owners = history.graph.labelled
         shown = history.titles(owners.get(each, each) for each in candidates[:5])

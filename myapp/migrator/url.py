@@ -10,6 +10,8 @@ from .errors import SettingsError
 from .url_secrets import typed_password
 
 _BARE_POSTGRESQL = {"postgres", "postgresql"}
+# An `@` in what stands after `?`: to SQLAlchemy all before it is a user and a password.
+_MISLEADING = re.compile(r"[\w+]+://(?=[^:/]*(?::[^@]*)?@)[^@]*\?[\w.\-]+=[^@]*@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -28,8 +30,8 @@ def engine_url(url: str) -> URL:
             " be a setting of its own?",
         )
     try:
-        if "@" in (typed_password(url) or ""):
-            raise ArgumentError("SQLAlchemy would take what follows the first `@` for the host")
+        if "@" in (typed_password(url) or "") or _MISLEADING.match(url):
+            raise ArgumentError("SQLAlchemy would take what follows an `@` for the host")
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         port = "" if isinstance(error, ArgumentError) else ": its port is no number"

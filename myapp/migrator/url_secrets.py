@@ -1,11 +1,21 @@
 """Which parts of a URL, and of settings, are secret."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
-_SECRET_KEY = re.compile(r"pass(?!file)|pwd|secret|token", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"pass(?!file)|pwd|secret|token|credential|(?:api|private)_?key", re.IGNORECASE
+)
 # The password of `user:p@ss@host` is taken to go on up to the last `@`.
+# In `sqlalchemy.connect_args`, or a connection string of another kind.
+_NAMED = re.compile(
+    r"""(?:password|passwd|pwd|secret|token)["']?\s*[=:]\s*('[^']*'|"[^"]*"|[^\s&;,'"]+)""",
+    re.IGNORECASE,
+)
+_WIDEST = re.compile(r"[^:/?#]+://[^:/?#]*:(.*)@", re.DOTALL)
+_DELIMITERS = re.compile("[@/:?#]")
+_SHORTEST_PIECE = 4
 _AUTHORITY = re.compile(r"[^:/?#]+://[^:/?#]*:([^@]*(?:@(?:[^?]*|[^=]*)(?=@))?)@")
 
 
@@ -22,9 +32,29 @@ def secrets_in(url: str) -> Iterator[str]:
         if _SECRET_KEY.search(key):
             typed.append(value)
     for secret in typed:
-        yield secret
-        yield unquote(secret)
-        yield unquote(secret.replace("+", " "))
+        yield from _spellings(secret)
+        # Whoever else reads the URL takes a piece for a host, a port or a database.
+        pieces = _DELIMITERS.split(secret)
+        for piece in pieces if len(pieces) > 1 else []:
+            if len(piece) >= _SHORTEST_PIECE:
+                yield from _spellings(piece)
+    if widest := _WIDEST.match(url):
+        yield from _spellings(widest[1])
+
+
+def secrets_in_arguments(arguments: Iterable[str]) -> Iterator[str]:
+    """Yield every secret that the words of a command line give away, wherever they stand."""
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        yield from secrets_in(argument)
+        if equals:
+            yield from secrets_in_settings({name: value})
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    yield secret
+    yield unquote(secret)
+    yield unquote(secret.replace("+", " "))
 
 
 def typed_password(url: str) -> str | None:
@@ -38,6 +68,7 @@ def secrets_in_settings(settings: Mapping[str, str]) -> Iterator[str]:
     for key, value in settings.items():
         if "://" in value:
             yield from secrets_in(value.strip())
+        for named in _NAMED.finditer(value):
+            yield named[1].strip("'\"")
         if _SECRET_KEY.search(key):
-            yield value
-            yield unquote(value)
+            yield from _spellings(value)

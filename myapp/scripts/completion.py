@@ -12,6 +12,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+from ..migrator.legible import legible
 from .session import Session
 from .story import Story, telling
 
@@ -40,9 +41,9 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
     except (Exception, SystemExit):  # noqa: BLE001 - as in `complete`; revision files are run
         return []
     return [
-        CompletionItem(f"{start}{colon}{name}", help=message or None)
+        CompletionItem(f"{start}{colon}{name}", help=legible(message) or None)
         for name, message in offered
-        if name.startswith(incomplete)
+        if name.startswith(incomplete) and name.isprintable()
     ]
 
 

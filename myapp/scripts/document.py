@@ -44,7 +44,10 @@ def result_document(command: str | None, result: object) -> dict[str, Any]:
 def error_document(
     command: str | None, error: MigrateError, hint: str, redact: Callable[[str], str]
 ) -> dict[str, Any]:
-    """Return the document of a command that failed; `redact` takes the secrets out of text."""
+    """Return the document of a command that failed.
+
+    `redact` takes the secrets out of text; of `hint`, they have been taken.
+    """
     details = {
         name: value if name in _NO_SECRETS else _redacted(value, redact)
         for name, value in error.details.items()
@@ -53,7 +56,7 @@ def error_document(
         "code": error.code,
         "exit_code": error.exit_code,
         "message": redact(error.message),
-        "hint": redact(hint) or None,
+        "hint": hint or None,
     }
     return {"command": command, "ok": False, "error": told | details}
 

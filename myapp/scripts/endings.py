@@ -7,6 +7,7 @@ import click
 
 from ..migrator.canceller import ended_by
 from ..migrator.errors import Interrupted, MigrateError, UsageError
+from ..migrator.redaction import redacted
 
 if TYPE_CHECKING:
     from .session import Session
@@ -26,7 +27,7 @@ def ended(session: "Session", error: BaseException) -> int:
 
 def unexpected(error: BaseException) -> MigrateError:
     """Return the error to tell where nobody expected `error`."""
-    reason = " ".join(str(error).split())
+    reason = " ".join(redacted(str(error)).split())
     return MigrateError(
         f"Unexpected {type(error).__name__}{f': {reason}' if reason else ''}. This is a bug, or"
         " something that this command doesn't know of.",

@@ -41,6 +41,13 @@ _SHARED = [
 ]
 
 
+def _misplaced(pair: str) -> UsageError:
+    return UsageError(
+        f"`{pair.partition('=')[0]}=...` stands after the command.",
+        hint="NAME=VALUE pairs stand between the .ini file and the command.",
+    )
+
+
 class SecondsType(click.types.FloatParamType):
     """A time in seconds, 0 or more."""
 
@@ -82,7 +89,15 @@ class MigrateCommand(click.Command):
         """Let `-1` be a revision: Click would take it for an option."""
         # Revision strips the blank off again; no option starts with one.
         args = [f" {arg}" if _RELATIVE.fullmatch(arg) else arg for arg in args]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, [*args])
+        except click.UsageError as error:
+            pairs = [arg for arg in args if _VARIABLE.match(arg)]
+            ctx.ensure_object(Session).redactor.add(pair.partition("=")[2] for pair in pairs)
+            # Click has no class of its own for an argument too many.
+            if pairs and type(error) is click.UsageError:
+                raise _misplaced(pairs[-1]) from None
+            raise
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with its story on standard error, then write its answer."""
@@ -165,7 +180,12 @@ class RevisionType(click.types.StringParamType):
     name = "revision"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take off the blank that marks a relative revision."""
+        """Take off the blank that marks a relative revision.
+
+        Raises UsageError when a NAME=VALUE pair stands there, without telling its value.
+        """
+        if _VARIABLE.match(str(value)):
+            raise _misplaced(str(value))
         return str(value).strip()
 
     def shell_complete(

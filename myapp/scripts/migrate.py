@@ -196,10 +196,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .completion import complete
 
         return complete(cli, session, _COMPLETION)
+    from ..migrator.url_secrets import secrets_in_arguments
+
+    session.redactor.add(secrets_in_arguments(arguments))
+    with session.redactor.in_use():
+        return _run(session, arguments, ends_the_process=argv is None)
+
+
+def _run(session: Session, arguments: list[str], *, ends_the_process: bool) -> int:
     try:
         with (
-            interrupts(session.canceller, ends_the_process=argv is None),
-            importing(ends_the_process=argv is None),
+            interrupts(session.canceller, ends_the_process=ends_the_process),
+            importing(ends_the_process=ends_the_process),
             session.stdout(),
             # Not `cli.main`, which ends the process with statuses of its own.
             cli.make_context("myapp-migrate", arguments, obj=session) as context,

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..migrator.legible import legible
 from ..migrator.results import (
     Agreement,
     Branch,
@@ -26,11 +27,17 @@ def as_text(result: object, *, verbose: bool, quiet: bool) -> str:
     """Return a result as text, empty where `quiet` leaves nothing to say."""
     if quiet and isinstance(result, Run | Stamp | Agreement):
         return ""
-    return "\n".join(_lines(result, verbose))
+    return "\n".join(map(_shown, _lines(result, verbose)))
+
+
+def _shown(line: "str | tuple[str, str]") -> str:
+    """Return a line fit for a terminal; of a pair, the first is ours and may be coloured."""
+    style, text = ("", line) if isinstance(line, str) else line
+    return style + legible(text)
 
 
 @singledispatch
-def _lines(result: Any, verbose: bool) -> Iterable[str]:
+def _lines(result: Any, verbose: bool) -> Iterable["str | tuple[str, str]"]:
     raise TypeError(f"no text for {type(result).__name__}")
 
 
@@ -66,7 +73,7 @@ def _(result: Standing, verbose: bool) -> Iterable[str]:
 
 
 @_lines.register
-def _(result: HistoryReport, verbose: bool) -> Iterable[str]:
+def _(result: HistoryReport, verbose: bool) -> Iterable["str | tuple[str, str]"]:
     states = {state: click.style(f"{state:8}", fg=color) for state, color in _COLORS.items()}
     for marked in result.revisions:
         text = _long(marked.revision) if verbose else _with_parents(marked.revision)
@@ -75,7 +82,7 @@ def _(result: HistoryReport, verbose: bool) -> Iterable[str]:
         elif verbose:
             yield f"State: {marked.state}\n{text}"
         else:
-            yield f"{states[marked.state]}{text}"
+            yield states[marked.state], text
 
 
 @_lines.register
@@ -92,7 +99,7 @@ def _(result: Revision, verbose: bool) -> Iterable[str]:
 
 
 @_lines.register(tuple)
-def _(result: tuple[Any, ...], verbose: bool) -> Iterable[str]:
+def _(result: tuple[Any, ...], verbose: bool) -> Iterable["str | tuple[str, str]"]:
     for each in result:
         yield from _lines(each, verbose)
 

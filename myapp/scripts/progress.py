@@ -8,6 +8,7 @@ from unicodedata import east_asian_width
 
 import click
 
+from ..migrator.legible import legible
 from ..migrator.watcher import Watcher
 from .session import Session
 
@@ -103,7 +104,7 @@ def _write(session: Session, step: "Step") -> None:
 
 def _titled(step: "Step") -> str:
     line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
-    return f"{line} (downgrade)" if step.direction == "downgrade" else line
+    return legible(f"{line} (downgrade)" if step.direction == "downgrade" else line)
 
 
 def format_seconds(seconds: float) -> str:

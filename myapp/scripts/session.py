@@ -16,7 +16,8 @@ import click
 
 from ..migrator.canceller import Canceller
 from ..migrator.errors import MigrateError, SettingsError, UsageError
-from ..migrator.redaction import Redactor
+from ..migrator.legible import legible
+from ..migrator.redaction import MASK, Redactor
 from ..migrator.shortening import readable
 from .endings import unexpected
 from .imports import imported
@@ -100,17 +101,10 @@ class Session:
         if self._settings is not None:
             return self._settings
         from ..migrator.settings import load_settings
-        from ..migrator.url_secrets import secrets_in_settings
 
-        self.redactor.add(secrets_in_settings(self.config_vars))
-        settings = self._overridden(load_settings(self.config_uri, self.config_vars))
-        for values in (
-            settings.config_vars,
-            settings.engine_options.shown(),
-            settings.alembic,
-            settings.options.given.shown(),
-        ):
-            self.redactor.add(secrets_in_settings(values))
+        learn = self.redactor.add
+        settings = self._overridden(load_settings(self.config_uri, self.config_vars, learn=learn))
+        self.redactor.add_parts(settings.config_vars.values())
         self._set_up_logging(settings)
         for doubt in settings.doubts:
             self.warn(doubt)
@@ -187,10 +181,10 @@ class Session:
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
         told = error if isinstance(error, MigrateError) else unexpected(error)
-        hint = (told.hint or "").replace("{cmd}", self._command_line())
         redact = self._shown
+        hint = redact(told.hint or "").replace("{cmd}", self._command_line())
         if self.traceback:
-            self.stderr.write(redact("".join(traceback.format_exception(error))))
+            self.stderr.write(legible(redact("".join(traceback.format_exception(error)))))
         if self.json:
             from .document import error_document
 
@@ -199,7 +193,7 @@ class Session:
         if not self.json:
             self._tell("Error:", "red", redact(told.message))
             if hint:
-                self._tell("Hint: ", "cyan", redact(hint))
+                self._tell("Hint: ", "cyan", hint)
         return told.exit_code
 
     def warn(self, message: str) -> None:
@@ -214,7 +208,7 @@ class Session:
         is_asking = sql.upper().startswith(("SELECT", "PRAGMA", "SHOW"))
         # What is asked between the revisions is this command's own business.
         if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
-            self.stderr.write(indent(self._shown(sql), "    ") + "\n")
+            self.stderr.write(indent(legible(self._shown(sql)), "    ") + "\n")
 
     @contextmanager
     def stdout(self) -> Iterator[None]:
@@ -240,17 +234,25 @@ class Session:
 
     def _command_line(self) -> str:
         """Return what to type before a subcommand, for use in a hint."""
-        variables = [f"{name}={value}" for name, value in self.config_vars.items()]
-        return shlex.join(["myapp-migrate", self.config_uri, *variables])
+        redact = self.redactor.redact
+        variables = [
+            # Until the settings are known, any of them may be a part of a password.
+            f"{name}={redact(value) if self._settings else MASK}"
+            for name, value in self.config_vars.items()
+        ]
+        words = ["myapp-migrate", redact(self.config_uri), *map(redact, variables)]
+        return " ".join(map(_quoted, words))
 
     def _tell(self, label: str, color: str, message: str) -> None:
-        # An exception may carry anything, and a NUL or an escape sequence would spoil the log.
-        legible = "".join(
-            char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in message
-        )
-        indented = legible.replace("\n", "\n       ")
+        indented = legible(message).replace("\n", "\n       ")
         styled = click.style(label, fg=color, bold=True)
         self.stderr.write_line(f"{styled} {indented}", color=self.color)
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for the shell, but not for the sake of a secret that is left out."""
+    rest = word.replace(MASK, "")
+    return word if rest and shlex.quote(rest) == rest else shlex.quote(word)
 
 
 def _write_json(document: dict[str, Any]) -> None:
@@ -261,7 +263,8 @@ def _write_sql(sql: str) -> None:
     if sys.stdout is None:
         return
     try:
-        sys.stdout.write(sql)
+        # A script is exact; a person who reads it on a terminal feeds it to no database.
+        sys.stdout.write(legible(sql) if sys.stdout.isatty() else sql)
     except UnicodeEncodeError as error:
         raise UsageError(
             f"Standard output is encoded as {error.encoding}, which lacks a character of the SQL:"

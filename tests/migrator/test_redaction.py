@@ -179,6 +179,22 @@ def test_secrets_are_found_in_settings_by_their_keys_and_in_urls() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "secret", ["begin-middle-end", "p@ss-w'rd-日本-%40", "ends-in-***", "aaaaaaaa"]
+)
+def test_what_others_have_left_of_a_secret_is_replaced_too(redactor: Redactor, secret: str) -> None:
+    redactor.add([secret])
+    cut = " ... (1234 characters truncated) ... "
+    for at in range(3, len(secret) - 2):
+        for spell in (str, lambda text: ascii(text)[1:-1], lambda text: quote(text, safe="")):
+            start, end = spell(secret[:at]), spell(secret[at:])
+            assert redactor.redact(f"x={start}{cut}{end}, y") == f"x=***{cut}***, y"
+            assert redactor.redact(f"x={start}...") == "x=***..."
+    assert (
+        redactor.redact(f"x={quote('日本語')[:-1]}... y...") == f"x={quote('日本語')[:-1]}... y..."
+    )
+
+
 # In log records
 
 

@@ -742,7 +742,10 @@ def test_a_version_table_that_is_a_table_of_the_application(
     assert tables(database_url) == {"users"}
 
 
-@pytest.mark.parametrize(("row", "shown"), [("''", "''"), ("' '", "' '"), ("NULL", "None")])
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [("''", "'', which is no id"), ("' '", "' ', which is no id"), ("NULL", "NULL")],
+)
 def test_a_version_table_with_a_row_that_is_no_revision(
     tmp_path: Path, make_ini: MakeIni, sqlite_url: str, row: str, shown: str
 ) -> None:
@@ -750,11 +753,14 @@ def test_a_version_table_with_a_row_that_is_no_revision(
     change(sqlite_url, table, f"INSERT INTO alembic_version VALUES ({row})")
     ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url})
     error = (
-        f"The database stands at {shown}, which this code does not have: a newer version or another"
-        " branch of it has migrated this database."
+        f"The version table alembic_version holds {shown}, so where the database stands can't be"
+        " told."
     )
-    hint = "deploy that version, or downgrade with it first."
-    refused(tmp_path, 7, error, hint, ini, "current")
+    hint = (
+        "mend its rows by hand; or is it a table of something else? Without"
+        " `alembic.version_table`, the table is `alembic_version`."
+    )
+    refused(tmp_path, 2, error, hint, ini, "current")
 
 
 def test_an_application_without_its_revision_files(

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from ..redaction import redacted
 from .witness import Status, status_of
 
 #: Statements that change nothing by themselves.
@@ -38,7 +39,7 @@ class Journal:
         if getattr(cursor, "statusmessage", None) == "ROLLBACK":
             self.rollback()
         elif verb not in _NOT_TOLD:
-            self._open.add(" ".join(statement.split()))
+            self._open.add(" ".join(redacted(statement).split()))
         if not self._is_in_transaction(connection, verb):
             self.committed.take(self._open)
 

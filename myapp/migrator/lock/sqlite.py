@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ..errors import DatabaseUnreachable, LockLost
 from .holding import Holder, Lock, wait_for
+from .lock_file import LockFile, read
 
 _SUFFIX = ".migrate-lock"
 
@@ -19,82 +18,102 @@ _SUFFIX = ".migrate-lock"
 @contextmanager
 def file_lock(
     database: str, application: str, wait: float, notice: Callable[[str], None]
-) -> Iterator["HeldFileLock"]:
+) -> Iterator[Lock]:
     """Hold the lock on the SQLite file `database`, waiting for it up to `wait` seconds.
 
-    The lock file goes with the lock. `FileLock` sees to it that who has waited for a file that
-    has been deleted takes a new one.
+    The lock file goes with the lock.
 
-    Raises LockNotObtained, or DatabaseUnreachable when the lock file can't be made.
+    Raises LockNotObtained, or DatabaseUnreachable when the lock file can't be made or locked.
     """
-    path = Path(os.path.realpath(database) + _SUFFIX)
-    if not path.parent.is_dir():
-        yield HeldFileLock(path)  # there will be no database either, and that will be told
+    real = os.path.realpath(database)
+    path = Path(real + _SUFFIX)
+    if not os.path.isdir(path.parent):
+        yield Lock()  # there will be no database either, and that will be told
         return
-    # Where the file system has no such locks, its substitute would outlive a holder that dies.
-    lock = FileLock(path, fallback_to_soft=False)
+    file: LockFile | None = None
 
     def attempt() -> bool:
+        nonlocal file
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return False
+            file = LockFile.lock(path, real)
         except OSError as error:
-            raise DatabaseUnreachable(
-                f"The lock file {path} can't be made: {error.strerror}.",
-                hint="this user must be able to write the folder of the database.",
-            ) from None
-        return True
+            raise _unusable(path, error) from None
+        return file is not None
 
     wait_for(attempt, lambda: _read_holder(path), wait, notice)
-    held = HeldFileLock(path)
+    assert file is not None  # noqa: S101 - the last attempt was a success
     try:
-        _write_holder(path, application)
-        yield held
+        file.write(_holder(application))
+        yield HeldFileLock(path, file)
     finally:
-        # Only its holder deletes the file, and only while it holds the lock.
-        if held.is_in_place():
-            path.unlink(missing_ok=True)
-        lock.release()
+        file.remove()
+        file.close()
 
 
 class HeldFileLock(Lock):
-    """The lock file, as it was when the lock was got."""
+    """The lock file at `path`, as it was when the lock was got."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: LockFile) -> None:
         self._path = path
-        self._identity = self._look()
+        self._file = file
 
     def require_held(self) -> None:
         """Raise LockLost when the lock file has been deleted or replaced."""
-        if not self.is_in_place():
+        if not self._file.is_in_place():
             raise LockLost(
                 f"The lock file {self._path} was deleted or replaced while this run held it, so"
                 " another run may have started.",
                 hint="leave that file alone; run the command again.",
             )
 
-    def is_in_place(self) -> bool:
-        """Tell whether the lock file is still the one that was locked."""
-        return self._look() == self._identity
 
-    def _look(self) -> tuple[int, int] | None:
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
+def _unusable(path: Path, error: OSError) -> DatabaseUnreachable:
+    if os.path.islink(path):
+        return DatabaseUnreachable(
+            f"The lock file {path} is a link, and a lock is never written through one.",
+            hint="see who has put it there, and delete it.",
+        )
+    if os.path.isfile(path):
+        return DatabaseUnreachable(
+            f"The lock file {path} can't be used: {error.strerror}.",
+            hint="this user must be able to read it, on a file system that has locks; when no run"
+            " is alive, it may be deleted.",
+        )
+    return DatabaseUnreachable(
+        f"The lock file {path} can't be made: {error.strerror}.",
+        hint="this user must be able to write the folder of the database.",
+    )
 
 
-def _write_holder(path: Path, application: str) -> None:
+def _holder(application: str) -> str:
     since = datetime.now().astimezone().isoformat()
-    holder = [os.getpid(), application, socket.gethostname(), since]
-    path.write_text(json.dumps(holder), encoding="utf-8")
+    return json.dumps([os.getpid(), application, socket.gethostname(), since])
 
 
 def _read_holder(path: Path) -> Holder | None:
+    """Return who has written his name into the lock file, where that makes sense.
+
+    The holder has the lock, whatever stands there: he may not have written yet, or not been able.
+    """
     try:
-        pid, application, host, since = json.loads(path.read_text(encoding="utf-8"))
-        return Holder(pid, application, host, datetime.fromisoformat(since))
-    except (OSError, ValueError):
-        return None  # the holder has the lock, and has not written its name yet
+        match json.loads(read(path)):
+            case [int(pid), str(application), str(host), str(since)]:
+                return _plausible(Holder(pid, application, host, datetime.fromisoformat(since)))
+    except (OSError, ValueError, RecursionError):
+        pass
+    return None
+
+
+def _plausible(holder: Holder) -> Holder | None:
+    """Return `holder` unless a dead run has left that name."""
+    assert holder.since is not None  # noqa: S101 - it was read
+    if holder.pid <= 0 or holder.since.tzinfo is None or not 2000 <= holder.since.year < 9000:
+        return None
+    try:
+        if holder.host == socket.gethostname():
+            os.kill(holder.pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return None
+    except PermissionError:
+        pass  # it is alive, and another user's
+    return holder
