@@ -16,6 +16,7 @@ from .group import REVISION, SECONDS
 from .imports import importing
 from .session import Session
 from .signals import interrupts
+from .streams import give_up_what_cannot_be_written, keep_standard_descriptors
 
 #: What the shell's completion sets, to `bash_complete` and the like.
 _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
@@ -189,7 +190,17 @@ def ensure_version(session: Session, sql: bool) -> object:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (None: the process's own) and return the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return _run(argv, ends_the_process=False)
+    keep_standard_descriptors()
+    try:
+        return _run(sys.argv[1:], ends_the_process=True)
+    finally:
+        give_up_what_cannot_be_written()
+
+
+def _run(argv: Sequence[str], *, ends_the_process: bool) -> int:
+    arguments = list(argv)
     no_color = False if os.environ.get("NO_COLOR") else None
     session = Session(json="--json" in arguments, color=no_color)
     if _COMPLETION in os.environ:
@@ -198,8 +209,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complete(cli, session, _COMPLETION)
     try:
         with (
-            interrupts(session.canceller, ends_the_process=argv is None),
-            importing(ends_the_process=argv is None),
+            interrupts(session.canceller, ends_the_process=ends_the_process),
+            importing(ends_the_process=ends_the_process),
             session.stdout(),
             # Not `cli.main`, which ends the process with statuses of its own.
             cli.make_context("myapp-migrate", arguments, obj=session) as context,

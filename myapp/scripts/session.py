@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shlex
 import sys
 import traceback
@@ -20,6 +19,7 @@ from ..migrator.redaction import Redactor
 from .endings import unexpected
 from .imports import imported
 from .story import Story, telling
+from .streams import discard
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -223,7 +223,7 @@ class Session:
         except OSError as error:
             # Python flushes it once more at exit, and would complain then.
             with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                discard(sys.stdout.fileno())
             if isinstance(error, BrokenPipeError):
                 return
             self.json = False  # standard error is left

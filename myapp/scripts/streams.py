@@ -1,0 +1,42 @@
+"""Standard input, output and error of the process: there from the start, and no trouble at the end."""
+
+import os
+import sys
+from contextlib import suppress
+
+_STANDARD = (0, 1, 2)
+
+
+def keep_standard_descriptors() -> None:
+    """Open the null device in the place of each of the three that the process began without.
+
+    `>&-` leaves the number free. The next thing that is opened, a pipe or the server's socket,
+    would get it, and whoever then writes to standard output would write there.
+    """
+    for descriptor in _STANDARD:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+
+
+def give_up_what_cannot_be_written() -> None:
+    """Drop what is left to write to a standard error that nobody reads, or whose disk is full.
+
+    Python writes it once more when it exits, and its own status 120 would take the place of the
+    command's.
+    """
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        discard(sys.stderr.fileno())
+
+
+def discard(descriptor: int) -> None:
+    """Send to nowhere what is written to `descriptor` from now on."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
