@@ -17,7 +17,11 @@ from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from .failures import told_as_errors
 from .history import History
 from .loading import load_history
+from .looking import looking
 from .results import Agreement
+
+#: Seconds for one question about a database, which may have many thousand tables.
+_SILENCE = 300.0
 
 
 def check(config: Config) -> Agreement:
@@ -95,7 +99,7 @@ def run_comparison(config: Config, history: History, revision_context: RevisionC
         template_args=revision_context.template_args,
         revision_context=revision_context,
     )
-    with told_as_errors():
+    with told_as_errors(), looking(config, silence=_SILENCE):
         try:
             with environment:
                 history.script.run_env()

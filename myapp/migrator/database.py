@@ -19,7 +19,8 @@ from .engine import make_engine, open_connection
 from .errors import DatabaseUnreachable, HistoryError
 from .failures import BUSY_FILE, error_code, told_as_errors
 from .listening import listening
-from .patience import until_up
+from .looking import looking
+from .patience import asked_once, until_up
 from .sqlite import WRITES
 from .url import engine_url, sqlite_file
 
@@ -58,6 +59,8 @@ def _pools_that_log_nothing() -> Iterator[None]:
 def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
     """Return what `read_each` returns, or None where that must wait for the lock.
 
+    It waits no longer for another session than for another run.
+
     An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
     What is opened for it is closed again: a server may not grant the wait for the lock.
     """
@@ -65,7 +68,7 @@ def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | Non
     if heads is not None:
         return [heads]
     try:
-        return read_each(config, script)
+        return read_each(config, script, lock_wait=settings_of(config).options.lock_wait)
     except DatabaseUnreachable as error:
         if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
             raise
@@ -116,37 +119,41 @@ def missing_file(config: Config) -> str | None:
 
 
 def read_heads(
-    config: Config, script: ScriptDirectory, *, patience: int | None = None
+    config: Config, script: ScriptDirectory, *, seconds: float | None = None
 ) -> tuple[str, ...]:
     """Return the revisions at which the database stands, creating nothing.
 
-    `patience` is how many seconds PostgreSQL may take to answer, where the URL doesn't say.
+    `seconds` is how long that may take, whatever the settings say.
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
-
-    def hurry(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
-        if dialect.name == "postgresql" and dialect.driver in ("psycopg2", "psycopg"):
-            cparams.setdefault("connect_timeout", patience)
-
-    if patience is None:
-        return union(read_each(config, script))
-    with listening(do_connect=hurry):
-        return union(read_each(config, script))
+    return union(read_each(config, script, seconds=seconds))
 
 
-def read_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
+def read_each(
+    config: Config,
+    script: ScriptDirectory,
+    *,
+    seconds: float | None = None,
+    lock_wait: float | None = None,
+) -> list[tuple[str, ...]]:
     """Return where each database stands that `env.py` opens: one, but for the template multidb.
 
     They are asked through `env.py`, which alone knows the connection and the version table. A
-    database that is not up yet is waited for, `migrate.wait_db` seconds.
+    database that is not up yet is waited for, `migrate.wait_db` seconds; within `seconds`, where
+    they are given, or `lock_wait` for a lock, it has to answer.
 
     Raises what `read_heads` raises.
     """
-    return until_up(config, lambda: _ask_each(config, script))
+    if seconds is not None:
+        with asked_once():
+            return _ask_each(config, script, seconds, lock_wait)
+    return until_up(config, lambda: _ask_each(config, script, None, lock_wait))
 
 
-def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
+def _ask_each(
+    config: Config, script: ScriptDirectory, seconds: float | None, lock_wait: float | None
+) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
@@ -158,7 +165,11 @@ def _ask_each(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]]:
 
     config.attributes[_READ_ONLY] = True
     try:
-        with listening(do_connect=_refuse_to_create, engine_connect=opened), told_as_errors():
+        with (
+            told_as_errors(),
+            listening(do_connect=_refuse_to_create, engine_connect=opened),
+            looking(config, seconds=seconds, lock_wait=lock_wait),
+        ):
             try:
                 with EnvironmentContext(config, script, fn=keep, dont_mutate=True):
                     script.run_env()

@@ -1,16 +1,15 @@
 """The engine that the settings describe."""
 
 import os
-from concurrent.futures import Future
-from threading import Thread
-from typing import Any
 
-from sqlalchemy import Engine, engine_from_config, event
-from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy import Engine, NullPool, create_engine, engine_from_config, event
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from .errors import DatabaseUnreachable, SettingsError
 from .failures import described, first_line
+from .listening import INTERNAL
+from .opening import connect_in_a_thread
 from .settings import Settings
 from .spelling import nearest
 from .sqlite import make_transactional
@@ -19,10 +18,6 @@ from .url import engine_url, sqlite_file
 _DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
 #: Where a driver's module has another name than the package to install.
 _PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}
-#: Seconds that a PostgreSQL server has to answer in, where nothing says otherwise: a host that
-#: drops what it is sent would keep a deploy waiting for minutes.
-_CONNECT_TIMEOUT = 10
-_LIBPQ_SAYS = {"PGCONNECT_TIMEOUT", "PGSERVICE"}
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -47,6 +42,21 @@ def make_engine(settings: Settings) -> Engine:
         make_transactional(made)
     if made.dialect.name == "postgresql":
         event.listen(made, "do_connect", connect_in_a_thread)
+    return made
+
+
+def make_own_engine(url: URL) -> Engine:
+    """Return an engine for questions of this package's own to the PostgreSQL database at `url`."""
+    if url.get_dialect().is_async:
+        # An asynchronous driver's own options mean nothing to this one.
+        url = url.set(drivername=engine_url("postgresql://").drivername, query={})
+    made = create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        execution_options={INTERNAL: True},
+    )
+    event.listen(made, "do_connect", connect_in_a_thread)
     return made
 
 
@@ -102,22 +112,6 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
         f"The SQLite file {path} can't be opened: {why}.",
         hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
     )
-
-
-def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
-    """Let a signal end the wait for a server that doesn't answer: libpq waits in C."""
-    connecting: Future[Any] = Future()
-    if dialect.driver in ("psycopg2", "psycopg") and not _LIBPQ_SAYS & os.environ.keys():
-        cparams = {"connect_timeout": _CONNECT_TIMEOUT, **cparams}
-
-    def connect() -> None:
-        try:
-            connecting.set_result(dialect.connect(*cargs, **cparams))
-        except Exception as error:  # noqa: BLE001 - it goes to who waits
-            connecting.set_exception(error)
-
-    Thread(target=connect, daemon=True).start()
-    return connecting.result()
 
 
 def _bad_option(settings: Settings, error: BaseException) -> SettingsError:

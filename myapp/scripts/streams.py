@@ -1,4 +1,4 @@
-"""Standard input, output and error of the process: there from the start, and no trouble at the end."""
+"""Standard input, output and error: there from the start, and no trouble at the end."""
 
 import os
 import sys

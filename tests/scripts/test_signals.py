@@ -370,6 +370,7 @@ def test_a_signal_stops_nothing_when_all_is_done(make_app: MakeApp, sqlite_url: 
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, bufsize=0, env=env) as running:
         until(lambda: (ini.parent / "test.sqlite").exists())
+        until(lambda: "alembic_version" in tables(sqlite_url))
         until(lambda: heads(sqlite_url) == {"r98"})
         assert running.stdout
         start_of_answer = running.stdout.read(1)
