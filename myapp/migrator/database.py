@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
@@ -160,8 +161,11 @@ def _ask_each(
         found.append(tuple(rev))
         return []
 
+    engines: list[Engine] = []
+
     def opened(connection: Connection) -> None:
         config.attributes.setdefault(_OPENED, connection.engine.url)
+        engines.append(connection.engine)
 
     config.attributes[_READ_ONLY] = True
     try:
@@ -181,12 +185,21 @@ def _ask_each(
                 raise
     finally:
         del config.attributes[_READ_ONLY]
+        _close_idle(engines, config.attributes.get(_ENGINE))
     if not found:
         raise HistoryError(
             "env.py ended without running Alembic, so nothing is known of the database.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
         )
     return found
+
+
+def _close_idle(engines: list[Engine], own: Engine | None) -> None:
+    """Close what an `env.py` keeps in a pool that it never uses again: the server may be short."""
+    for engine in engines:
+        is_own = own is not None and engine.pool is own.pool
+        if engine.dialect.name == "postgresql" and not engine.dialect.is_async and not is_own:
+            engine.dispose()
 
 
 class _NoFile(Exception):

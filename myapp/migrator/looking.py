@@ -127,7 +127,8 @@ class _Look:
         if is_due and self._time_left.seconds is None and not self._is_told:
             self._is_told = True
             watcher_of(self._config).notice(
-                f"waiting {self._bound:.3g} s at most to read the database. Blocked by {blocker}"
+                f"waiting {round(self._bound, 1):g} s at most to read the database."
+                f" Blocked by {blocker}"
             )
 
     def _locked(self) -> DatabaseUnreachable:
@@ -135,7 +136,7 @@ class _Look:
         blocked = "".join(f"\nBlocked by {blocker}." for blocker in seen)
         error = DatabaseUnreachable(
             "The database can't be read: another session has locked what has to be read, and kept"
-            f" it locked for {self._bound:.3g} s.{blocked}",
+            f" it locked for {round(self._bound, 1):g} s.{blocked}",
             hint="run it again when that session has ended. `migrate.lock_timeout` is how long this"
             " waits.",
         )

@@ -42,7 +42,8 @@ class Silence:
     def error(self) -> DatabaseUnreachable:
         """Return what to tell of a server that was given up."""
         error = DatabaseUnreachable(
-            f"The database can't be used: the server did not answer within {self.seconds:.3g} s.",
+            "The database can't be used: the server did not answer within"
+            f" {round(self.seconds, 1):g} s.",
             hint="is the server, or a pooler before it, stopped, overloaded, or short of"
             " connections?",
         )

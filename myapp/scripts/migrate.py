@@ -170,11 +170,13 @@ def check(session: Session) -> object:
 @click.pass_obj
 def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     """Wait until all heads are applied; status 3 if late."""
-    if done := session.quickly(lambda quick: quick.wait()):
+    # Half of the time is left to find out, and tell, what is in the way.
+    if done := session.quickly(lambda quick: quick.wait(), max(timeout / 2, 0.5)):
         return done
     from ..migrator import waiting
 
-    return waiting.wait(session.config(), timeout, allow_ahead=allow_ahead)
+    config = session.config()
+    return waiting.wait(config, session.left_of(timeout), allow_ahead=allow_ahead)
 
 
 @cli.command("ensure-version", writes=True)

@@ -1,8 +1,14 @@
 """Standard input, output and error: there from the start, and no trouble at the end."""
 
+import json
 import os
 import sys
 from contextlib import suppress
+from typing import Any
+
+import click
+
+from ..migrator.errors import UsageError
 
 _STANDARD = (0, 1, 2)
 
@@ -40,3 +46,23 @@ def discard(descriptor: int) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
         os.close(nowhere)
+
+
+def write_json(document: dict[str, Any]) -> None:
+    """Write a document to standard output."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def write_sql(sql: str) -> None:
+    """Write SQL to standard output; raises UsageError when its encoding lacks a character."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(sql)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"Standard output is encoded as {error.encoding}, which lacks a character of the SQL:"
+            f" {error.object[error.start]!a}.",
+            hint="run it with PYTHONIOENCODING=utf-8.",
+        ) from None
+    sys.stdout.flush()
