@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 import warnings
 from collections.abc import Iterable
@@ -69,6 +68,8 @@ def _cancel_and_exit(connection: Any, seconds: float) -> NoReturn:
 
 def cut(connection: Any) -> None:
     """Close the socket of `connection` under its driver, which then stops waiting."""
+    import socket  # takes longer to import than all of this module
+
     # It may have been closed meanwhile, or have no socket.
     with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as shared:
         shared.shutdown(socket.SHUT_RDWR)
