@@ -11,15 +11,15 @@ T = TypeVar("T")
 #: drops what it is sent would keep a deploy waiting for minutes.
 _CONNECT_TIMEOUT = 10
 _LIBPQ_SAYS = {"PGCONNECT_TIMEOUT", "PGSERVICE"}
-#: A server whose machine or network is gone is noticed after 25 seconds, whether its answer is
+#: A server whose machine or network is gone is noticed after 20 seconds, whether its answer is
 #: waited for (the system then asks whether it is still there) or it was sent something. One that
 #: works for hours on a statement is not touched: its system answers.
 _KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,
 }
 
 

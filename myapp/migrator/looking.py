@@ -78,7 +78,7 @@ class _Look:
                 yield
             except DBAPIError as error:
                 if self._silence.is_over:
-                    raise self._silence.error() from error
+                    raise self._silence.error(self._blockers()) from error
                 if error_code(error) == _NOT_IN_TIME:
                     raise self._locked() from error
                 raise
@@ -131,12 +131,14 @@ class _Look:
                 f" Blocked by {blocker}"
             )
 
-    def _locked(self) -> DatabaseUnreachable:
+    def _blockers(self) -> str:
         seen = self._watch.take() if self._watch else ()
-        blocked = "".join(f"\nBlocked by {blocker}." for blocker in seen)
+        return "".join(f"\nBlocked by {blocker}." for blocker in seen)
+
+    def _locked(self) -> DatabaseUnreachable:
         error = DatabaseUnreachable(
             "The database can't be read: another session has locked what has to be read, and kept"
-            f" it locked for {round(self._bound, 1):g} s.{blocked}",
+            f" it locked for {round(self._bound, 1):g} s.{self._blockers()}",
             hint="run it again when that session has ended. `migrate.lock_timeout` is how long this"
             " waits.",
         )

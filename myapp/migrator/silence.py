@@ -39,11 +39,11 @@ class Silence:
         finally:
             self._stopped.set()
 
-    def error(self) -> DatabaseUnreachable:
-        """Return what to tell of a server that was given up."""
+    def error(self, blocked: str = "") -> DatabaseUnreachable:
+        """Return what to tell of a server that was given up; `blocked` says by whom, if known."""
         error = DatabaseUnreachable(
             "The database can't be used: the server did not answer within"
-            f" {round(self.seconds, 1):g} s.",
+            f" {round(self.seconds, 1):g} s.{blocked}",
             hint="is the server, or a pooler before it, stopped, overloaded, or short of"
             " connections?",
         )

@@ -146,5 +146,5 @@ def test_every_connection_notices_that_its_server_is_gone(
         wanted = {"idle": "10", "interval": "5", "count": "4"}
         assert {name: parameters[f"keepalives_{name}"] for name in wanted} == wanted
         assert parameters["keepalives"] == "1"
-        assert parameters["tcp_user_timeout"] == "25000"
+        assert parameters["tcp_user_timeout"] == "20000"
         assert parameters["connect_timeout"] == "10"

@@ -13,15 +13,15 @@ class Proxy:
     `url` leads through it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, host: str = "127.0.0.1") -> None:
         query = dict(parse_qsl(urlsplit(url).query))
         self._target = f"{query['host']}/.s.PGSQL.{query.get('port', '5432')}"
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server((host, 0))
         self._sockets: list[socket.socket] = []
         self.is_swallowing = False
         self.opened = 0
         port = self._server.getsockname()[1]
-        query |= {"host": "127.0.0.1", "port": str(port)}
+        query |= {"host": host, "port": str(port)}
         self.url = urlsplit(url)._replace(query=urlencode(query)).geturl()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -55,7 +55,7 @@ class Proxy:
 
 
 @contextmanager
-def proxied(url: str) -> Iterator[Proxy]:
-    """Yield a proxy in front of the server of `url`."""
-    with closing(Proxy(url)) as proxy:
+def proxied(url: str, host: str = "127.0.0.1") -> Iterator[Proxy]:
+    """Yield a proxy in front of the server of `url`, which listens at the address `host`."""
+    with closing(Proxy(url, host)) as proxy:
         yield proxy
