@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .masking import masked
+from .patience import asked_once
 
 _BLOCKERS = text(
     "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
@@ -50,27 +51,34 @@ class BlockerWatch:
     """Asks now and then, on a connection of its own, who blocks the migration.
 
     It leaves alone a revision that hasn't taken half of `interval`, in seconds, and connects for
-    the first one that has.
+    the first one that has. `seen` hears each time of the one who blocks for longest, in its thread.
     """
 
-    def __init__(self, engine: Engine, pid: Callable[[], int | None], interval: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        pid: Callable[[], int | None],
+        interval: float,
+        seen: Callable[[Blocker], None] | None = None,
+    ) -> None:
         self._engine = engine
         self._pid = pid
         self._interval = interval
+        self._tell = seen
         self._stop = threading.Event()
         self._seen: tuple[Blocker, ...] = ()
         self._since = time.monotonic()
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch in a thread until the block is left."""
+    def watching(self, patience: float = _PATIENCE) -> Iterator[None]:
+        """Watch in a thread until the block is left, and the thread has ended or `patience` has."""
         thread = threading.Thread(target=self._watch, name="blocker-watch", daemon=True)
         thread.start()
         try:
             yield
         finally:
             self._stop.set()
-            thread.join(_PATIENCE)
+            thread.join(patience)
 
     def take(self) -> tuple[Blocker, ...]:
         """Return whom it saw last, and forget them: what is watched from now on is another try."""
@@ -82,7 +90,7 @@ class BlockerWatch:
         while not self._stop.wait(self._interval):
             # The server is gone or full: the migration itself will tell.
             if self._has_waited():
-                with suppress(DBAPIError), self._engine.connect() as connection:
+                with suppress(DBAPIError), asked_once(), self._engine.connect() as connection:
                     self._ask(connection)
                     while not self._stop.wait(self._interval):
                         if self._has_waited():
@@ -98,3 +106,5 @@ class BlockerWatch:
                 Blocker(pid, application, user, state, age, masked(query))
                 for pid, application, user, state, age, query in rows
             )
+            if self._tell:
+                self._tell(self._seen[0])

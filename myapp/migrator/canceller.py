@@ -3,10 +3,16 @@
 import os
 import signal
 import threading
-from contextlib import suppress
+import time
 from typing import Any
 
+from .stopping import cancel, cut, is_waiting
+
 _PATIENCE = 2.0
+#: For how many seconds a server may leave a statement unanswered once a signal has come; and from
+#: the first time on that one was cut, since the server is then known to be silent.
+_SILENCE, _NO_MORE = 5.0, 1.0
+_PAUSE = 0.1
 _ENDED_BY: dict[int, str] = {signal.SIGHUP: "Hung up", signal.SIGTERM: "Terminated"}
 
 
@@ -19,23 +25,27 @@ class Canceller:
     """Knows the connections that a run has opened, and cancels what runs on them.
 
     A signal's handler is no place for it: Python runs handlers between two bytecodes, and a
-    driver that waits for its server is inside one.
+    driver that waits for its server is inside one. Nor is the thread that hears of signals, which
+    has to hear the second one too.
     """
 
     def __init__(self) -> None:
         # No lock: the handler of a signal may interrupt whoever holds it, and wait for it.
         self._connections: list[Any] = []
+        self._heard = threading.Event()
         self._done = threading.Event()
         self.signal: int | None = None
         self.is_finished = False
 
     def watch(self, dbapi_connection: Any) -> None:
         """Add a driver's connection: one that has `cancel()` or, in sqlite3, `interrupt()`."""
-        if not any(known is dbapi_connection for known in self._connections):
-            self._connections.append(dbapi_connection)
+        known = [each for each in self._connections if not getattr(each, "closed", False)]
+        if not any(each is dbapi_connection for each in known):
+            known.append(dbapi_connection)
+        self._connections = known
 
     def received(self, number: int) -> None:
-        """Cancel what runs on the first signal, end the process at once on the second.
+        """Have all cancelled on the first signal, end the process at once on the second.
 
         A second SIGHUP shows no impatience: the terminal and the shell send one each, and systemd
         sends it after SIGTERM.
@@ -45,14 +55,28 @@ class Canceller:
                 os._exit(128 + number)
             return
         self.signal = number
+        self._heard.set()
+
+    def work(self) -> None:
+        """Wait for a signal, cancel, and then cut what a silent server leaves unanswered.
+
+        Returns when all is done; a thread of its own has to call it.
+        """
+        self._heard.wait()
         if self.is_finished:
             return
-        for connection in list(self._connections):
-            cancel = getattr(connection, "cancel", None) or getattr(connection, "interrupt", None)
-            if cancel and not getattr(connection, "closed", False):
-                with suppress(Exception):  # the server may refuse; the run then ends by itself
-                    cancel()
+        cancel(self._connections, _PATIENCE)
         self._done.set()
+        patience = _SILENCE
+        since: dict[int, float] = {}
+        while not self.is_finished:
+            now = time.monotonic()
+            since = {id(c): since.get(id(c), now) for c in self._connections if is_waiting(c)}
+            for connection in self._connections:
+                if now - since.get(id(connection), now) >= patience:
+                    cut(connection)
+                    patience = _NO_MORE
+            time.sleep(_PAUSE)
 
     def check(self) -> None:
         """Raise KeyboardInterrupt where Python has dropped that of a signal.
@@ -65,6 +89,11 @@ class Canceller:
     def finish(self) -> None:
         """Take it that all is done: who interrupts now has nothing left to stop."""
         self.is_finished = True
+
+    def close(self) -> None:
+        """Let `work` return."""
+        self.finish()
+        self._heard.set()
 
     def wait(self) -> None:
         """Wait until all is cancelled, so that nothing of what comes afterwards is."""

@@ -17,7 +17,11 @@ from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from .failures import told_as_errors
 from .history import History
 from .loading import ScriptHistory, load_history, settled
+from .looking import looking
 from .results import Agreement
+
+#: Seconds for one question about a database, which may have many thousand tables.
+_SILENCE = 300.0
 
 
 def check(config: Config) -> Agreement:
@@ -90,7 +94,7 @@ def run_comparison(config: Config, history: History, revision_context: RevisionC
             revision_context.run_no_autogenerate(rev, context)
         return []
 
-    with told_as_errors():
+    with told_as_errors(), looking(config, silence=_SILENCE):
         try:
             run_env(
                 config,

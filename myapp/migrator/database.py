@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
@@ -22,7 +23,8 @@ from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsErr
 from .failures import BUSY_FILE, error_code, told_as_errors
 from .listening import listening
 from .loading import ScriptHistory, load_history, settled
-from .patience import until_up
+from .looking import looking
+from .patience import asked_once, until_up
 from .revisions.files import may_be_named_by
 from .sqlite import WRITES
 from .url import engine_url, sqlite_file
@@ -32,7 +34,7 @@ _ENGINE = "migrate.engine"
 _READ_ONLY = "migrate.read_only"
 _OPENED = "migrate.opened_url"
 #: Seconds for a database that is not asked for its own sake.
-PATIENCE = 3
+PATIENCE = 3.0
 
 
 @contextmanager
@@ -65,6 +67,8 @@ def _pools_that_log_nothing() -> Iterator[None]:
 def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
     """Return what `read_each` returns, or None where that must wait for the lock.
 
+    It waits no longer for another session than for another run.
+
     An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
     What is opened for it is closed again: a server may not grant the wait for the lock.
     """
@@ -72,7 +76,7 @@ def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | Non
     if heads is not None:
         return [heads]
     try:
-        return read_each(config, script)
+        return read_each(config, script, lock_wait=settings_of(config).options.lock_wait)
     except DatabaseUnreachable as error:
         if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
             raise
@@ -126,41 +130,52 @@ def read_heads(
     config: Config,
     script: ScriptDirectory,
     *,
-    patience: int | None = None,
+    seconds: float | None = None,
     has_run: bool = False,
 ) -> tuple[str, ...]:
     """Return the revisions at which the database stands, creating nothing.
 
-    `patience` is how many seconds PostgreSQL may take to answer, where the URL doesn't say. With
-    `has_run`, it is not told that nothing has run yet.
+    `seconds` is how long that may take, whatever the settings say. With `has_run`, it is not told
+    that nothing has run yet.
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
-
-    def hurry(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
-        if dialect.name == "postgresql" and dialect.driver in ("psycopg2", "psycopg"):
-            cparams.setdefault("connect_timeout", patience)
-
-    if patience is None:
-        return union(read_each(config, script, has_run=has_run))
-    with listening(do_connect=hurry):
-        return union(read_each(config, script))
+    return union(read_each(config, script, seconds=seconds, has_run=has_run))
 
 
 def read_each(
-    config: Config, script: ScriptDirectory, *, has_run: bool = False
+    config: Config,
+    script: ScriptDirectory,
+    *,
+    seconds: float | None = None,
+    lock_wait: float | None = None,
+    has_run: bool = False,
 ) -> list[tuple[str, ...]]:
     """Return where each database stands that `env.py` opens: one, but for the template multidb.
 
     They are asked through `env.py`, which alone knows the connection and the version table. A
-    database that is not up yet is waited for, `migrate.wait_db` seconds.
+    database that is not up yet is waited for, `migrate.wait_db` seconds; within `seconds`, where
+    they are given, or `lock_wait` for a lock, it has to answer.
 
     Raises what `read_heads` raises.
     """
-    return until_up(config, lambda: _ask_each(config, script, has_run))
+
+    def ask() -> list[tuple[str, ...]]:
+        return _ask_each(config, script, seconds, lock_wait, has_run)
+
+    if seconds is not None:
+        with asked_once():
+            return ask()
+    return until_up(config, ask)
 
 
-def _ask_each(config: Config, script: ScriptDirectory, has_run: bool) -> list[tuple[str, ...]]:
+def _ask_each(
+    config: Config,
+    script: ScriptDirectory,
+    seconds: float | None,
+    lock_wait: float | None,
+    has_run: bool,
+) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, context: MigrationContext) -> list[Any]:
@@ -181,8 +196,9 @@ def _ask_each(config: Config, script: ScriptDirectory, has_run: bool) -> list[tu
     config.attributes[_READ_ONLY] = True
     try:
         with (
-            listening(do_connect=_refuse_to_create, engine_connect=opened),
             told_as_errors(has_run=has_run),
+            listening(do_connect=_refuse_to_create, engine_connect=opened),
+            looking(config, seconds=seconds, lock_wait=lock_wait),
         ):
             try:
                 run_env(config, script, keep, ask, dont_mutate=True)
@@ -194,7 +210,7 @@ def _ask_each(config: Config, script: ScriptDirectory, has_run: bool) -> list[tu
                 raise
     finally:
         del config.attributes[_READ_ONLY]
-        _close(each for each in seen if each.engine is not config.attributes.get(_ENGINE))
+        _close(seen, config.attributes.get(_ENGINE))
     if not found:
         raise HistoryError(
             "env.py ended without running Alembic, so nothing is known of the database.",
@@ -213,19 +229,25 @@ def history_of_files(config: Config) -> ScriptHistory:
     history = load_history(config)
     if may_be_named_by(Path(history.script.dir, "env.py")):
         with suppress(MigrateError):
-            read_heads(config, history.script, patience=PATIENCE)
+            read_heads(config, history.script, seconds=PATIENCE)
     return settled(config, history)
 
 
-def _close(connections: Iterable[Connection]) -> None:
-    """Close what an `env.py` has left open on SQLite files.
+def _close(connections: Iterable[Connection], own: Engine | None) -> None:
+    """Close what an `env.py` has left open, and never uses again.
 
-    In WAL mode, two files beside the database stay where nobody closes it.
+    In WAL mode, two files beside an SQLite database stay where nobody closes it. A PostgreSQL
+    server may be short of connections.
     """
     for connection in connections:
-        if sqlite_file(connection.engine.url) and not connection.dialect.is_async:
+        engine = connection.engine
+        is_own = own is not None and engine.pool is own.pool
+        if connection.dialect.is_async or is_own:
+            continue
+        if sqlite_file(engine.url):
             connection.close()
-            connection.engine.dispose()
+        if sqlite_file(engine.url) or engine.dialect.name == "postgresql":
+            engine.dispose()
 
 
 def _checked(rows: Sequence[Any], context: MigrationContext) -> tuple[str, ...]:

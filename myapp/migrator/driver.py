@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from .absence import can_be_made
 from .ask_alembic import AskAlembic
+from .libpq import in_a_thread, parameters
 from .version_rows import oddity
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
@@ -22,7 +23,10 @@ _POSTGRESQL = re.compile(
 )
 _PARAMETERS = {"host", "port", "application_name", "connect_timeout", "options", "password"}
 _PARAMETERS |= {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs", "user"}
-_PATIENCE = 3  # seconds; the ordinary path then waits as long as it is told to
+#: Seconds for all of it, and for a lock; the ordinary path then waits as long as it is told to, and
+#: says for what.
+_PATIENCE = 3.0
+_FOR_A_LOCK = 0.3
 #: Takes it that nobody writes: only where there is no log, and this user could make none.
 _UNCHANGING = "mode=ro&immutable=1"
 _UNDEFINED_TABLE = "42P01"
@@ -44,17 +48,28 @@ def shown(url: str) -> str:
     return f"postgresql+psycopg2://{user}{match['host']}{port}/{match['dbname']}"
 
 
-def read_versions(url: str, table: str, schema: str | None) -> tuple[str, ...]:
+def read_versions(
+    url: str, table: str, schema: str | None, seconds: float | None = None
+) -> tuple[str, ...]:
     """Return the rows of the version table, none when there is no table, or no SQLite file.
 
-    Raises AskAlembic when the URL is of another shape, or the database doesn't answer.
+    `seconds` is how long that may take, a few at most.
+
+    Raises AskAlembic when the URL is of another shape, or the database doesn't answer in time.
     """
     if match := _SQLITE.fullmatch(url):
         if schema:
             raise AskAlembic("SQLite has schemas of another kind")
         return _from_sqlite(match["path"], table)
     if match := _POSTGRESQL.fullmatch(url):
-        return _from_postgresql(_parameters(match), table, schema)
+        given = _parameters(match)
+        import psycopg2  # noqa: F401 - in this thread, and not in the time that the server has
+
+        patience = _PATIENCE if seconds is None else min(seconds, _PATIENCE)
+        try:
+            return in_a_thread(lambda: _from_postgresql(given, table, schema), patience)
+        except TimeoutError as error:
+            raise AskAlembic("the database doesn't answer") from error
     raise AskAlembic("the URL is of another shape")
 
 
@@ -64,7 +79,8 @@ def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
     before = _files(path)
     how = _how_to_open(path)
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?{how}", uri=True)) as connection:
+        uri = f"file:{quote(path)}?{how}"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_FOR_A_LOCK)) as connection:
             connection.execute("PRAGMA query_only = 1")
             known = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
             if not connection.execute(known, (table,)).fetchone():
@@ -114,13 +130,16 @@ def _files(path: str) -> list[object]:
     return found
 
 
-def _from_postgresql(parameters: dict[str, str], table: str, schema: str | None) -> tuple[str, ...]:
+def _from_postgresql(given: dict[str, Any], table: str, schema: str | None) -> tuple[str, ...]:
     import psycopg2
 
     name = f"{_quoted(schema)}.{_quoted(table)}" if schema else _quoted(table)
     try:
-        with closing(psycopg2.connect(**parameters)) as connection, connection.cursor() as cursor:
-            cursor.execute(f"SELECT version_num FROM {name}")  # noqa: S608 - quoted
+        with closing(psycopg2.connect(**given)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                f"SET LOCAL lock_timeout = {round(_FOR_A_LOCK * 1000)};"  # noqa: S608 - quoted
+                f"SELECT version_num FROM {name}"
+            )
             rows = cursor.fetchall()
     except psycopg2.Error as error:
         if error.pgcode == _UNDEFINED_TABLE:
@@ -129,18 +148,18 @@ def _from_postgresql(parameters: dict[str, str], table: str, schema: str | None)
     return _versions(rows)
 
 
-def _parameters(match: re.Match[str]) -> dict[str, str]:
+def _parameters(match: re.Match[str]) -> dict[str, Any]:
     given = match.groupdict()
-    parameters = {
+    found = {
         key: unquote(given[key])
         for key in ("user", "password", "host", "port", "dbname")
         if given[key]
     }
     for key, value in parse_qsl(given["query"] or "", keep_blank_values=True):
-        if key not in _PARAMETERS or key in parameters or "," in value:
+        if key not in _PARAMETERS or key in found or "," in value:
             raise AskAlembic("SQLAlchemy may read the query otherwise")
-        parameters[key] = value
-    return {"connect_timeout": str(_PATIENCE), **parameters}
+        found[key] = value
+    return parameters(found)
 
 
 def _versions(rows: list[Any]) -> tuple[str, ...]:

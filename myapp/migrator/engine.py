@@ -1,13 +1,9 @@
 """The engine that the settings describe."""
 
 import os
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
-from threading import Thread
 from typing import Any
 
-from sqlalchemy import Engine, engine_from_config, event
+from sqlalchemy import Engine, NullPool, create_engine, engine_from_config, event
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
@@ -15,6 +11,8 @@ from .absence import why_not_opened
 from .errors import DatabaseUnreachable, SettingsError
 from .evidence.others import connecting_for_ourselves
 from .failures import described, first_line
+from .listening import INTERNAL
+from .opening import connect_in_a_thread
 from .settings import Settings
 from .spelling import nearest
 from .sqlite import make_transactional
@@ -23,10 +21,6 @@ from .url import engine_url, sqlite_file
 _DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
 #: Where a driver's module has another name than the package to install.
 _PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}
-#: Seconds that a PostgreSQL server has to answer in, where nothing says otherwise: a host that
-#: drops what it is sent would keep a deploy waiting for minutes.
-_CONNECT_TIMEOUT = 10
-_LIBPQ_SAYS = {"PGCONNECT_TIMEOUT", "PGSERVICE"}
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -51,6 +45,21 @@ def make_engine(settings: Settings) -> Engine:
         make_transactional(made)
     if made.dialect.name == "postgresql":
         event.listen(made, "do_connect", connect_in_a_thread)
+    return made
+
+
+def make_own_engine(url: URL) -> Engine:
+    """Return an engine for questions of this package's own to the PostgreSQL database at `url`."""
+    if url.get_dialect().is_async:
+        # An asynchronous driver's own options mean nothing to this one.
+        url = url.set(drivername=engine_url("postgresql://").drivername, query={})
+    made = create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        execution_options={INTERNAL: True},
+    )
+    event.listen(made, "do_connect", _connect_for_ourselves)
     return made
 
 
@@ -103,33 +112,9 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
     )
 
 
-def connect_for_ourselves(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
-    """Do the same for a connection that is none of a revision's."""
+def _connect_for_ourselves(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+    """Connect as for a revision, but for none."""
     return connect_in_a_thread(dialect, record, cargs, cparams, around=connecting_for_ourselves)
-
-
-def connect_in_a_thread(
-    dialect: Dialect,
-    record: Any,
-    cargs: Any,
-    cparams: Any,
-    *,
-    around: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Any:
-    """Let a signal end the wait for a server that doesn't answer: libpq waits in C."""
-    connecting: Future[Any] = Future()
-    if dialect.driver in ("psycopg2", "psycopg") and not _LIBPQ_SAYS & os.environ.keys():
-        cparams = {"connect_timeout": _CONNECT_TIMEOUT, **cparams}
-
-    def connect() -> None:
-        try:
-            with around():
-                connecting.set_result(dialect.connect(*cargs, **cparams))
-        except Exception as error:  # noqa: BLE001 - it goes to who waits
-            connecting.set_exception(error)
-
-    Thread(target=connect, daemon=True).start()
-    return connecting.result()
 
 
 def _bad_option(settings: Settings, error: BaseException) -> SettingsError:

@@ -45,6 +45,8 @@ _HINTS = {
     r'database "(.*)" does not exist': r"create it (`createdb \1`), or mend `sqlalchemy.url`.",
     r"could not translate host name": "mend the host in `sqlalchemy.url`.",
     r"starting up|shutting down|recovery mode": "try again in a moment.",
+    r"too many connections for": "try again when others have disconnected: a run needs"
+    " two connections at once, one of them for the lock.",
     r"too many (connections|clients)|connection slots": "try again when others have disconnected.",
     r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
     r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",

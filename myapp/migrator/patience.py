@@ -3,6 +3,8 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import local
 from typing import TypeVar
 
 from alembic.config import Config
@@ -13,6 +15,7 @@ from .errors import DatabaseUnreachable
 T = TypeVar("T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+_this_thread = local()
 
 
 def attempts(seconds: float) -> Iterator[bool]:
@@ -37,7 +40,8 @@ def until_up(config: Config, ask: Callable[[], T]) -> T:
     told = None
     for is_last in attempts(settings_of(config).options.wait_db):
         try:
-            return ask()
+            with asked_once():
+                return ask()
         except DatabaseUnreachable as error:
             if is_last or not error.is_passing or canceller_of(config).signal:
                 raise
@@ -45,3 +49,35 @@ def until_up(config: Config, ask: Callable[[], T]) -> T:
                 told = error.message
                 watcher_of(config).notice(f"waiting for the database. {told}")
     raise AssertionError("attempts() ends with a last one")
+
+
+class TimeLeft:
+    """What is left of `seconds`, which begin when it is first asked for; None is for ever."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._deadline: float | None = None
+
+    def left(self, at_least: float) -> float | None:
+        """Return what is left, but no less than `at_least`."""
+        if self.seconds is None:
+            return None
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self.seconds
+        return max(self._deadline - time.monotonic(), at_least)
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """Let no connection that is opened within wait for the database: who opens it does."""
+    before = is_waited_for()
+    _this_thread.is_waited_for = True
+    try:
+        yield
+    finally:
+        _this_thread.is_waited_for = before
+
+
+def is_waited_for() -> bool:
+    """Tell whether this thread asks once only, since its caller waits."""
+    return getattr(_this_thread, "is_waited_for", False)

@@ -41,16 +41,17 @@ _ENV_PY = ["from", f"{__package__}.environment", "import", "run_migrations", "ru
 
 
 class Quick:
-    """What can be told of the project of `settings`.
+    """What can be told of the project of `settings`, within `seconds` where these are given.
 
     Raises AskAlembic, here or from a method, when only the ordinary path can answer.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, seconds: float | None = None) -> None:
         if not settings.alembic.keys() <= _KNOWN:
             raise AskAlembic("an `alembic.*` setting may mean anything")
         _require_plain(settings.path)
         self._settings = settings
+        self._seconds = seconds
         #: Where the database stands, once that has been read.
         self.heads_found: tuple[str, ...] | None = None
         self._folder = _folder(settings.script_location)
@@ -134,7 +135,7 @@ class Quick:
         _require_own_environment(self._folder)
         table = settings.alembic.get("version_table", "alembic_version")
         schema = settings.alembic.get("version_table_schema")
-        self.heads_found = read_versions(settings.url, table, schema)
+        self.heads_found = read_versions(settings.url, table, schema, self._seconds)
         return self.heads_found
 
 

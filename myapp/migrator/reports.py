@@ -4,6 +4,7 @@ from alembic.config import Config
 
 from . import answers
 from .ask_alembic import AskAlembic
+from .config import settings_of
 from .database import PATIENCE, database_name, history_of_files, read_each, read_heads
 from .errors import MigrateError, UsageError
 from .loading import ScriptHistory, load_history, settled
@@ -60,7 +61,8 @@ def history(
     heads: tuple[str, ...] = ()
     try:
         # Where the database is only asked for the marks, a dead one must not hold the answer up.
-        heads = read_heads(config, known.script, patience=None if needs_database else PATIENCE)
+        is_patient = needs_database or settings_of(config).options.wait_db
+        heads = read_heads(config, known.script, seconds=None if is_patient else PATIENCE)
         known = settled(config, known)
         known.require_known(heads)
     except MigrateError as error:

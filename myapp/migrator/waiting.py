@@ -1,5 +1,7 @@
 """Wait until another process has migrated the database."""
 
+import time
+
 from alembic.config import Config
 
 from . import answers
@@ -10,6 +12,9 @@ from .loading import ScriptHistory, load_history, settled
 from .patience import attempts
 from .results import Standing
 
+#: What the last look has, in seconds, however little time is left.
+_LEAST = 1.0
+
 
 def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standing:
     """Wait up to `timeout` seconds until the database is at the code's heads.
@@ -19,24 +24,29 @@ def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standi
 
     Raises PendingMigrations or DatabaseUnreachable when it isn't in time, DatabaseAhead at once.
     """
+    deadline = time.monotonic() + timeout
     history = load_history(config)
     told = None
     with shared_engine(config):
         for is_last in attempts(timeout):
-            found = _look(config, history, allow_ahead)
+            seconds = max(deadline - time.monotonic(), _LEAST)
+            found = _look(config, history, allow_ahead, seconds)
             if isinstance(found, Standing):
                 return found
-            if is_last:
+            if is_last or time.monotonic() >= deadline:
                 raise found
-            if found.message != told:
-                told = found.message
+            # How long another session has held a lock changes all the time.
+            if found.message.partition("\n")[0] != told:
+                told = found.message.partition("\n")[0]
                 watcher_of(config).notice(f"waiting. {told}")
     raise AssertionError("attempts() ends with a last one")
 
 
-def _look(config: Config, history: ScriptHistory, allow_ahead: bool) -> Standing | MigrateError:
+def _look(
+    config: Config, history: ScriptHistory, allow_ahead: bool, seconds: float
+) -> Standing | MigrateError:
     try:
-        heads = read_heads(config, history.script)
+        heads = read_heads(config, history.script, seconds=seconds)
     except DatabaseUnreachable as error:
         if not error.is_passing:
             raise

@@ -12,6 +12,7 @@ from .database import shared_engine
 from .listening import listening
 from .lock import Lock, writer_lock
 from .lock.session import LIVENESS, configure_session, milliseconds, set_statement
+from .opening import opened
 from .settings import Settings
 from .sqlite import foreign_keys_checked_at_commit
 
@@ -19,7 +20,11 @@ from .sqlite import foreign_keys_checked_at_commit
 @contextmanager
 def writing(config: Config) -> Iterator[Lock]:
     """Hold the lock, and set up every connection that is opened within, whoever opens it."""
-    with shared_engine(config), writer_lock(config, watcher_of(config).notice) as lock:
+    with (
+        opened(config),
+        shared_engine(config),
+        writer_lock(config, watcher_of(config).notice) as lock,
+    ):
         setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
         with (
             listening(engine_connect=setup.connected, begin=setup.begun),

@@ -16,6 +16,7 @@ from .group import REVISION, SECONDS
 from .imports import importing
 from .session import Session
 from .signals import interrupts
+from .streams import give_up_what_cannot_be_written, keep_standard_descriptors
 
 #: What the shell's completion sets, to `bash_complete` and the like.
 _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
@@ -169,11 +170,13 @@ def check(session: Session) -> object:
 @click.pass_obj
 def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     """Wait until all heads are applied; status 3 if late."""
-    if done := session.quickly(lambda quick: quick.wait()):
+    # Half of the time is left to find out, and tell, what is in the way.
+    if done := session.quickly(lambda quick: quick.wait(), max(timeout / 2, 0.5)):
         return done
     from ..migrator import waiting
 
-    return waiting.wait(session.config(), timeout, allow_ahead=allow_ahead)
+    config = session.config()
+    return waiting.wait(config, session.left_of(timeout), allow_ahead=allow_ahead)
 
 
 @cli.command("ensure-version", writes=True)
@@ -189,7 +192,16 @@ def ensure_version(session: Session, sql: bool) -> object:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (None: the process's own) and return the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return _start(list(argv), ends_the_process=False)
+    keep_standard_descriptors()
+    try:
+        return _start(sys.argv[1:], ends_the_process=True)
+    finally:
+        give_up_what_cannot_be_written()
+
+
+def _start(arguments: list[str], *, ends_the_process: bool) -> int:
     no_color = False if os.environ.get("NO_COLOR") else None
     session = Session(json="--json" in arguments, color=no_color)
     if _COMPLETION in os.environ:
@@ -200,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     session.redactor.add(secrets_in_arguments(arguments))
     with session.redactor.in_use():
-        return _run(session, arguments, ends_the_process=argv is None)
+        return _run(session, arguments, ends_the_process=ends_the_process)
 
 
 def _run(session: Session, arguments: list[str], *, ends_the_process: bool) -> int:

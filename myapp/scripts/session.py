@@ -1,10 +1,9 @@
 """One invocation: what was asked for, where the story goes, and how an error ends it."""
 
-import json
 import logging
-import os
 import shlex
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +21,7 @@ from ..migrator.shortening import readable
 from .endings import unexpected
 from .imports import imported
 from .story import Story, telling
+from .streams import discard, write_json, write_sql
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -51,6 +51,7 @@ class Session:
     canceller: Canceller = field(default_factory=Canceller)
     redactor: Redactor = field(default_factory=Redactor)
     in_step: bool = False
+    began: float = field(default_factory=time.monotonic)
     _quick: "Quick | None" = field(default=None, repr=False)
     _settings: "Settings | None" = field(default=None, repr=False)
 
@@ -79,8 +80,10 @@ class Session:
             **cmd_opts,
         )
 
-    def quickly(self, ask: "Callable[[Quick], object]") -> object:
+    def quickly(self, ask: "Callable[[Quick], object]", seconds: float | None = None) -> object:
         """Return what `ask` finds out without importing Alembic, or None where that can't be.
+
+        `seconds` is how long it may ask the database.
 
         Raises SettingsError.
         """
@@ -88,10 +91,14 @@ class Session:
         from ..migrator.quick import Quick
 
         try:
-            self._quick = Quick(self.settings())
+            self._quick = Quick(self.settings(), seconds)
             return ask(self._quick)
         except AskAlembic:
             return None
+
+    def left_of(self, seconds: float) -> float:
+        """Return what is left of a time that began with the command."""
+        return max(self.began + seconds - time.monotonic(), 0.0)
 
     def settings(self) -> "Settings":
         """Read the .ini file, learn its secrets and set up its logging, at the first call.
@@ -170,9 +177,9 @@ class Session:
         from . import document, output
 
         if self.json:
-            _write_json(document.result_document(self.command, result))
+            write_json(document.result_document(self.command, result))
         elif isinstance(result, str):
-            _write_sql(result)
+            write_sql(result)
         elif text := output.as_text(result, verbose=self.verbose, quiet=self.quiet):
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             text = text.encode(encoding, "backslashreplace").decode(encoding)
@@ -189,7 +196,7 @@ class Session:
             from .document import error_document
 
             with suppress(UsageError), self.stdout():
-                _write_json(error_document(self.command, told, hint, redact))
+                write_json(error_document(self.command, told, hint, redact))
         if not self.json:
             self._tell("Error:", "red", redact(told.message))
             if hint:
@@ -221,7 +228,7 @@ class Session:
         except OSError as error:
             # Python flushes it once more at exit, and would complain then.
             with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                discard(sys.stdout.fileno())
             if isinstance(error, BrokenPipeError):
                 return
             self.json = False  # standard error is left
@@ -253,22 +260,3 @@ def _quoted(word: str) -> str:
     """Quote a word for the shell, but not for the sake of a secret that is left out."""
     rest = word.replace(MASK, "")
     return word if rest and shlex.quote(rest) == rest else shlex.quote(word)
-
-
-def _write_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2))
-
-
-def _write_sql(sql: str) -> None:
-    if sys.stdout is None:
-        return
-    try:
-        # A script is exact; a person who reads it on a terminal feeds it to no database.
-        sys.stdout.write(legible(sql) if sys.stdout.isatty() else sql)
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"Standard output is encoded as {error.encoding}, which lacks a character of the SQL:"
-            f" {error.object[error.start]!a}.",
-            hint="run it with PYTHONIOENCODING=utf-8.",
-        ) from None
-    sys.stdout.flush()

@@ -41,12 +41,14 @@ def interrupts(canceller: Canceller, *, ends_the_process: bool) -> Iterator[None
 
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
-    thread = threading.Thread(target=_listen, args=(readable, canceller), daemon=True)
+    listening = threading.Thread(target=_listen, args=(readable, canceller), daemon=True)
+    cancelling = threading.Thread(target=canceller.work, daemon=True)
     wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     # `nohup` has it ignored.
     heard = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in heard}
-    thread.start()
+    listening.start()
+    cancelling.start()
     complain, sys.unraisablehook = sys.unraisablehook, _Dropped(sys.unraisablehook)
     try:
         yield
@@ -56,7 +58,9 @@ def interrupts(canceller: Canceller, *, ends_the_process: bool) -> Iterator[None
             signal.signal(number, signal.SIG_IGN if ends_the_process else handler)
         signal.set_wakeup_fd(wakeup)
         os.close(writable)
-        thread.join()
+        listening.join()
+        canceller.close()
+        cancelling.join()
 
 
 class _Dropped:

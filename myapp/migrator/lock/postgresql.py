@@ -4,28 +4,26 @@ It is polled for: a process that blocks in `pg_advisory_lock` holds a snapshot, 
 CREATE INDEX CONCURRENTLY waits for ever.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from alembic.config import Config
-from sqlalchemy import Engine, NullPool, create_engine, event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..blockers import Blocker, BlockerWatch
-from ..config import application_of, settings_of
-from ..engine import connect_for_ourselves
-from ..errors import LockLost, MigrateError, SettingsError
+from ..config import application_of, canceller_of, settings_of
+from ..engine import make_own_engine
+from ..errors import DatabaseUnreachable, LockLost, SettingsError
 from ..evidence.postgresql import COMMITTED
-from ..failures import database_failed
-from ..listening import INTERNAL
-from ..patience import attempts, until_up
+from ..patience import asked_once, attempts, until_up
 from ..settings import Settings
-from ..url import engine_url
+from ..silence import Silence
 from .holding import Holder, Lock, wait_for
+from .place import failed, keys, lock_url
 from .pooler import refuse_pooler
 from .session import PATIENT, configure_session, execute_aside, is_silent
 
@@ -63,6 +61,10 @@ _TRUSTED = 1.0
 _ENDING = 2.0
 _IS_ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
 _NEXT_TRANSACTION = text("SELECT txid_snapshot_xmax(txid_current_snapshot())")
+#: For how many seconds a run keeps the connection on which it waits for the lock.
+_KEPT = 1.0
+#: Seconds that the server has to answer in what is asked for the lock.
+_SILENCE = 30.0
 
 
 @contextmanager
@@ -71,74 +73,50 @@ def advisory_lock(
 ) -> Iterator["HeldAdvisoryLock"]:
     """Hold the lock of `config`'s version table at `url`; raises what `writer_lock` raises."""
     settings = settings_of(config)
-    engine = create_engine(
-        _lock_url(settings, url),
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-        execution_options={INTERNAL: True},
-    )
-    event.listen(engine, "do_connect", connect_for_ourselves)
+    engine = make_own_engine(lock_url(settings, url))
+    silence = Silence(_SILENCE)
+
+    def connected(dbapi_connection: Any, record: Any) -> None:
+        canceller_of(config).watch(dbapi_connection)
+        silence.watch(dbapi_connection)
+
+    def connect() -> Connection:
+        try:
+            connection = engine.connect()
+        except DBAPIError as error:
+            raise failed(error, settings) from error
+        configure_session(connection, {**PATIENT, "application_name": application_of(config)})
+        return connection
+
+    event.listen(engine, "connect", connected)
     try:
-        with until_up(config, lambda: _connect(engine, settings)) as connection:
-            configure_session(connection, {**PATIENT, "application_name": application_of(config)})
-            refuse_pooler(engine, connection, is_lock_url=bool(settings.options.lock_url))
-            lock = HeldAdvisoryLock(engine, connection, settings)
-            lock.acquire(settings.options.lock_wait, notice)
+        with (
+            silence.bounded(),
+            until_up(config, connect) as first,
+            closing(HeldAdvisoryLock(engine, first, settings)) as lock,
+        ):
+            lock.acquire(connect, settings.options.lock_wait, notice)
             try:
                 with lock.watch.watching():
                     yield lock
             finally:
                 lock.leave()
     except DBAPIError as error:
-        raise _failed(error, settings) from error
+        if silence.is_over:
+            raise silence.error() from error
+        raise failed(error, settings) from error
     finally:
         engine.dispose()
-
-
-def _connect(engine: Engine, settings: Settings) -> Connection:
-    try:
-        return engine.connect()
-    except DBAPIError as error:
-        raise _failed(error, settings) from error
-
-
-def _lock_url(settings: Settings, opened: URL) -> URL:
-    if not settings.options.lock_url:
-        if not opened.get_dialect().is_async:
-            return opened
-        # An asynchronous driver's own options mean nothing to this one.
-        return opened.set(drivername=engine_url("postgresql://").drivername, query={})
-    try:
-        url = engine_url(settings.options.lock_url)
-    except SettingsError as error:
-        raise SettingsError(
-            error.message.replace("sqlalchemy.url", "migrate.lock_url"), hint=error.hint
-        ) from None
-    if url.get_backend_name() != "postgresql":
-        raise SettingsError(
-            "`migrate.lock_url` is no PostgreSQL URL, and `sqlalchemy.url` is one.",
-            hint="let both name the same server and database.",
-        )
-    return url
-
-
-def _failed(error: DBAPIError, settings: Settings) -> MigrateError:
-    told = database_failed(error)
-    if settings.options.lock_url:
-        told.hint = (told.hint or "").replace("sqlalchemy.url", "migrate.lock_url")
-    return told
 
 
 class HeldAdvisoryLock(Lock):
     """The advisory lock, and the connection that holds it."""
 
     def __init__(self, engine: Engine, connection: Connection, settings: Settings) -> None:
-        self._connection = connection
-        # Its own, even when SQLAlchemy connects anew: the lock doesn't come along.
-        self._dbapi_connection = connection.connection.dbapi_connection
+        self._adopt(connection)
         self._is_pooled = bool(settings.options.lock_url)
-        self._writer, self._running = _keys(connection, settings)
-        self._pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        refuse_pooler(engine, connection, is_lock_url=self._is_pooled)
+        self._writer, self._running = keys(connection, settings)
         self._migration_pid: int | None = None
         self._is_verified = False
         self._trusted_until = 0.0
@@ -147,18 +125,49 @@ class HeldAdvisoryLock(Lock):
         watched = max(_SELDOM_ENOUGH, min(interval, _OFTEN))
         self.watch = BlockerWatch(engine, lambda: self._migration_pid, watched)
 
-    def acquire(self, wait: float, notice: Callable[[str], None]) -> None:
-        """Wait for the lock, and for the last statement of a run that was killed."""
+    def _adopt(self, connection: Connection) -> None:
+        self._connection = connection
+        # Its own, even when SQLAlchemy connects anew: the lock doesn't come along.
+        self._dbapi_connection = connection.connection.dbapi_connection
+        self._pid = connection.scalar(text("SELECT pg_backend_pid()"))
+
+    def close(self) -> None:
+        """Free the lock with its connection."""
+        self._connection.close()
+
+    def acquire(
+        self, connect: Callable[[], Connection], wait: float, notice: Callable[[str], None]
+    ) -> None:
+        """Wait for the lock, and for the last statement of a run that was killed.
+
+        Who waits for long gives its connection back between two looks, and gets another one from
+        `connect`: it may be the one that the run lacks that holds the lock.
+        """
         has_lock = False
+        known: Holder | None = None
+        begin = time.monotonic()
 
         def attempt() -> bool:
             nonlocal has_lock
+            if self._connection.closed:
+                try:
+                    with asked_once():
+                        self._adopt(connect())
+                except DatabaseUnreachable as error:
+                    if not error.is_passing:
+                        raise
+                    return False
             has_lock = has_lock or bool(self._connection.scalar(_TRY, {"key": self._writer}))
             # A killed run loses its lock at once; its server ends its statement a moment later.
             return has_lock and self._holder(self._running) is None
 
         def holder() -> Holder | None:
-            return self._holder(self._running if has_lock else self._writer)
+            nonlocal known
+            if not self._connection.closed:
+                known = self._holder(self._running if has_lock else self._writer)
+                if not has_lock and time.monotonic() - begin > _KEPT:
+                    self._connection.close()
+            return known
 
         wait_for(attempt, holder, wait, notice)
 
@@ -248,17 +257,3 @@ class HeldAdvisoryLock(Lock):
     def _holder(self, key: int) -> Holder | None:
         row = self._connection.execute(_HOLDER, {"key": key}).one_or_none()
         return Holder(*row) if row else None
-
-
-def _keys(connection: Connection, settings: Settings) -> tuple[int, int]:
-    """Return the 64-bit keys for this version table: of the writer, and of a running statement."""
-    schema = settings.alembic.get("version_table_schema") or connection.scalar(
-        text("SELECT current_schema()")
-    )
-    table = settings.alembic.get("version_table", "alembic_version")
-    return _key(f"writer {schema}.{table}"), _key(f"running {schema}.{table}")
-
-
-def _key(name: str) -> int:
-    digest = hashlib.sha256(f"migrate {name}".encode()).digest()
-    return int.from_bytes(digest[:8], signed=True)
