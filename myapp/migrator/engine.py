@@ -1,18 +1,16 @@
 """The engine that the settings describe."""
 
 import os
-from typing import Any
 
 from sqlalchemy import Engine, NullPool, create_engine, engine_from_config, event
-from sqlalchemy.engine import URL, Connection, Dialect
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from .absence import why_not_opened
 from .errors import DatabaseUnreachable, SettingsError
-from .evidence.others import connecting_for_ourselves
 from .failures import described, first_line
 from .listening import INTERNAL
-from .opening import connect_in_a_thread
+from .opening import connect_in_a_thread, for_ourselves
 from .settings import Settings
 from .spelling import nearest
 from .sqlite import make_transactional
@@ -59,7 +57,8 @@ def make_own_engine(url: URL) -> Engine:
         isolation_level="AUTOCOMMIT",
         execution_options={INTERNAL: True},
     )
-    event.listen(made, "do_connect", _connect_for_ourselves)
+    event.listen(made, "do_connect", connect_in_a_thread)
+    for_ourselves(made)
     return made
 
 
@@ -110,11 +109,6 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
         f"The SQLite file {path} can't be opened: {why_not_opened(path) or first_line(error)}.",
         hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
     )
-
-
-def _connect_for_ourselves(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
-    """Connect as for a revision, but for none."""
-    return connect_in_a_thread(dialect, record, cargs, cparams, around=connecting_for_ourselves)
 
 
 def _bad_option(settings: Settings, error: BaseException) -> SettingsError:

@@ -96,9 +96,12 @@ class Execution:
         """Return the invalid indexes that the run has left, by quoted name."""
         return sorted(self.lock.invalid_indexes() - self._invalid_before)
 
-    def leftovers(self) -> Leftovers | None:
-        """Return what the running revision may have left, None where it is proven to be nothing."""
-        if self.running is None or self.evidence.left_nothing():
+    def leftovers(self, *, is_up: bool = True) -> Leftovers | None:
+        """Return what the running revision may have left, None where it is proven to be nothing.
+
+        Where the database is not up, nobody can be asked about a connection that is lost.
+        """
+        if self.running is None or self.evidence.left_nothing(is_up=is_up):
             return None
         return self.leftovers_of(self.running)
 

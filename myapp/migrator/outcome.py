@@ -152,8 +152,8 @@ def _not_kept(step: Step, where: str, heads: list[str]) -> HalfApplied:
 
 def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
     title, reason = step.revision.title, reason_of(error)
-    left = execution.leftovers()
     where, heads = _left(execution)
+    left = execution.leftovers(is_up=heads is not None)
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
     if heads is not None and (not_kept := execution.not_kept(heads)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
@@ -220,8 +220,8 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
 def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
     what, exit_code = _signal(execution.config, error)
     step = execution.running
-    left = execution.leftovers()
     where, heads = _left(execution)
+    left = execution.leftovers(is_up=heads is not None)
     if step and heads is not None and execution.recorded([step], heads):
         left = None  # it is all there
     during = f"in revision {step.revision.title}" if step else "between revisions"

@@ -93,21 +93,27 @@ class Evidence:
             for witness in self._witnesses.values():
                 witness.end_revision()
 
-    def left_nothing(self) -> bool:
-        """Tell whether it is proven that the revision which failed has left nothing."""
+    def left_nothing(self, *, is_up: bool = True) -> bool:
+        """Tell whether it is proven that the revision which failed has left nothing.
+
+        `is_up` is whether the database can be asked on another connection.
+        """
         if not self._has_begun:
             return True
         self._journal.confirm_commit()
         if self._others.were_used(known=self._seen, files=self._files):
             return False
-        return all(witness.left_nothing() for witness in self._witnesses.values())
+        return all(each.left_nothing(is_up=is_up) for each in self._witnesses.values())
 
     @property
     def why(self) -> str:
         """Why the revision may have left something."""
         if self._others.were_used(known=self._seen, files=self._files):
             return "it opened another connection, or started a program, whose work isn't known"
-        return next((each.why for each in self._witnesses.values() if not each.left_nothing()), "")
+        return next(
+            (each.why for each in self._witnesses.values() if not each.left_nothing(is_up=False)),
+            "",
+        )
 
     @property
     def _files(self) -> set[str]:

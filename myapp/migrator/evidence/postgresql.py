@@ -165,10 +165,11 @@ class SessionWitness(Witness):
         self._finished += 1
         self._committing = None
 
-    def left_nothing(self) -> bool:
+    def left_nothing(self, *, is_up: bool) -> bool:
         """Tell whether all that this session began was rolled back."""
         if self._is_clean and self._is_lost:
-            return self._was_lost_with_all()
+            self._is_clean = is_up and self._was_lost_with_all()
+            self._is_settled = True
         return self._is_clean
 
     def _check(self, connection: Connection, *, undone: int, ask: str = _ASK) -> _Answer | None:

@@ -58,7 +58,7 @@ class FileWitness(Witness):
             now = self._versions(set(self._before))
             self._is_clean = None if None in now.values() else now == self._before
 
-    def left_nothing(self) -> bool:
+    def left_nothing(self, *, is_up: bool) -> bool:
         """Tell whether nothing was committed to the files since the revision began."""
         if self._before is None:
             return False

@@ -51,8 +51,11 @@ class Witness:
     def end_revision(self) -> None:
         """Hear that a revision was committed, and its row with it."""
 
-    def left_nothing(self) -> bool:
-        """Tell whether it is proven that nothing stays; asked after the failure."""
+    def left_nothing(self, *, is_up: bool) -> bool:
+        """Tell whether it is proven that nothing stays; asked after the failure.
+
+        `is_up` is whether the database can be asked on another connection.
+        """
         return False
 
     def close(self) -> None:
