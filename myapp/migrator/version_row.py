@@ -36,7 +36,7 @@ class VersionRow:
     def __init__(self) -> None:
         self._move: tuple[str, str] | None = None
         self._statements: dict[Table, Update] = {}
-        self._has_inserted = False
+        self._is_in_doubt = False
         #: How many statements have written the table, and how many of these were committed.
         self.written = 0
         self.committed = 0
@@ -59,10 +59,10 @@ class VersionRow:
     ) -> None:
         """Raise RowNotKept unless a row that `step` adds is there; to be an `on_version_apply`.
 
-        What an UPDATE or a DELETE finds is known by then, and costs no round trip.
+        It is asked where an INSERT has added no row: a trigger may have put it elsewhere.
         """
-        has_inserted, self._has_inserted = self._has_inserted, False
-        if not has_inserted:
+        is_in_doubt, self._is_in_doubt = self._is_in_doubt, False
+        if not is_in_doubt:
             return
         rows = table(ctx.version_table, column("version_num"), schema=ctx.version_table_schema)
         assert ctx.connection is not None  # noqa: S101 - a step that runs has one
@@ -92,9 +92,11 @@ class VersionRow:
         if element.table.columns.keys() != ["version_num"]:
             return
         self.written += 1
-        self._has_inserted |= isinstance(element, Insert)
-        is_sure = connection.dialect.supports_sane_rowcount and others[-1].rowcount == 0
-        if is_sure and not isinstance(element, Insert) and element.whereclause is not None:
+        if not connection.dialect.supports_sane_rowcount or others[-1].rowcount != 0:
+            return
+        if isinstance(element, Insert):
+            self._is_in_doubt = True
+        elif element.whereclause is not None:
             raise RowNotKept(element.table.name)
 
     def _commit(self, connection: Connection) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from support.command import SCRIPTS
-from support.faults import Figure
+from support.faults import IS_FULL, Figure
 from support.history import MakeApp, Revision, create_table
 from support.processes import write_env
 from support.proxy import proxied
@@ -52,13 +52,14 @@ def network() -> Iterator[tuple[str, str, str]]:
 
 
 def can_have_networks() -> bool:
-    if os.geteuid() or not shutil.which("ip"):
+    if not IS_FULL or os.geteuid() or not shutil.which("ip"):
         return False
     with suppress(subprocess.CalledProcessError), network():
         return True
     return False
 
 
+@pytest.mark.skipif(not IS_FULL, reason="it takes a minute: MYAPP_FAULTS=full")
 @pytest.mark.skipif(not can_have_networks(), reason="only root can make a network of its own")
 @pytest.mark.parametrize("env", [FOREIGN], ids=["foreign"])
 def test_a_run_ends_soon_when_the_network_is_gone(

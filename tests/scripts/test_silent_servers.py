@@ -93,7 +93,9 @@ def test_a_signal_ends_a_statement_whose_server_process_is_frozen(
     assert result.returncode == 143
     assert 5 <= seconds < 15
     assert result.stderr.splitlines()[-1] == (
-        "Error: Terminated in revision bbb222 (sleep). The database stands at aaa111 (add a)."
+        "Error: Terminated in revision bbb222 (sleep). The database stands at aaa111 (add a). Of"
+        " bbb222, something may stay: its connection was lost, and what became of its transaction"
+        " isn't known."
     )
     until(lambda: not is_running(postgresql_url, "SELECT pg_sleep%"))
 

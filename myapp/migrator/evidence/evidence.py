@@ -30,6 +30,7 @@ class Evidence:
         self._others = Others()
         self._journal = Journal()
         self._witnesses: dict[Connection, Witness] = {}
+        self._connection: Connection | None = None
         self._seen: list[Any] = []
         self._has_begun = self._in_function = self._shares_transaction = False
 
@@ -68,6 +69,7 @@ class Evidence:
         """Hear that a revision is about to begin on `connection`."""
         self._journal.begin_run(transactional_ddl=transactional_ddl)
         self._in_function = False
+        self._connection = connection
         if not self._shares_transaction:
             self._has_begun = False
             self._journal.begin_revision()
@@ -110,10 +112,11 @@ class Evidence:
         """Why the revision may have left something."""
         if self._others.were_used(known=self._seen, files=self._files):
             return "it opened another connection, or started a program, whose work isn't known"
-        return next(
-            (each.why for each in self._witnesses.values() if not each.left_nothing(is_up=False)),
-            "",
-        )
+        for connection, witness in self._witnesses.items():
+            if not witness.left_nothing(is_up=False):
+                is_own = connection is self._connection
+                return witness.why if is_own else "it has committed through another connection"
+        return ""
 
     @property
     def _files(self) -> set[str]:

@@ -73,7 +73,7 @@ class SessionWitness(Witness):
     def why(self) -> str:
         """Why something may stay."""
         if self._is_lost:
-            return "its connection was lost, and others have written the database meanwhile"
+            return "its connection was lost, and what became of its transaction isn't known"
         return "it has ended a transaction by itself, or used one that isn't counted"
 
     def begin_revision(self, connection: Connection) -> None:
