@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from .evidence.others import connecting_for_ourselves
 from .masking import masked
 from .patience import asked_once
 
@@ -90,7 +91,7 @@ class BlockerWatch:
         while not self._stop.wait(self._interval):
             # The server is gone or full: the migration itself will tell.
             if self._has_waited():
-                with suppress(DBAPIError), asked_once(), self._engine.connect() as connection:
+                with suppress(DBAPIError), _ours(), self._engine.connect() as connection:
                     self._ask(connection)
                     while not self._stop.wait(self._interval):
                         if self._has_waited():
@@ -108,3 +109,9 @@ class BlockerWatch:
             )
             if self._tell:
                 self._tell(self._seen[0])
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    with asked_once(), connecting_for_ourselves():
+        yield

@@ -96,24 +96,25 @@ class Execution:
         """Return the invalid indexes that the run has left, by quoted name."""
         return sorted(self.lock.invalid_indexes() - self._invalid_before)
 
-    def leftovers(self, *, is_up: bool = True) -> Leftovers | None:
+    def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
         """Return what the running revision may have left, None where it is proven to be nothing.
 
-        Where the database is not up, nobody can be asked about a connection that is lost.
+        `heads` are the version table's rows; None where the database is not up, so that nobody can
+        be asked about a connection that is lost. Where the last revisions wait to be committed
+        together, the question is about them.
         """
-        if self.running is None or self.evidence.left_nothing(is_up=is_up):
+        is_shared = self.evidence.shares_transaction and bool(self.done)
+        step = self.running or (self.done[-1] if is_shared else None)
+        if step is None or self.evidence.left_nothing(is_up=heads is not None):
             return None
-        return self.leftovers_of(self.running)
+        return self.leftovers_of(step, heads or ())
 
-    def leftovers_of(self, step: Step) -> Leftovers:
+    def leftovers_of(self, step: Step, heads: Iterable[str]) -> Leftovers:
         """Return what is known of what `step`, the last that ran, has left."""
-        evidence = self.evidence
+        recorded = {each.revision.revision for each in self.recorded(self.done, heads)}
+        committed, more = self.evidence.committed(recorded)
         return Leftovers(
-            step.revision.revision,
-            evidence.committed,
-            evidence.more_committed,
-            self.invalid_indexes(),
-            evidence.why,
+            step.revision.revision, committed, more, self.invalid_indexes(), self.evidence.why
         )
 
     def not_kept(self, heads: Iterable[str]) -> list[Step]:
@@ -150,7 +151,9 @@ class Execution:
             start = time.perf_counter()
             self._writer.begin_revision(connection)
             self.evidence.begin_revision(
-                connection, transactional_ddl=context.impl.transactional_ddl
+                step.revision.revision,
+                connection,
+                transactional_ddl=context.impl.transactional_ddl,
             )
             step.migration_fn = self.evidence.watched(step.migration_fn)
             step.moves_row = self._row.expect

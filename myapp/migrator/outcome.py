@@ -77,6 +77,17 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
             f"env.py ended without running any revision: {where}",
             hint="let env.py call `context.run_migrations()`.",
         )
+    if execution.running and (left := execution.leftovers(after)):
+        raise HalfApplied(
+            f"env.py reported success, but revision {execution.running.revision.title} did not end:"
+            f" {where}{left}",
+            hint=f"let env.py catch nothing that `context.run_migrations()` raises;"
+            f" {'; '.join(left.todo(execution.running.revision.path))}.",
+            revision=execution.running.revision.revision,
+            path=execution.running.revision.path,
+            heads=list(after),
+            **left.details,
+        )
     if execution.running:
         raise MigrationFailed(
             f"env.py reported success, but revision {execution.running.revision.title} did not end:"
@@ -89,8 +100,8 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
         return
     lost = [step for step in execution.done if step not in recorded]
     revision = lost[-1].revision
-    if execution.evidence.committed:
-        left = execution.leftovers_of(lost[-1])
+    left = execution.leftovers_of(lost[-1], after)
+    if left.committed:
         raise HalfApplied(
             f"Revision {revision.title} ran and is not recorded, because it commits by itself:"
             f" {where}{left}",
@@ -153,7 +164,10 @@ def _not_kept(step: Step, where: str, heads: list[str]) -> HalfApplied:
 def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
     title, reason = step.revision.title, reason_of(error)
     where, heads = _left(execution)
-    left = execution.leftovers(is_up=heads is not None)
+    left = execution.leftovers(heads)
+    blocked = ""
+    if error_code(error) in RETRYABLE:
+        blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.lock.blockers())
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
     if heads is not None and (not_kept := execution.not_kept(heads)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
@@ -167,7 +181,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
     if left and (heads is not None or left.are_known):
         how = "outside a transaction" if left.are_known else "and may have left something"
         return HalfApplied(
-            f"Revision {title} failed {how}: {reason}.\n{where}{left}",
+            f"Revision {title} failed {how}: {reason}.{blocked}\n{where}{left}",
             hint=_repair(step, error, left),
             **details,
             **left.details,
@@ -182,9 +196,6 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
         told = environment_failed(error)
         told.message += f"\n{where}" if execution.done else ""
         return told
-    blocked = ""
-    if error_code(error) in RETRYABLE:
-        blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.lock.blockers())
     return MigrationFailed(
         f"Revision {title} failed and was rolled back: {reason}.{blocked}\n{where}",
         hint=what_to_do(step.revision, error),
@@ -204,6 +215,17 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
         )
         return error
     where, heads = _left(execution)
+    last, left = execution.done[-1], execution.leftovers(heads)
+    if left and heads is not None and not execution.recorded([last], heads):
+        revision = last.revision
+        return HalfApplied(
+            f"The run failed after revision {revision.title}: {reason_of(error)}.\n{where}{left}",
+            hint=_repair(last, error, left),
+            revision=revision.revision,
+            path=revision.path,
+            heads=heads,
+            **left.details,
+        )
     if is_lost:
         told = environment_failed(error)
         kind = DatabaseUnreachable if heads is None else MigrationFailed
@@ -221,13 +243,16 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
     what, exit_code = _signal(execution.config, error)
     step = execution.running
     where, heads = _left(execution)
-    left = execution.leftovers(is_up=heads is not None)
+    left = execution.leftovers(heads)
     if step and heads is not None and execution.recorded([step], heads):
         left = None  # it is all there
     during = f"in revision {step.revision.title}" if step else "between revisions"
     return Interrupted(
         f"{what} {during}. {where}{left or ''}",
         exit_code=exit_code,
+        hint=f"{'; '.join(left.todo(step.revision.path))}; then run the command again."
+        if left and step
+        else None,
         heads=heads,
         **(left.details if left else {"committed": [], "more_committed": 0, "invalid_indexes": []}),
     )
@@ -240,6 +265,8 @@ def _signal(config: Config, error: BaseException) -> tuple[str, int]:
 
 def _repair(step: Step, error: BaseException, left: Leftovers) -> str:
     todo = left.todo(step.revision.path)
-    if where_in(step.revision, error) != step.revision.path:
+    if error_code(error) in RETRYABLE:
+        todo.append("wait until the other session has ended")
+    elif where_in(step.revision, error) != step.revision.path:
         todo.append(remedy(error) or f"see to what failed in {where_in(step.revision, error)}")
     return f"{'; '.join(todo)}; then run the command again."

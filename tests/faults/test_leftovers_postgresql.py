@@ -45,6 +45,10 @@ FEW_CASES = [
 CASES = EVERY_CASE if IS_FULL else FEW_CASES
 #: Where it is told that something may stay although nothing does.
 WITHOUT_NEED = {
+    "a second engine that reads: quiet",
+    "a second engine that reads: busy",
+    "a second engine that rolls back: quiet",
+    "a second engine that rolls back: busy",
     "a typed COMMIT of nothing: busy",
     "a raw rollback: busy",
     "a VACUUM: busy",

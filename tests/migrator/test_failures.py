@@ -292,7 +292,7 @@ def test_a_database_that_is_gone_cannot_tell_where_it_stands(
     assert lines[0].startswith("Error: Revision bbbb2222 (add b) failed: ")
     assert lines[1].startswith("       Where the database stands can't be told: The database can't")
     assert lines[1].endswith(
-        f'FATAL: database "{name}" does not exist. Of bbbb2222, something may stay: it opened'
+        f'FATAL: database "{name}" does not exist. Of bbbb2222, something may stay: it used'
         " another connection, or started a program, whose work isn't known."
     )
     assert lines[2] == (

@@ -372,7 +372,7 @@ def test_a_second_connection_is_the_reason_why_something_may_stay(
     """
     app = make_app(postgresql_url, [LINE[0], Revision("bbb222", "aaa111", upgrade=dedent(code))])
 
-    with pytest.raises(HalfApplied, match="opened another connection, or started a program"):
+    with pytest.raises(HalfApplied, match="used another connection, or started a program"):
         upgrade(alembic_config(app))
 
 

@@ -1,5 +1,6 @@
 """Which statements of a revision are known to have been committed: to be told, not to decide by."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -20,6 +21,8 @@ class Journal:
 
     def __init__(self) -> None:
         self._transactional_ddl = True
+        #: The id of the revision that runs.
+        self.revision = ""
         self.begin_revision()
 
     def begin_run(self, *, transactional_ddl: bool) -> None:
@@ -38,8 +41,8 @@ class Journal:
         verb = statement.split(None, 1)[0].rstrip(";").upper() if statement.strip() else ""
         if getattr(cursor, "statusmessage", None) == "ROLLBACK":
             self.rollback()
-        elif verb not in _NOT_TOLD:
-            self._open.add(" ".join(redacted(statement).split()))
+        elif verb and verb not in _NOT_TOLD:
+            self._open.add(self.revision, " ".join(redacted(statement).split()))
         if not self._is_in_transaction(connection, verb):
             self.committed.take(self._open)
 
@@ -65,21 +68,30 @@ class Journal:
 
 
 class _Statements:
-    """The first statements, and how many more there were."""
+    """The first statements of each revision, and how many more there were."""
 
     def __init__(self) -> None:
-        self.shown: list[str] = []
-        self.more = 0
+        self._of: dict[str, tuple[list[str], int]] = {}
 
-    def add(self, statement: str) -> None:
-        if len(self.shown) < _KEPT:
-            self.shown.append(statement)
+    def add(self, revision: str, statement: str) -> None:
+        shown, more = self._of.get(revision, ([], 0))
+        if len(shown) < _KEPT:
+            shown.append(statement)
         else:
-            self.more += 1
+            more += 1
+        self._of[revision] = shown, more
 
     def take(self, others: "_Statements") -> None:
         """Move all of `others` here."""
-        for statement in others.shown:
-            self.add(statement)
-        self.more += others.more
-        others.shown, others.more = [], 0
+        for revision, (shown, more) in others._of.items():
+            for statement in shown:
+                self.add(revision, statement)
+            kept, before = self._of[revision]
+            self._of[revision] = kept, before + more
+        others._of = {}
+
+    def told(self, recorded: Collection[str]) -> tuple[list[str], int]:
+        """Return the first statements, but of the `recorded` revisions, and how many followed."""
+        left = [of for revision, of in self._of.items() if revision not in recorded]
+        every = [statement for shown, _ in left for statement in shown]
+        return every[:_KEPT], len(every[_KEPT:]) + sum(more for _, more in left)

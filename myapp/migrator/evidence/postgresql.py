@@ -13,22 +13,9 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from ..failures import sqlstate
+from .asking import ASK, COMMITTED, Answer, is_autocommit, row_of
 from .witness import Status, Witness, status_of
 
-# `txid_status` and its like have had the same meaning since PostgreSQL 10.
-_ASK = (
-    "SELECT pg_backend_pid(), split_part(virtualtransaction, '/', 2)::bigint,"
-    " txid_snapshot_xmax(txid_current_snapshot()), txid_current_if_assigned() FROM pg_locks"
-    " WHERE pid = pg_backend_pid() AND locktype = 'virtualxid' AND mode = 'ExclusiveLock' LIMIT 1"
-)
-#: How many transactions of the whole server were committed that got an id from `first` on, up to
-#: `end`; a prepared one may be by any session, and counts whenever it began.
-COMMITTED = (
-    "SELECT (SELECT count(*) FROM generate_series({first}, {end} - 1) AS id"
-    " WHERE txid_status(id) IS DISTINCT FROM 'aborted'"
-    " AND txid_status(id) IS DISTINCT FROM 'in progress')"
-    " + (SELECT count(*) FROM pg_prepared_xacts)"
-)
 _MOST_LOOKED_AT = 10_000
 #: What the server calls a command that leaves nothing, where it is the only one of its string.
 _HARMLESS = {"SET", "RESET", "SHOW", "LISTEN", "UNLISTEN", "DISCARD ALL"}
@@ -37,11 +24,12 @@ _HARMLESS = {"SET", "RESET", "SHOW", "LISTEN", "UNLISTEN", "DISCARD ALL"}
 _FRESH = 1.0
 
 
-class _Answer(NamedTuple):
-    pid: int
-    number: int  # of the session's transaction that has asked
-    next_id: int  # that the server will give out, or has given to one that still runs
-    own_id: int | None  # of the transaction that has asked, once it has written
+class _Commit(NamedTuple):
+    """A COMMIT that was about to be sent: the session's number without it and with it."""
+
+    before: int | None
+    after: int | None
+    was_clean: bool
 
 
 class SessionWitness(Witness):
@@ -58,7 +46,7 @@ class SessionWitness(Witness):
         """
         self._committed_since = committed_since
         self._is_pooled = is_pooled
-        self._last: _Answer | None = None
+        self._last: Answer | None = None
         self._asked_at = 0.0
         self._finished = 0  # revisions that were committed since it was last asked
         # The number of the open transaction, or of the next; None where that isn't known.
@@ -67,7 +55,7 @@ class SessionWitness(Witness):
         self._is_lost = False
         self._is_settled = False  # before the connection is closed
         self._has_changed_isolation = False
-        self._committing: tuple[int | None, bool] | None = None
+        self._committing: _Commit | None = None
 
     @property
     def why(self) -> str:
@@ -86,29 +74,41 @@ class SessionWitness(Witness):
 
     def begin(self, connection: Connection) -> None:
         """Learn the number anew, where a driver or a pooler may have changed it."""
+        self._committing = None
         before, self._has_changed_isolation = self._has_changed_isolation, False
         if self._is_pooled:
             self._learn(connection)
         elif before and self._is_clean and self._number is not None:
             number = self._number
             answer = self._learn(connection)
-            # psycopg2 tells the server of the new level in a transaction of its own.
+            # psycopg2 tells the server of the new level in a transaction of its own, or doesn't.
             self._is_clean = answer is not None and answer.number - number in (0, 1)
 
     def commit(self, connection: Connection, *, in_function: bool) -> None:
         """See whether anything is about to be committed."""
-        before = self._is_clean
+        before, number = self._is_clean, self._number
         if in_function and status_of(connection) is Status.FAILED:
             self._roll_back(connection)
         elif in_function:
             answer = self._check(connection, undone=0)
             if answer and answer.own_id is not None:
                 self._is_clean = False
+        if in_function:
+            number = self._number
         self._count_end(connection)
-        self._committing = self._number, before
+        self._committing = _Commit(number, self._number, before)
 
-    def rollback(self, connection: Connection) -> None:
+    def raised(self, connection: Connection) -> None:
+        """See what ran outside any transaction that SQLAlchemy knows of and will end."""
+        if self._is_clean and not connection.closed and not connection.in_transaction():
+            self.rollback(connection, has_raised=True)
+            if status_of(connection) is Status.OPEN:
+                connection.connection.rollback()
+
+    def rollback(self, connection: Connection, *, has_raised: bool) -> None:
         """See whether the transaction that is rolled back is all that there was."""
+        if self._committing:
+            self._number = self._committing.before  # it has not come to that
         self._committing = None
         status = status_of(connection)
         if status is Status.LOST:
@@ -122,7 +122,7 @@ class SessionWitness(Witness):
 
     def change_isolation(self, connection: Connection) -> None:
         """Count the transaction in which SQLAlchemy has asked for the level that there was."""
-        self._has_changed_isolation = True
+        self._has_changed_isolation = is_autocommit(connection)  # which it leaves
         if self._is_clean and status_of(connection) is Status.OPEN:
             self._check(connection, undone=0)
             self._count_end(connection)
@@ -130,7 +130,7 @@ class SessionWitness(Witness):
     def execute(self, connection: Connection) -> None:
         """Count before a statement outside a transaction."""
         self._committing = None
-        if self._is_clean and _is_autocommit(connection):
+        if self._is_clean and is_autocommit(connection):
             self._check(connection, undone=0)
 
     def executed(self, connection: Connection, cursor: Any, statement: str) -> None:
@@ -148,11 +148,11 @@ class SessionWitness(Witness):
         if status is Status.LOST:
             self._is_lost = True
         elif not isinstance(error, Exception):  # SQLAlchemy closes the connection next
-            self.rollback(connection)
+            self.rollback(connection, has_raised=True)
             self._is_settled = True
         elif self._committing:
-            (self._number, was_clean), self._committing = self._committing, None
-            self._is_clean = was_clean
+            commit, self._committing = self._committing, None
+            self._number, self._is_clean = commit.after, commit.was_clean
             if sqlstate(error):
                 self._check(connection, undone=0)  # it is counted already
             else:
@@ -172,7 +172,7 @@ class SessionWitness(Witness):
             self._is_settled = True
         return self._is_clean
 
-    def _check(self, connection: Connection, *, undone: int, ask: str = _ASK) -> _Answer | None:
+    def _check(self, connection: Connection, *, undone: int, ask: str = ASK) -> Answer | None:
         """Ask, and hold the answer against what is known; `undone` transactions were rolled back.
 
         Where more have ended, nothing stays if no transaction of the whole server was committed
@@ -188,12 +188,14 @@ class SessionWitness(Witness):
             self._take(connection, answer)
         return answer
 
-    def _learn(self, connection: Connection) -> _Answer | None:
+    def _learn(self, connection: Connection) -> Answer | None:
         """Take the number as it is, in a transaction of its own where there is none."""
         was_idle = status_of(connection) is Status.IDLE
         answer = self._ask(connection)
         if answer is None:
             self._is_clean = False
+            if was_idle and status_of(connection) is not Status.LOST:
+                connection.connection.rollback()
             return None
         self._take(connection, answer)
         if was_idle and status_of(connection) is Status.OPEN and not self._is_pooled:
@@ -201,9 +203,9 @@ class SessionWitness(Witness):
             connection.connection.commit()
         return answer
 
-    def _take(self, connection: Connection, answer: _Answer) -> None:
+    def _take(self, connection: Connection, answer: Answer) -> None:
         self._last, self._asked_at, self._finished = answer, time.monotonic(), 0
-        is_open = not _is_autocommit(connection) and status_of(connection) is not Status.IDLE
+        is_open = not is_autocommit(connection) and status_of(connection) is not Status.IDLE
         self._number = answer.number if is_open else answer.number + 1
 
     def _count_end(self, connection: Connection) -> None:
@@ -218,20 +220,20 @@ class SessionWitness(Witness):
         """End a transaction that has failed, and count."""
         if self._is_pooled and connection.dialect.driver == "psycopg2":
             # In one message, which a pooler sends to one session.
-            self._check(connection, undone=1, ask=f"ROLLBACK; {_ASK}")
+            self._check(connection, undone=1, ask=f"ROLLBACK; {ASK}")
         else:
             connection.connection.rollback()
             self._check(connection, undone=1)
 
-    def _ask(self, connection: Connection, statement: str = _ASK) -> _Answer | None:
+    def _ask(self, connection: Connection, statement: str = ASK) -> Answer | None:
         self._number = None  # a signal may come before the answer
-        row = _row(connection, statement)
-        return _Answer(*row) if row else None
+        row = row_of(connection, statement)
+        return Answer(*row) if row else None
 
-    def _was_quiet(self, connection: Connection, last: _Answer, answer: _Answer) -> bool:
+    def _was_quiet(self, connection: Connection, last: Answer, answer: Answer) -> bool:
         if answer.next_id - last.next_id > _MOST_LOOKED_AT:
             return False
-        row = _row(connection, COMMITTED.format(first=last.next_id, end=answer.next_id))
+        row = row_of(connection, COMMITTED.format(first=last.next_id, end=answer.next_id))
         return row is not None and row[0] == self._finished
 
     def _was_lost_with_all(self) -> bool:
@@ -239,19 +241,3 @@ class SessionWitness(Witness):
         if last is None or self._is_pooled:
             return False
         return self._committed_since(last.next_id, last.pid) == self._finished
-
-
-def _row(connection: Connection, statement: str) -> Any:
-    """Return the row of a query that SQLAlchemy shall not see, None where it fails."""
-    try:
-        cursor = connection.connection.cursor()
-        cursor.execute(statement)
-        row = cursor.fetchone()
-        cursor.close()
-    except connection.dialect.loaded_dbapi.Error:
-        return None
-    return row
-
-
-def _is_autocommit(connection: Connection) -> bool:
-    return getattr(connection.connection.dbapi_connection, "autocommit", False) is True

@@ -23,6 +23,7 @@ class FileWitness(Witness):
         self._observers: dict[str, sqlite3.Connection] = {}
         self._before: dict[str, int | None] | None = None
         self._is_clean: bool | None = None
+        self._is_early = False  # the look came before the write lock
 
     @property
     def files(self) -> frozenset[str]:
@@ -37,34 +38,44 @@ class FileWitness(Witness):
     def begin_revision(self, connection: Connection) -> None:
         """Look at the files, if the revision's transaction has begun."""
         self._before = self._is_clean = None
+        self._is_early = False
         if status_of(connection) is Status.OPEN:
             self.begin(connection)
 
     def begin(self, connection: Connection) -> None:
-        """Look at the files once the write lock keeps others from changing them."""
+        """Look at the files, for the first time in this revision."""
         self._is_clean = None if self._is_clean else self._is_clean
         if self._before is None:
-            files = _files(connection)
-            self._before = None if files is None else self._versions(files)
+            self._is_early = status_of(connection) is not Status.OPEN
+            self._look(connection)
 
-    def rollback(self, connection: Connection) -> None:
+    def execute(self, connection: Connection) -> None:
+        """Look again once the write lock keeps others from changing them."""
+        if self._is_early and status_of(connection) is Status.OPEN:
+            self._is_early = False
+            self._look(connection)
+
+    def raised(self, connection: Connection) -> None:
+        """See that no other file has been attached."""
+        self.rollback(connection, has_raised=True)
+
+    def rollback(self, connection: Connection, *, has_raised: bool) -> None:
         """Look again while the write lock is still held, if it is."""
         if self._before is None or connection.closed or connection.invalidated:
             return
         files = _files(connection)
         if files is None or not files <= self._before.keys():
             self._is_clean = False
-        elif self._is_clean is None and status_of(connection) is Status.OPEN:
-            now = self._versions(set(self._before))
+        elif has_raised and self._is_clean is None and status_of(connection) is Status.OPEN:
+            now = self._versions(set(self._before), 0)
             self._is_clean = None if None in now.values() else now == self._before
 
     def left_nothing(self, *, is_up: bool) -> bool:
         """Tell whether nothing was committed to the files since the revision began."""
-        if self._before is None:
+        if self._before is None or None in self._before.values():
             return False
         if self._is_clean is None:
-            now = self._versions(set(self._before))
-            self._is_clean = None not in now.values() and now == self._before
+            self._is_clean = self._versions(set(self._before), _PATIENCE) == self._before
         return self._is_clean
 
     def close(self) -> None:
@@ -73,14 +84,21 @@ class FileWitness(Witness):
             observer.close()
         self._observers.clear()
 
-    def _versions(self, files: set[str]) -> dict[str, int | None]:
-        return {path: self._version(path) for path in files}
+    def _look(self, connection: Connection) -> None:
+        files = _files(connection)
+        self._before = None if files is None else self._versions(files, 0)
 
-    def _version(self, path: str) -> int | None:
+    def _versions(self, files: set[str], patience: float) -> dict[str, int | None]:
+        return {path: self._version(path, patience) for path in files}
+
+    def _version(self, path: str, patience: float) -> int | None:
+        """Return a file's version, None where it is locked for longer than `patience` seconds."""
         try:
             if path not in self._observers:
                 self._observers[path] = _observer(path)
-            row = self._observers[path].execute("PRAGMA data_version").fetchone()
+            observer = self._observers[path]
+            observer.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+            row = observer.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
             return None
         return int(row[0])
@@ -90,19 +108,20 @@ def _observer(path: str) -> sqlite3.Connection:
     # Not `mode=ro`: the last to close a file in WAL mode tidies up, for which it must be able to
     # write.
     observer = sqlite3.connect(
-        f"file:{quote(path)}?mode=rw", uri=True, timeout=_PATIENCE, check_same_thread=False
+        f"file:{quote(path)}?mode=rw", uri=True, timeout=0, check_same_thread=False
     )
     observer.execute("PRAGMA query_only = ON")
     return observer
 
 
 def _files(connection: Connection) -> set[str] | None:
-    """Return the files that `connection` has open, None where one is in memory."""
-    cursor = connection.connection.cursor()
+    """Return the files that `connection` has open, None where one is in memory or unknown."""
     try:
+        cursor = connection.connection.cursor()
         cursor.execute("PRAGMA database_list")
         names = {str(name): str(path or "") for _, name, path in cursor.fetchall()}
-    finally:
         cursor.close()
+    except connection.dialect.loaded_dbapi.Error:
+        return None
     names.pop("temp", None)
     return set(map(os.path.realpath, names.values())) if all(names.values()) else None

@@ -33,8 +33,11 @@ class Witness:
     def commit(self, connection: Connection, *, in_function: bool) -> None:
         """Hear of a COMMIT."""
 
-    def rollback(self, connection: Connection) -> None:
-        """Hear of a ROLLBACK."""
+    def rollback(self, connection: Connection, *, has_raised: bool) -> None:
+        """Hear of a ROLLBACK; with `has_raised`, the revision's function has failed before it."""
+
+    def raised(self, connection: Connection) -> None:
+        """Hear that the revision's function has failed, before anything is rolled back."""
 
     def change_isolation(self, connection: Connection) -> None:
         """Hear that its isolation level changes, for which a driver may end its transaction."""

@@ -18,7 +18,7 @@ from ..blockers import Blocker, BlockerWatch
 from ..config import application_of, canceller_of, settings_of
 from ..engine import make_own_engine
 from ..errors import DatabaseUnreachable, LockLost, SettingsError
-from ..evidence.postgresql import COMMITTED
+from ..evidence.asking import COMMITTED
 from ..patience import asked_once, attempts, until_up
 from ..settings import Settings
 from ..silence import Silence
