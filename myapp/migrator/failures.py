@@ -41,6 +41,7 @@ _FINAL = r"FATAL:|no password supplied|SSL|certificate"
 _BAD_PARAMETER = r"invalid (dsn|port number|\w+ value)|unrecognized configuration parameter"
 _HINTS = {
     r"password authentication failed": "mend the user or the password in `sqlalchemy.url`.",
+    r'role "(.*)" does not exist': "mend the user in `sqlalchemy.url`.",
     r"no password supplied": "put it into `sqlalchemy.url`, as `${DATABASE_PASSWORD}`.",
     r'database "(.*)" does not exist': r"create it (`createdb \1`), or mend `sqlalchemy.url`.",
     r"could not translate host name": "mend the host in `sqlalchemy.url`.",

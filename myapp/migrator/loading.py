@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from types import ModuleType
 
@@ -61,6 +62,7 @@ def load_history(config: Config) -> ScriptHistory:
             f"The `alembic.*` settings can't be used: {described(error)}.",
             hint="`--traceback` before CONFIG_URI shows which one was read.",
         ) from error
+    _require_readable(script.dir, "migrations")
     if not any(Path(script.dir).glob("env.py*")):
         raise _bad_location(f"`{location}`, which has no env.py")
     return _load(config, script)
@@ -102,18 +104,22 @@ def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
 
 def _load(config: Config, script: ScriptDirectory) -> ScriptHistory:
     for folder in version_folders(script):
-        if why := why_not_read(folder):
-            raise HistoryError(
-                f"The folder of revisions {folder} can't be read: {why}.",
-                hint="let this user read and enter it.",
-                paths=[str(folder)],
-            )
+        _require_readable(folder, "revisions")
     try:
         history = ScriptHistory(script, *read_graph(script, take_reading(config)))
     except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content
         return _run_all(script)
     script.revision_map = RevisionMap(lambda: map(history.script_of, history.graph.files))
     return history
+
+
+def _require_readable(folder: str | PathLike[str], of: str) -> None:
+    if why := why_not_read(folder):
+        raise HistoryError(
+            f"The folder of {of} {folder} can't be read: {why}.",
+            hint="let this user read and enter it.",
+            paths=[str(folder)],
+        )
 
 
 def _run_all(script: ScriptDirectory) -> ScriptHistory:

@@ -55,7 +55,7 @@ class Quick:
         #: Where the database stands, once that has been read.
         self.heads_found: tuple[str, ...] | None = None
         self._folder = _folder(settings.script_location)
-        if not (self._folder / "env.py").exists():
+        if not os.path.exists(self._folder / "env.py"):
             raise AskAlembic("there is no env.py")
         default = str(self._folder / "versions")
         self._locations = settings.alembic.get("version_locations", default).split("\n")

@@ -89,13 +89,20 @@ def test_a_file_that_this_user_may_not_read_is_told(make: MakeApp, tmp_path: Pat
     assert result.returncode == 6, result.stderr
 
 
-@pytest.mark.parametrize("mode", [0o000, 0o300])
-def test_a_folder_of_revisions_that_this_user_may_not_read_is_told(
-    mode: int, make: MakeApp, sqlite_url: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("folder", "of", "mode"),
+    [
+        ("migrations", "migrations", 0o000),
+        ("migrations/versions", "revisions", 0o000),
+        ("migrations/versions", "revisions", 0o300),
+    ],
+)
+def test_a_folder_that_this_user_may_not_read_is_told(
+    folder: str, of: str, mode: int, make: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:
     """Alembic takes it for an empty one, and `upgrade` would have nothing to do."""
     ini = make(sqlite_url)
-    versions = tmp_path / "migrations" / "versions"
+    versions = tmp_path / folder
     versions.chmod(mode)
     try:
         results = [run(ini, *command, obeys_modes=True) for command in (["upgrade"], ["heads"])]
@@ -104,5 +111,5 @@ def test_a_folder_of_revisions_that_this_user_may_not_read_is_told(
     for result in results:
         assert (result.returncode, message(result)) == (
             2,
-            f"Error: The folder of revisions {versions} can't be read: Permission denied.",
+            f"Error: The folder of {of} {versions} can't be read: Permission denied.",
         )
