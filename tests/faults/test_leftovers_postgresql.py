@@ -12,7 +12,15 @@ from support.command import invoke, run
 from support.database import change, heads
 from support.faults import IS_FULL
 from support.history import MakeApp, Revision
-from support.leftovers import HOLDS, ON_POSTGRESQL, POSTGRESQL_SETUP, Kind, held_by_postgresql
+from support.leftovers import (
+    HOLDS,
+    ON_POSTGRESQL,
+    POSTGRESQL_SETUP,
+    Kind,
+    held_by_postgresql,
+    in_turn,
+    name_of,
+)
 from support.postgresql import psql
 from support.processes import write_env
 from support.sessions import session
@@ -42,7 +50,11 @@ FEW_CASES = [
     ("foreign", "lock timeout", "busy"),
     ("single", "exception", "busy"),
 ]
-CASES = EVERY_CASE if IS_FULL else FEW_CASES
+CASES = [
+    (kind, case)
+    for number, kind in enumerate(ON_POSTGRESQL)
+    for case in (EVERY_CASE if IS_FULL else in_turn(FEW_CASES, number, 2))
+]
 #: Where it is told that something may stay although nothing does.
 WITHOUT_NEED = {
     "a second engine that reads: quiet",
@@ -56,8 +68,7 @@ WITHOUT_NEED = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=", ".join)
-@pytest.mark.parametrize("kind", ON_POSTGRESQL, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=name_of)
 def test_what_stays_is_neither_told_as_rolled_back_nor_tried_again(
     kind: Kind,
     case: tuple[str, str, str],

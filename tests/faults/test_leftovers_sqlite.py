@@ -8,7 +8,7 @@ from support.command import invoke, run
 from support.database import change, heads
 from support.faults import IS_FULL
 from support.history import MakeApp, Revision
-from support.leftovers import ON_SQLITE, SQLITE_SETUP, Kind, held_by_sqlite
+from support.leftovers import ON_SQLITE, SQLITE_SETUP, Kind, held_by_sqlite, in_turn, name_of
 from support.processes import write_env
 
 # Whether the revision holds the write lock or this connection does, one of the two is refused.
@@ -34,18 +34,24 @@ with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() a
     with context.begin_transaction():
         context.run_migrations()
 """
+EVERY_CASE = [(env, ending) for env in ("own", "foreign", "single") for ending in ENDINGS]
+FEW_CASES = [
+    ("own", "exception"),
+    ("foreign", "busy"),
+    ("single", "exception"),
+    ("own", "busy"),
+    ("foreign", "exception"),
+]
 CASES = [
-    (env, ending)
-    for env in ("own", "foreign", "single")
-    for ending in ENDINGS
-    if IS_FULL or ending != "SIGTERM"
+    (kind, case)
+    for number, kind in enumerate(ON_SQLITE)
+    for case in (EVERY_CASE if IS_FULL else in_turn(FEW_CASES, number, 3))
 ]
 #: Where it is told that something may stay although nothing does.
 WITHOUT_NEED = {"a VACUUM"}
 
 
-@pytest.mark.parametrize("case", CASES, ids=", ".join)
-@pytest.mark.parametrize("kind", ON_SQLITE, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=name_of)
 def test_what_stays_is_neither_told_as_rolled_back_nor_tried_again(
     kind: Kind, case: tuple[str, str], make_app: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:

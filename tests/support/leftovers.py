@@ -19,6 +19,16 @@ class Kind:
     body: str
 
 
+def in_turn(cases: list[Any], number: int, count: int) -> list[Any]:
+    """Return `count` of the `cases`, so that each has its turn as `number` grows."""
+    return [cases[(number * count + each) % len(cases)] for each in range(count)]
+
+
+def name_of(part: Any) -> str:
+    """Return how a kind, or a case, is called in a test's id."""
+    return part.name if isinstance(part, Kind) else ", ".join(part)
+
+
 def _kinds(text: str) -> list[Kind]:
     """Read `== name` lines, each with a revision's code below it."""
     found = []
