@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from .evidence.others import connecting_for_ourselves
+from .evidence.our_own import connecting_for_ourselves
 from .masking import masked
 from .patience import asked_once
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .config import canceller_of
 from .errors import MigrateError
-from .evidence.others import connecting_for_ourselves
+from .evidence.our_own import connecting_for_ourselves
 from .failures import database_failed
 from .libpq import in_a_thread, parameters
 from .listening import listening

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from .evidence.others import connecting_for_ourselves
+from .evidence.our_own import connecting_for_ourselves
 
 # libpq's PQTRANS_ACTIVE: a statement has been sent, and its answer is not all there.
 _ACTIVE = 1

@@ -92,7 +92,7 @@ def test_a_signal_ends_a_statement_whose_server_process_is_frozen(
         os.kill(pid, signal.SIGCONT)
     assert result.returncode == 143
     assert 5 <= seconds < 15
-    assert result.stderr.splitlines()[-1] == (
+    assert result.stderr.splitlines()[-2] == (
         "Error: Terminated in revision bbb222 (sleep). The database stands at aaa111 (add a). Of"
         " bbb222, something may stay: its connection was lost, and what became of its transaction"
         " isn't known."

@@ -3,7 +3,6 @@
 import os
 import sqlite3
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Pool, event
 
+from .our_own import is_our_own
+
 # Python tells its hooks of these (https://docs.python.org/3/library/audit_events.html).
 _PROGRAMS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty"}
 #: The functions through which libpq's drivers connect, of which Python tells no hook.
 _CONNECTING = {"psycopg2": ("connect",), "psycopg": ("connect", "Connection.connect")}
 
-_our_own = threading.local()
 _listeners: "list[Others]" = []
 
 
@@ -74,13 +74,13 @@ class Others:
             self._add_file(os.fsdecode(args[0]))
 
     def _connected(self, connection: Any) -> None:
-        if self._is_at_work and not _is_our_own():
+        if self._is_at_work and not is_our_own():
             # Not kept alive: the revision may leave it to the garbage collector to close it.
             self._opened.append(weakref.ref(connection))
             self.use()
 
     def _checked_out(self, connection: Any, record: Any, proxy: Any) -> None:
-        if not self._is_at_work or _is_our_own():
+        if not self._is_at_work or is_our_own():
             return
         if isinstance(connection, sqlite3.Connection):
             for _, _, path in connection.execute("PRAGMA database_list"):
@@ -104,20 +104,6 @@ def _is_open(connection: Any) -> bool:
     return connection is not None and not getattr(connection, "closed", False)
 
 
-def _is_our_own() -> bool:
-    return bool(getattr(_our_own, "connecting", False))
-
-
-@contextmanager
-def connecting_for_ourselves() -> Iterator[None]:
-    """Let what this thread opens within count as none of the revision's."""
-    _our_own.connecting = True
-    try:
-        yield
-    finally:
-        _our_own.connecting = False
-
-
 def _install() -> None:
     """Add the hook once: Python has no way to take one out again."""
     if not hasattr(_install, "done"):
@@ -126,7 +112,7 @@ def _install() -> None:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if _listeners and not _is_our_own():
+    if _listeners and not is_our_own():
         for listener in _listeners:
             listener.heard(event, args)
 

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import create_engine
 from support.sessions import backends
 
-from myapp.migrator.evidence.others import Others, connecting_for_ourselves
+from myapp.migrator.evidence.others import Others
+from myapp.migrator.evidence.our_own import connecting_for_ourselves
 
 
 @pytest.fixture
