@@ -1,5 +1,6 @@
 """From a Config to the revision history, with Alembic at hand."""
 
+import os
 import warnings
 from collections.abc import Mapping
 from os import PathLike
@@ -62,7 +63,8 @@ def load_history(config: Config) -> ScriptHistory:
             f"The `alembic.*` settings can't be used: {described(error)}.",
             hint="`--traceback` before CONFIG_URI shows which one was read.",
         ) from error
-    _require_readable(script.dir, "migrations")
+    if not os.path.isfile(script.dir):
+        _require_readable(script.dir, "migrations")
     if not any(Path(script.dir).glob("env.py*")):
         raise _bad_location(f"`{location}`, which has no env.py")
     return _load(config, script)
@@ -117,7 +119,9 @@ def _require_readable(folder: str | PathLike[str], of: str) -> None:
     if why := why_not_read(folder):
         raise HistoryError(
             f"The folder of {of} {folder} can't be read: {why}.",
-            hint="let this user read and enter it.",
+            hint="it is a file: move it, or mend `alembic.version_locations`."
+            if os.path.isfile(folder)
+            else "let this user read and enter it.",
             paths=[str(folder)],
         )
 

@@ -275,6 +275,23 @@ def test_a_script_location_that_leads_nowhere(
         )
 
 
+def test_a_file_where_the_folder_of_revisions_should_be(
+    tmp_path: Path, make_ini: MakeIni, sqlite_url: str
+) -> None:
+    (tmp_path / "env.py").touch()
+    (tmp_path / "versions").touch()
+    ini = make_ini({"sqlalchemy.url": sqlite_url, "alembic.script_location": str(tmp_path)})
+    for command in ("upgrade", "current", "heads", "history"):
+        refused(
+            tmp_path,
+            2,
+            f"The folder of revisions {tmp_path}/versions can't be read: Not a directory.",
+            "it is a file: move it, or mend `alembic.version_locations`.",
+            ini,
+            command,
+        )
+
+
 def test_no_script_location(tmp_path: Path, make_ini: MakeIni, sqlite_url: str) -> None:
     ini = make_ini({"sqlalchemy.url": sqlite_url})
     refused(
