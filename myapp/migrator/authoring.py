@@ -14,7 +14,7 @@ from alembic.util.exc import CommandError
 
 from . import hooks
 from .comparison import describe_operations, require_at_heads, run_comparison
-from .database import shared_engine
+from .connection import shared_engine
 from .diagnosis import revision_files
 from .errors import RevisionNotFound, SettingsError, UsageError
 from .failures import described

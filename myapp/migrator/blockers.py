@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from .attempts import asked_once
 from .evidence.our_own import connecting_for_ourselves
 from .masking import masked
-from .patience import asked_once
 
 _BLOCKERS = text(
     "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"

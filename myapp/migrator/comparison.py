@@ -11,14 +11,15 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
 from . import answers
-from .database import database_name, missing_file, read_each, shared_engine
+from .connection import database_name, missing_file, shared_engine
+from .env_failures import told_as_errors
 from .env_py import run_env
 from .errors import DatabaseUnreachable, SchemaDrift, SettingsError
-from .failures import told_as_errors
 from .history import History
 from .loading import ScriptHistory, load_history, settled
 from .looking import looking
 from .results import Agreement
+from .version_table import read_each
 
 #: Seconds for one question about a database, which may have many thousand tables.
 _SILENCE = 300.0

@@ -7,10 +7,10 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from .absence import why_not_opened
+from .connecting import connect_in_a_thread, for_ourselves
 from .errors import DatabaseUnreachable, SettingsError
 from .failures import described, first_line
 from .listening import INTERNAL
-from .opening import connect_in_a_thread, for_ourselves
 from .settings import Settings
 from .spelling import nearest
 from .sqlite import make_transactional

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from .config import settings_of
+from .configuration import settings_of
 
 _KEPT = "migrate.env_py"
 _SPOKEN = "migrate.spoken"

@@ -10,8 +10,8 @@ from alembic.config import Config
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import Connection
 
-from .config import settings_of
-from .database import connect
+from .configuration import settings_of
+from .connection import connect
 from .errors import SettingsError
 from .failures import described
 from .settings import BOOLEANS, Settings

@@ -9,7 +9,7 @@ from typing import Any
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
-from .config import canceller_of, settings_of, watcher_of
+from .configuration import canceller_of, settings_of, watcher_of
 from .env_py import run_env
 from .evidence.evidence import Evidence
 from .leftovers import Leftovers

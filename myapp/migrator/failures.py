@@ -1,15 +1,10 @@
-"""What a database's or an `env.py`'s exception means, in this package's errors."""
+"""What a database's exception means, in this package's errors."""
 
 import re
-import traceback
-from collections.abc import Iterator
-from configparser import InterpolationError
-from contextlib import contextmanager
-from pathlib import Path
 
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
-from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
+from .errors import DatabaseUnreachable, MigrateError, SettingsError
 from .redaction import redacted
 
 _LONGEST = 500
@@ -60,55 +55,6 @@ _HINTS = {
     r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
     BUSY: "another session holds a lock: try again when it has ended.",
 }
-
-
-@contextmanager
-def told_as_errors(*, has_run: bool = False) -> Iterator[None]:
-    """Raise as a MigrateError whatever `env.py`, or the database it asks, raises within.
-
-    With `has_run`, migrations may have run before.
-    """
-    try:
-        yield
-    except MigrateError:
-        raise
-    # A `sys.exit()` in an env.py or a revision file would end the command, with its own status.
-    except (Exception, SystemExit) as error:
-        raise environment_failed(error, has_run=has_run) from error
-
-
-def environment_failed(error: BaseException, *, has_run: bool = False) -> MigrateError:
-    """Tell why `env.py` failed: before any migration ran, unless one `has_run`."""
-    if isinstance(error, MigrateError):
-        return error
-    if isinstance(error, DBAPIError):
-        return database_failed(error)
-    if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
-        return SettingsError(
-            "This application's env.py makes its own engine, and SQLAlchemy 2.1 takes a bare"
-            " `postgresql://` for the driver psycopg, which is not installed.",
-            hint="write `postgresql+psycopg2://` in `sqlalchemy.url`.",
-        )
-    when = "" if has_run else " before any migration ran"
-    return HistoryError(
-        f"{_env_py(error)} failed{when}: {described(error)}.",
-        hint=_what_env_py_lacks(error),
-    )
-
-
-def _what_env_py_lacks(error: BaseException) -> str:
-    """Return what to do about an `env.py` that failed; it may be right, and short of something."""
-    if isinstance(error, ModuleNotFoundError):
-        return (
-            "install what it imports (`pip install -e .` for the application itself), or set"
-            " `alembic.prepend_sys_path = %(here)s`."
-        )
-    if isinstance(error, ArgumentError | InterpolationError):
-        return (
-            "an env.py that reads the .ini file by itself knows no `${NAME}` and no NAME=VALUE pair"
-            f" of the command line: let it call `{__package__}.environment.run_migrations()`."
-        )
-    return "mend it; `--traceback` before CONFIG_URI shows the way there."
 
 
 def database_failed(error: DBAPIError) -> MigrateError:
@@ -187,17 +133,6 @@ def reason_of(error: BaseException) -> str:
     statement = " ".join(redacted(str(error.statement or "")).split())
     shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
     return reason + (shown if statement else "")
-
-
-def _env_py(error: BaseException) -> str:
-    """Return env.py's path and the line that failed, as far as they are known."""
-    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    if isinstance(error, SyntaxError):
-        places.append((str(error.filename), error.lineno))
-    for path, line in reversed(places):
-        if Path(path).name == "env.py":
-            return f"{path} (line {line})"
-    return "env.py"
 
 
 def error_code(error: BaseException) -> str | None:

@@ -12,7 +12,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 from alembic.util.exc import CommandError
 
-from .config import settings_of, take_reading
+from .configuration import settings_of, take_reading
 from .env_py import spoken
 from .errors import HistoryError, SettingsError
 from .failures import described

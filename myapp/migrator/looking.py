@@ -10,14 +10,14 @@ from alembic.config import Config
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from .attempts import TimeLeft
 from .blockers import Blocker, BlockerWatch
-from .config import canceller_of, settings_of, watcher_of
+from .configuration import canceller_of, settings_of, watcher_of
 from .engine import make_own_engine
 from .errors import DatabaseUnreachable
 from .failures import error_code
 from .listening import listening
 from .opening import opened
-from .patience import TimeLeft
 from .silence import Silence
 
 _NOT_IN_TIME = "55P03"

@@ -9,10 +9,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
-from .database import history_of_files, read_heads
+from .env_failures import told_as_errors
 from .env_py import run_env
 from .errors import MigrateError, MigrationFailed, UsageError
-from .failures import reason_of, told_as_errors
+from .failures import reason_of
 from .history import History
 from .loading import load_history
 from .plan import Planner, is_past, plan_downgrade, plan_upgrade
@@ -21,6 +21,7 @@ from .remedies import where_in
 from .results import Revision
 from .stamping import check_stamp
 from .targets import find, resolve, several_heads
+from .version_table import history_of_files, read_heads
 
 
 def upgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:

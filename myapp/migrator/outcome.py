@@ -8,8 +8,8 @@ from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
 from .canceller import ended_by
-from .config import canceller_of
-from .database import read_heads
+from .configuration import canceller_of
+from .env_failures import environment_failed
 from .errors import (
     DatabaseUnreachable,
     HalfApplied,
@@ -20,19 +20,13 @@ from .errors import (
     MigrationFailed,
 )
 from .execution import Execution
-from .failures import (
-    RETRYABLE,
-    described,
-    environment_failed,
-    error_code,
-    is_read_only,
-    reason_of,
-)
+from .failures import RETRYABLE, described, error_code, is_read_only, reason_of
 from .history import History, standing
 from .leftovers import Leftovers
 from .redaction import redacted
 from .remedies import remedy, what_to_do, where_in
 from .results import Step
+from .version_table import read_heads
 
 
 def failure(execution: Execution, error: BaseException) -> MigrateError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from . import answers
 from .ask_alembic import AskAlembic
 from .driver import read_versions, shown
+from .faces import ENVIRONMENT
 from .history import History, standing
 from .results import Branch, HistoryReport, Revision, Run, Standing
 from .revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
@@ -37,7 +38,7 @@ _KNOWN = {
     "version_table_schema",
 }
 #: The only env.py of which it is known that it opens `sqlalchemy.url`, and nothing else.
-_ENV_PY = ["from", f"{__package__}.environment", "import", "run_migrations", "run_migrations()"]
+_ENV_PY = ["from", ENVIRONMENT, "import", "run_migrations", "run_migrations()"]
 
 
 class Quick:

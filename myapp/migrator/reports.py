@@ -4,13 +4,14 @@ from alembic.config import Config
 
 from . import answers
 from .ask_alembic import AskAlembic
-from .config import settings_of
-from .database import PATIENCE, database_name, history_of_files, read_each, read_heads
+from .configuration import settings_of
+from .connection import database_name
 from .errors import MigrateError, UsageError
 from .loading import ScriptHistory, load_history, settled
 from .results import Branch, HistoryReport, Revision, Standing
 from .revisions.resolution import revisions_between
 from .targets import check_known, find, resolve
+from .version_table import PATIENCE, history_of_files, read_each, read_heads
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:

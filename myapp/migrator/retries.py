@@ -3,7 +3,7 @@
 import random
 import time
 
-from .config import watcher_of
+from .configuration import watcher_of
 from .execution import Execution
 from .failures import RETRYABLE, error_code
 

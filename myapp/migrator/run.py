@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from alembic.config import Config
 
 from .answers import union
-from .config import settings_of, watcher_of
-from .database import look, read_heads, shared_engine
+from .configuration import settings_of, watcher_of
+from .connection import shared_engine
 from .errors import DatabaseUnreachable
 from .execution import Execution
 from .history import standing
@@ -16,6 +16,7 @@ from .plan import Planner, is_past, plan_downgrade, plan_upgrade
 from .planned_step import PlannedStep
 from .results import Direction, Run
 from .retries import Attempts
+from .version_table import look, read_heads
 from .writing import writing
 
 

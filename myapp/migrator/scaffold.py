@@ -5,14 +5,15 @@ from pathlib import Path
 
 from alembic.config import Config
 
-from .config import settings_of
+from .configuration import settings_of
 from .errors import UsageError
+from .faces import ENVIRONMENT
 from .results import Scaffold
 
 DEFAULT_TEMPLATE = "pyramid"
 _ENV_PY = f'''"""Run the migrations: every decision stands in the .ini file and in the migrator."""
 
-from {__package__}.environment import run_migrations
+from {ENVIRONMENT} import run_migrations
 
 run_migrations()
 '''

@@ -7,17 +7,18 @@ from itertools import permutations
 from alembic import command
 from alembic.config import Config
 
-from .config import settings_of
-from .database import look, read_heads, shared_engine
+from .configuration import settings_of
+from .connection import shared_engine
+from .env_failures import told_as_errors
 from .env_py import option_as_spoken
 from .errors import UsageError
-from .failures import told_as_errors
 from .history import History, standing
 from .loading import ScriptHistory, load_history, settled
 from .outcome import interruptible
 from .results import Stamp
 from .targets import find
 from .version_row import RowNotKept, VersionRow
+from .version_table import look, read_heads
 from .writing import writing
 
 

@@ -5,12 +5,13 @@ import time
 from alembic.config import Config
 
 from . import answers
-from .config import watcher_of
-from .database import database_name, read_heads, shared_engine
+from .attempts import attempts
+from .configuration import watcher_of
+from .connection import database_name, shared_engine
 from .errors import DatabaseUnreachable, MigrateError, PendingMigrations
 from .loading import ScriptHistory, load_history, settled
-from .patience import attempts
 from .results import Standing
+from .version_table import read_heads
 
 #: What the last look has, in seconds, however little time is left.
 _LEAST = 1.0

@@ -7,8 +7,8 @@ from alembic.config import Config
 from sqlalchemy.engine import Connection
 
 from .canceller import Canceller
-from .config import application_of, canceller_of, settings_of, watcher_of
-from .database import shared_engine
+from .configuration import application_of, canceller_of, settings_of, watcher_of
+from .connection import shared_engine
 from .listening import listening
 from .lock import Lock, writer_lock
 from .lock.session import LIVENESS, configure_session, milliseconds, set_statement

@@ -48,7 +48,7 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
 
 
 def _names(session: Session) -> Iterator[tuple[str, str]]:
-    from ..migrator.config import build_config
+    from ..migrator.configuration import build_config
     from ..migrator.loading import load_history
     from ..migrator.settings import load_settings
 

@@ -62,7 +62,7 @@ class Session:
 
         Raises SettingsError.
         """
-        from ..migrator.config import build_config
+        from ..migrator.configuration import build_config
         from .progress import Terminal
 
         imported()

@@ -9,12 +9,7 @@ from support.history import ENV, MakeApp, Revision, create_table
 
 from myapp.migrator.comparison import check
 from myapp.migrator.config import alembic_config
-from myapp.migrator.errors import (
-    DatabaseUnreachable,
-    PendingMigrations,
-    SchemaDrift,
-    SettingsError,
-)
+from myapp.migrator.errors import DatabaseUnreachable, PendingMigrations, SchemaDrift, SettingsError
 from myapp.migrator.run import upgrade
 
 SETTING = "alembic.target_metadata"

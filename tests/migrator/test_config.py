@@ -20,7 +20,8 @@ from support.history import Revision, create_table, make_history
 from support.ini import MakeIni
 from support.postgresql import PASSWORD
 
-from myapp.migrator.config import alembic_config, settings_of
+from myapp.migrator.config import alembic_config
+from myapp.migrator.configuration import settings_of
 from myapp.migrator.errors import SettingsError
 from myapp.migrator.url import engine_url
 

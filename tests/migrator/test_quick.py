@@ -12,7 +12,7 @@ from support.ini import MakeIni
 
 from myapp.migrator import reports, run
 from myapp.migrator.ask_alembic import AskAlembic
-from myapp.migrator.config import build_config
+from myapp.migrator.configuration import build_config
 from myapp.migrator.errors import MigrateError
 from myapp.migrator.loading import load_history
 from myapp.migrator.quick import Quick

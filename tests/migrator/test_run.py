@@ -7,7 +7,8 @@ import pytest
 from support.database import heads, rows, tables
 from support.history import MakeApp, Revision, create_table
 
-from myapp.migrator.config import alembic_config, build_config
+from myapp.migrator.config import alembic_config
+from myapp.migrator.configuration import build_config
 from myapp.migrator.errors import HalfApplied, HistoryError, MigrationFailed
 from myapp.migrator.results import Step
 from myapp.migrator.run import downgrade, upgrade

@@ -15,7 +15,7 @@ from support.history import MakeApp, Revision, add_revision, create_table
 from support.sessions import session as session_of
 from support.terminal import run_on_terminal, screen
 
-from myapp.migrator.config import build_config
+from myapp.migrator.configuration import build_config
 from myapp.migrator.errors import MigrateError
 from myapp.migrator.run import upgrade
 from myapp.scripts.progress import STILL_RUNNING, Terminal, format_seconds

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from alembic.config import Config
 
-from ..config import application_of, settings_of
-from ..database import opened_url
+from ..configuration import application_of, settings_of
+from ..connection import opened_url
 from ..errors import SettingsError
 from ..url import sqlite_file
 from .holding import Lock

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from ..attempts import attempts
 from ..blockers import Blocker
 from ..errors import LockNotObtained
-from ..patience import attempts
 
 
 class Lock:

@@ -14,12 +14,13 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ..attempts import asked_once, attempts
 from ..blockers import Blocker, BlockerWatch
-from ..config import application_of, canceller_of, settings_of
+from ..configuration import application_of, canceller_of, settings_of
 from ..engine import make_own_engine
 from ..errors import DatabaseUnreachable, LockLost, SettingsError
 from ..evidence.asking import COMMITTED
-from ..patience import asked_once, attempts, until_up
+from ..readiness import until_up
 from ..settings import Settings
 from ..silence import Silence
 from .holding import Holder, Lock, wait_for

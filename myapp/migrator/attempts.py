@@ -2,17 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import local
-from typing import TypeVar
-
-from alembic.config import Config
-
-from .config import canceller_of, settings_of, watcher_of
-from .errors import DatabaseUnreachable
-
-T = TypeVar("T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 _this_thread = local()
@@ -30,25 +22,6 @@ def attempts(seconds: float) -> Iterator[bool]:
         time.sleep(min(pause * random.uniform(0.5, 1.5), left))
         pause = min(pause * 2, _LONGEST_PAUSE)
     yield True
-
-
-def until_up(config: Config, ask: Callable[[], T]) -> T:
-    """Return what `ask` returns, once the database is up: `migrate.wait_db` seconds at most.
-
-    Raises DatabaseUnreachable, at once where waiting is of no use.
-    """
-    told = None
-    for is_last in attempts(settings_of(config).options.wait_db):
-        try:
-            with asked_once():
-                return ask()
-        except DatabaseUnreachable as error:
-            if is_last or not error.is_passing or canceller_of(config).signal:
-                raise
-            if error.message != told:
-                told = error.message
-                watcher_of(config).notice(f"waiting for the database. {told}")
-    raise AssertionError("attempts() ends with a last one")
 
 
 class TimeLeft:

@@ -1,8 +1,7 @@
-"""The engine, and what can be learnt of the database without changing it."""
+"""Where the database stands, read through `env.py` without changing anything."""
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,54 +13,25 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
-from .absence import can_be_made, is_absent
+from .absence import can_be_made
 from .answers import union
-from .config import settings_of, take_heads
-from .engine import make_engine, open_connection
-from .env_py import kept_env_py, run_env
+from .attempts import asked_once
+from .configuration import settings_of, take_heads
+from .connection import ENGINE, OPENED, READ_ONLY
+from .env_failures import told_as_errors
+from .env_py import run_env
 from .errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
-from .failures import BUSY_FILE, error_code, told_as_errors
+from .failures import BUSY_FILE, error_code
 from .listening import listening
 from .loading import ScriptHistory, load_history, settled
 from .looking import looking
-from .patience import asked_once, until_up
+from .readiness import until_up
 from .revisions.files import may_be_named_by
-from .sqlite import WRITES
 from .url import engine_url, sqlite_file
 from .version_rows import oddity
 
-_ENGINE = "migrate.engine"
-_READ_ONLY = "migrate.read_only"
-_OPENED = "migrate.opened_url"
 #: Seconds for a database that is not asked for its own sake.
 PATIENCE = 3.0
-
-
-@contextmanager
-def shared_engine(config: Config) -> Iterator[None]:
-    """Let all connections that are opened within come from one engine, disposed of at the end."""
-    if _ENGINE in config.attributes:
-        yield
-        return
-    config.attributes[_ENGINE] = None
-    with _pools_that_log_nothing(), kept_env_py(config):
-        try:
-            yield
-        finally:
-            if made := config.attributes.pop(_ENGINE):
-                made.dispose()
-
-
-@contextmanager
-def _pools_that_log_nothing() -> Iterator[None]:
-    """Keep SQLAlchemy's traceback of a lost connection out of the story, which tells of it."""
-    logger = logging.getLogger("sqlalchemy.pool")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
@@ -82,48 +52,8 @@ def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | Non
             raise
         return None
     finally:
-        if made := config.attributes.get(_ENGINE):
+        if made := config.attributes.get(ENGINE):
             made.dispose()
-
-
-def opened_url(config: Config) -> URL | None:
-    """Return the URL of the database that `env.py` opened last time, or the .ini file's.
-
-    The lock belongs to that database, whatever the .ini file says. None when neither is known.
-    """
-    url: URL | None = config.attributes.get(_OPENED)
-    settings = settings_of(config)
-    return url or (engine_url(settings.url) if settings.has_url else None)
-
-
-@contextmanager
-def connect(config: Config) -> Iterator[Connection]:
-    """Open a connection on which `migrator.environment` runs migrations.
-
-    Raises SettingsError when the URL or an option is wrong, or the driver isn't installed.
-    """
-    with shared_engine(config):
-        settings = settings_of(config)
-        made = config.attributes[_ENGINE] or make_engine(settings)
-        config.attributes[_ENGINE] = made
-        with open_connection(made, settings) as connection:
-            reads = config.attributes.get(_READ_ONLY)
-            yield connection if reads else connection.execution_options(**{WRITES: True})
-
-
-def database_name(config: Config) -> str:
-    """Return the database's URL without its secrets."""
-    settings = settings_of(config)
-    if not settings.has_url:
-        return "the database of env.py"
-    return engine_url(settings.url).set(query={}).render_as_string(hide_password=True)
-
-
-def missing_file(config: Config) -> str | None:
-    """Return the path of the SQLite file that is yet to be made, or None."""
-    settings = settings_of(config)
-    path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
-    return path if path is not None and is_absent(path) else None
 
 
 def read_heads(
@@ -190,10 +120,10 @@ def _ask_each(
     seen: list[Connection] = []
 
     def opened(connection: Connection) -> None:
-        config.attributes.setdefault(_OPENED, connection.engine.url)
+        config.attributes.setdefault(OPENED, connection.engine.url)
         seen.append(connection)
 
-    config.attributes[_READ_ONLY] = True
+    config.attributes[READ_ONLY] = True
     try:
         with (
             told_as_errors(has_run=has_run),
@@ -203,14 +133,14 @@ def _ask_each(
             try:
                 run_env(config, script, keep, ask, dont_mutate=True)
             except _NoFile as missing:
-                config.attributes.setdefault(_OPENED, missing.url)
+                config.attributes.setdefault(OPENED, missing.url)
                 found.append(())
             except (ArgumentError, KeyError):
                 engine_url(settings_of(config).url)  # where env.py misses that, this tells
                 raise
     finally:
-        del config.attributes[_READ_ONLY]
-        _close(seen, config.attributes.get(_ENGINE))
+        del config.attributes[READ_ONLY]
+        _close(seen, config.attributes.get(ENGINE))
     if not found:
         raise HistoryError(
             "env.py ended without running Alembic, so nothing is known of the database.",
