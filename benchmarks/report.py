@@ -86,7 +86,7 @@ Written by `python benchmarks/run.py` on {system}, {cores} cores, Python {python
   `manage.py migrate` takes longer. The Flask application has Flask-SQLAlchemy and no models.
 - Where nothing is pending and `env.py` is the one that `init` makes, `myapp-migrate` answers from
   the files' text and the database's driver, without importing Alembic and SQLAlchemy
-  (`myapp/migrator/quick.py`).
+  (`myapp/migrator/commands/quick.py`).
 """
 
 

@@ -17,7 +17,7 @@ def main(global_config: Mapping[str, str], **settings: str) -> Router:
     # `use = egg:myapp`, and must not pay for the web framework.
     from pyramid.config import Configurator
 
-    from .migrator.variables import expand_variables
+    from .migrator.settings.variables import expand_variables
 
     with Configurator(settings=expand_variables(settings)) as config:
         config.include(".models")

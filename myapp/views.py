@@ -15,8 +15,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from .migrator.absence import is_absent
-from .migrator.url import sqlite_file
+from .migrator.database.absence import is_absent
+from .migrator.database.url import sqlite_file
 from .models import User
 
 if TYPE_CHECKING:

@@ -107,7 +107,7 @@ def test_where_nothing_is_pending_alembic_and_sqlalchemy_stay_away(
     assert invoke(project / "development.ini", "upgrade").returncode == 0
     modules = imported(project, "development.ini", *arguments)
 
-    assert "myapp.migrator.quick" in modules
+    assert "myapp.migrator.commands.quick" in modules
     assert not modules & {"alembic", "mako", "pyramid", "sqlalchemy", "myapp.models"}
 
 

@@ -18,7 +18,7 @@ from support.database import change, connection_to, heads, rows, tables
 from support.ini import MakeIni
 
 from myapp.migrator.config import alembic_config as build
-from myapp.migrator.url import engine_url
+from myapp.migrator.database.url import engine_url
 
 __all__ = [
     "test_model_definitions_match_ddl",

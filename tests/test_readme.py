@@ -12,10 +12,11 @@ import click
 import pytest
 from support.command import SCRIPTS
 
-from myapp.migrator import environment, settings
-from myapp.migrator.alembic_options import OPTIONS
-from myapp.migrator.errors import MigrateError
-from myapp.migrator.options import _DEFAULTS as MIGRATE_DEFAULTS
+from myapp.migrator import environment
+from myapp.migrator.base.errors import MigrateError
+from myapp.migrator.settings import settings
+from myapp.migrator.settings.alembic_options import OPTIONS
+from myapp.migrator.settings.options import _DEFAULTS as MIGRATE_DEFAULTS
 from myapp.scripts.migrate import cli
 
 PROJECT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from support.history import MakeApp, Revision, create_table
 from support.ini import MakeIni
 from support.postgresql import PASSWORD
 
-from myapp.migrator.settings import load_settings
+from myapp.migrator.settings.settings import load_settings
 
 ENCODED = quote(PASSWORD, safe="")
 #: Each a part long enough to give the password away, in the spellings that tests can meet.

@@ -5,8 +5,8 @@ from os import PathLike, fspath
 
 from alembic.config import Config
 
-from .configuration import build_config
-from .settings import load_settings
+from .bridge.configuration import build_config
+from .settings.settings import load_settings
 
 
 def alembic_config(

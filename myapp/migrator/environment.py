@@ -10,12 +10,12 @@ from alembic.config import Config
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import Connection
 
-from .configuration import settings_of
-from .connection import connect
-from .errors import SettingsError
-from .failures import described
-from .settings import BOOLEANS, Settings
-from .url import engine_url
+from .base.errors import SettingsError
+from .bridge.configuration import settings_of
+from .bridge.connection import connect
+from .database.failures import described
+from .database.url import engine_url
+from .settings.settings import BOOLEANS, Settings
 
 if TYPE_CHECKING:
     from alembic.autogenerate import RevisionContext

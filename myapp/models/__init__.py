@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import engine_from_config
 from sqlalchemy.orm import Session, configure_mappers, sessionmaker
 
-from ..migrator.url import engine_url
+from ..migrator.database.url import engine_url
 from .meta import Base
 from .user import User
 

@@ -22,7 +22,7 @@ from .session import Session
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:
     """Write a new revision file."""
-    from ..migrator import authoring
+    from ..migrator.commands import authoring
 
     config = session.config()
     return authoring.revision(config, message, **options)
@@ -39,7 +39,7 @@ def merge(
     session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
 ) -> object:
     """Write a revision that joins REVISIONS, such as `heads`."""
-    from ..migrator import authoring
+    from ..migrator.commands import authoring
 
     config = session.config()
     return authoring.merge(config, revisions, message, **options)
@@ -50,7 +50,7 @@ def merge(
 @click.pass_obj
 def edit(session: Session, revision: str) -> object:
     """Open the files of REVISION in $EDITOR."""
-    from ..migrator import authoring
+    from ..migrator.commands import authoring
 
     return authoring.edit(session.config(), revision)
 
@@ -62,7 +62,7 @@ def edit(session: Session, revision: str) -> object:
 @click.pass_obj
 def init(session: Session, directory: str, template: str, package: bool) -> object:
     """Make a migrations folder; show the .ini lines it needs."""
-    from ..migrator import scaffold
+    from ..migrator.commands import scaffold
 
     return scaffold.init(session.config(), directory, template=template, package=package)
 
@@ -71,6 +71,6 @@ def init(session: Session, directory: str, template: str, package: bool) -> obje
 @click.pass_obj
 def list_templates(session: Session) -> object:
     """List the templates of `init`."""
-    from ..migrator import scaffold
+    from ..migrator.commands import scaffold
 
     return {"templates": scaffold.templates()}

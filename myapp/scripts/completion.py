@@ -12,7 +12,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-from ..migrator.legible import legible
+from ..migrator.base.legible import legible
 from .session import Session
 from .story import Story, telling
 
@@ -48,9 +48,9 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
 
 
 def _names(session: Session) -> Iterator[tuple[str, str]]:
-    from ..migrator.configuration import build_config
-    from ..migrator.loading import load_history
-    from ..migrator.settings import load_settings
+    from ..migrator.bridge.configuration import build_config
+    from ..migrator.bridge.loading import load_history
+    from ..migrator.settings.settings import load_settings
 
     config = build_config(load_settings(session.config_uri, session.config_vars))
     known = list(load_history(config).all())

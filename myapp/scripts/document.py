@@ -5,8 +5,8 @@ from dataclasses import asdict
 from functools import singledispatch
 from typing import Any
 
-from ..migrator.errors import MigrateError
-from ..migrator.results import (
+from ..migrator.base.errors import MigrateError
+from ..migrator.base.results import (
     Agreement,
     Branch,
     HistoryReport,

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..migrator.canceller import ended_by
-from ..migrator.errors import Interrupted, MigrateError, UsageError
-from ..migrator.redaction import redacted
+from ..migrator.base.canceller import ended_by
+from ..migrator.base.errors import Interrupted, MigrateError, UsageError
+from ..migrator.settings.redaction import redacted
 
 if TYPE_CHECKING:
     from .session import Session

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..migrator.errors import UsageError
-from ..migrator.options import seconds
+from ..migrator.base.errors import UsageError
+from ..migrator.settings.options import seconds
 from .endings import unexpected
 from .session import Session
 
@@ -158,7 +158,7 @@ class IniGroup(click.Group):
                 hint="options stand before the .ini file or after the command.",
             )
         if args and ".ini" in args[0] and ".ini" not in session.config_uri:
-            from ..migrator.spelling import nearest
+            from ..migrator.base.spelling import nearest
 
             near = nearest(session.config_uri, self.commands) or "COMMAND"
             raise UsageError(

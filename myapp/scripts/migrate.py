@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..migrator.errors import UsageError
+from ..migrator.base.errors import UsageError
 from . import authoring  # noqa: F401 - its commands join the group
 from .cli import cli
 from .endings import ended
@@ -34,12 +34,12 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
         return done
     config = session.config()
     if sql:
-        from ..migrator import offline
+        from ..migrator.commands import offline
 
         return offline.upgrade_sql(config, revision, tag=options["tag"])
-    from ..migrator import run
+    from ..migrator.commands import migration
 
-    return run.upgrade(config, revision, **options)
+    return migration.upgrade(config, revision, **options)
 
 
 @cli.command("downgrade", writes=True)
@@ -51,12 +51,12 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
     """Downgrade the database to REVISION, as `-1` or `base`."""
     config = session.config()
     if sql:
-        from ..migrator import offline
+        from ..migrator.commands import offline
 
         return offline.downgrade_sql(config, revision, tag=tag)
-    from ..migrator import run
+    from ..migrator.commands import migration
 
-    return run.downgrade(config, revision, tag=tag)
+    return migration.downgrade(config, revision, tag=tag)
 
 
 @cli.command("current", connects=True)
@@ -68,7 +68,7 @@ def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
     if done := session.quickly(lambda quick: quick.current(check_heads=check_heads)):
         return done
-    from ..migrator import reports
+    from ..migrator.commands import reports
 
     return reports.current(session.config(), check_heads=check_heads)
 
@@ -86,7 +86,7 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
     """
     if not rev_range and (done := session.quickly(lambda quick: quick.history())):
         return done
-    from ..migrator import reports
+    from ..migrator.commands import reports
 
     report = reports.history(session.config(), rev_range, require_database=indicate_current)
     if report.unmarked:
@@ -104,7 +104,7 @@ def heads(session: Session, resolve_dependencies: bool) -> object:
         lambda quick: quick.heads(resolve_dependencies=resolve_dependencies)
     ):
         return done
-    from ..migrator import reports
+    from ..migrator.commands import reports
 
     return reports.heads(session.config(), resolve_dependencies=resolve_dependencies)
 
@@ -115,7 +115,7 @@ def branches(session: Session) -> object:
     """Show the revisions at which the history branches."""
     if (done := session.quickly(lambda quick: quick.branches())) is not None:
         return done
-    from ..migrator import reports
+    from ..migrator.commands import reports
 
     return reports.branches(session.config())
 
@@ -128,7 +128,7 @@ def show(session: Session, revision: str) -> object:
     session.verbose = True
     if done := session.quickly(lambda quick: quick.show(revision)):
         return done
-    from ..migrator import reports
+    from ..migrator.commands import reports
 
     return reports.show(session.config(), revision)
 
@@ -143,7 +143,7 @@ def stamp(
     session: Session, revisions: tuple[str, ...], sql: bool, tag: str | None, purge: bool
 ) -> object:
     """Set the version table to REVISIONS without running them."""
-    from ..migrator import offline, stamping
+    from ..migrator.commands import offline, stamping
 
     if sql and purge:
         raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
@@ -157,7 +157,7 @@ def stamp(
 @click.pass_obj
 def check(session: Session) -> object:
     """Compare models and database; status 4 if they differ."""
-    from ..migrator import comparison
+    from ..migrator.commands import comparison
 
     return comparison.check(session.config(autogenerate=True))
 
@@ -173,7 +173,7 @@ def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     # Half of the time is left to find out, and tell, what is in the way.
     if done := session.quickly(lambda quick: quick.wait(), max(timeout / 2, 0.5)):
         return done
-    from ..migrator import waiting
+    from ..migrator.commands import waiting
 
     config = session.config()
     return waiting.wait(config, session.left_of(timeout), allow_ahead=allow_ahead)
@@ -184,7 +184,7 @@ def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
 @click.pass_obj
 def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
-    from ..migrator import offline, stamping
+    from ..migrator.commands import offline, stamping
 
     config = session.config()
     return offline.ensure_version_sql(config) if sql else stamping.ensure_version(config)
@@ -208,7 +208,7 @@ def _start(arguments: list[str], *, ends_the_process: bool) -> int:
         from .completion import complete
 
         return complete(cli, session, _COMPLETION)
-    from ..migrator.url_secrets import secrets_in_arguments
+    from ..migrator.settings.url_secrets import secrets_in_arguments
 
     session.redactor.add(secrets_in_arguments(arguments))
     with session.redactor.in_use():

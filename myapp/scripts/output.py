@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from ..migrator.legible import legible
-from ..migrator.results import (
+from ..migrator.base.legible import legible
+from ..migrator.base.results import (
     Agreement,
     Branch,
     HistoryReport,

@@ -8,12 +8,12 @@ from unicodedata import east_asian_width
 
 import click
 
-from ..migrator.legible import legible
-from ..migrator.watcher import Watcher
+from ..migrator.base.legible import legible
+from ..migrator.base.watcher import Watcher
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..migrator.results import Step
+    from ..migrator.base.results import Step
 
 _RUNNING = " ..."
 #: What the thread is called that gives signs of life.

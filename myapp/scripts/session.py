@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..migrator.canceller import Canceller
-from ..migrator.errors import MigrateError, SettingsError, UsageError
-from ..migrator.legible import legible
-from ..migrator.redaction import MASK, Redactor
-from ..migrator.shortening import readable
+from ..migrator.base.canceller import Canceller
+from ..migrator.base.errors import MigrateError, SettingsError, UsageError
+from ..migrator.base.legible import legible
+from ..migrator.base.shortening import readable
+from ..migrator.settings.redaction import MASK, Redactor
 from .endings import unexpected
 from .imports import imported
 from .story import Story, telling
@@ -26,8 +26,8 @@ from .streams import discard, write_json, write_sql
 if TYPE_CHECKING:
     from alembic.config import Config
 
-    from ..migrator.quick import Quick
-    from ..migrator.settings import Settings
+    from ..migrator.commands.quick import Quick
+    from ..migrator.settings.settings import Settings
 
 _WRITES = {"upgrade", "downgrade", "stamp", "ensure-version"}
 
@@ -62,7 +62,7 @@ class Session:
 
         Raises SettingsError.
         """
-        from ..migrator.configuration import build_config
+        from ..migrator.bridge.configuration import build_config
         from .progress import Terminal
 
         imported()
@@ -87,8 +87,8 @@ class Session:
 
         Raises SettingsError.
         """
-        from ..migrator.ask_alembic import AskAlembic
-        from ..migrator.quick import Quick
+        from ..migrator.base.ask_alembic import AskAlembic
+        from ..migrator.commands.quick import Quick
 
         try:
             self._quick = Quick(self.settings(), seconds)
@@ -107,7 +107,7 @@ class Session:
         """
         if self._settings is not None:
             return self._settings
-        from ..migrator.settings import load_settings
+        from ..migrator.settings.settings import load_settings
 
         learn = self.redactor.add
         settings = self._overridden(load_settings(self.config_uri, self.config_vars, learn=learn))
@@ -141,7 +141,7 @@ class Session:
                 logging.basicConfig(force=True)
         # A handler's `class` and `args` are Python, which may raise anything.
         except (Exception, SystemExit) as error:
-            from ..migrator.failures import described
+            from ..migrator.database.failures import described
 
             raise SettingsError(
                 f"The logging sections of {settings.path} can't be used:"
@@ -167,7 +167,7 @@ class Session:
                 stack.callback(logging.disable, disabled)
                 logging.disable(logging.WARNING)
             if self.verbose and self.command in _WRITES:
-                from ..migrator.statements import watching
+                from ..migrator.database.statements import watching
 
                 stack.enter_context(watching(self._show_statement))
             yield

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 if TYPE_CHECKING:
-    from ..migrator.redaction import Redactor
+    from ..migrator.settings.redaction import Redactor
 
 _CLEAR_TO_END = "\x1b[K"
 

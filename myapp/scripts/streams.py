@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from ..migrator.errors import UsageError
-from ..migrator.legible import legible
+from ..migrator.base.errors import UsageError
+from ..migrator.base.legible import legible
 
 _STANDARD = (0, 1, 2)
 

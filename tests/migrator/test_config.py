@@ -20,10 +20,10 @@ from support.history import Revision, create_table, make_history
 from support.ini import MakeIni
 from support.postgresql import PASSWORD
 
+from myapp.migrator.base.errors import SettingsError
+from myapp.migrator.bridge.configuration import settings_of
 from myapp.migrator.config import alembic_config
-from myapp.migrator.configuration import settings_of
-from myapp.migrator.errors import SettingsError
-from myapp.migrator.url import engine_url
+from myapp.migrator.database.url import engine_url
 
 MakeProject = Callable[..., Path]
 

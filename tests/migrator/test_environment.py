@@ -14,7 +14,7 @@ from support.history import Revision, create_table, make_history
 from support.ini import MakeIni
 
 from myapp.migrator.config import alembic_config
-from myapp.migrator.url import engine_url
+from myapp.migrator.database.url import engine_url
 
 MakeProject = Callable[..., Path]
 

@@ -17,7 +17,7 @@ from support.database import connection_to, heads, rows, tables
 from support.shop import TEMPLATE, Shop, make_shop
 
 from myapp.migrator.config import alembic_config
-from myapp.migrator.url import engine_url
+from myapp.migrator.database.url import engine_url
 
 MakeShop = Callable[..., Shop]
 

@@ -14,7 +14,7 @@ from support.command import SCRIPTS, invoke, run
 from support.history import MakeApp, Revision, add_revision, create_table
 from support.ini import MakeIni
 
-from myapp.migrator import errors
+from myapp.migrator.base import errors
 from myapp.scripts.migrate import cli
 from myapp.scripts.session import Session
 

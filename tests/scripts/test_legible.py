@@ -8,7 +8,7 @@ from support.history import MakeApp, Revision
 from support.sessions import session
 from support.terminal import run_on_terminal
 
-from myapp.migrator.legible import legible
+from myapp.migrator.base.legible import legible
 
 #: Sets the window's title, clears the screen, goes to the line's start, and turns text around.
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b1m\r\u202e\u2066\u2028"

@@ -12,8 +12,8 @@ import pytest
 from support.command import run
 from support.history import MakeApp, Revision
 
-from myapp.migrator.canceller import Canceller
-from myapp.migrator.redaction import Redactor
+from myapp.migrator.base.canceller import Canceller
+from myapp.migrator.settings.redaction import Redactor
 from myapp.scripts.session import Session
 from myapp.scripts.signals import interrupts
 from myapp.scripts.story import Story

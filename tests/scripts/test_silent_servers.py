@@ -102,7 +102,7 @@ def test_a_signal_ends_a_statement_whose_server_process_is_frozen(
 
 def test_a_statement_that_takes_long_is_not_touched(make_app: MakeApp, postgresql_url: str) -> None:
     """The bounds are for questions of a moment, and for what follows a signal."""
-    from myapp.migrator.silence import Silence
+    from myapp.migrator.database.silence import Silence
 
     silence = Silence(0.3)
     with silence.bounded(), session(postgresql_url) as connection, connection.cursor() as cursor:

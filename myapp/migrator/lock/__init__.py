@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from alembic.config import Config
 
-from ..configuration import application_of, settings_of
-from ..connection import opened_url
-from ..errors import SettingsError
-from ..url import sqlite_file
+from ..base.errors import SettingsError
+from ..bridge.configuration import application_of, settings_of
+from ..bridge.connection import opened_url
+from ..database.url import sqlite_file
 from .holding import Lock
 
 __all__ = ["Lock", "writer_lock"]

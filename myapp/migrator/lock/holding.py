@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from ..attempts import attempts
-from ..blockers import Blocker
-from ..errors import LockNotObtained
+from ..base.attempts import attempts
+from ..base.errors import LockNotObtained
+from ..database.blockers import Blocker
 
 
 class Lock:

@@ -6,10 +6,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
-from ..errors import MigrateError, SettingsError
-from ..failures import database_failed
-from ..settings import Settings
-from ..url import engine_url
+from ..base.errors import MigrateError, SettingsError
+from ..database.failures import database_failed
+from ..database.url import engine_url
+from ..settings.settings import Settings
 
 
 def lock_url(settings: Settings, opened: URL) -> URL:

@@ -6,7 +6,7 @@ Behind PgBouncer in transaction mode a session lock belongs to whoever is served
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
 
-from ..errors import SettingsError
+from ..base.errors import SettingsError
 
 _PID = text("SELECT pg_backend_pid()")
 _TRIES = 5

@@ -14,15 +14,15 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..attempts import asked_once, attempts
-from ..blockers import Blocker, BlockerWatch
-from ..configuration import application_of, canceller_of, settings_of
-from ..engine import make_own_engine
-from ..errors import DatabaseUnreachable, LockLost, SettingsError
-from ..evidence.asking import COMMITTED
-from ..readiness import until_up
-from ..settings import Settings
-from ..silence import Silence
+from ..base.attempts import asked_once, attempts
+from ..base.errors import DatabaseUnreachable, LockLost, SettingsError
+from ..bridge.configuration import application_of, canceller_of, settings_of
+from ..bridge.readiness import until_up
+from ..database.blockers import Blocker, BlockerWatch
+from ..database.engine import make_own_engine
+from ..database.silence import Silence
+from ..database.transactions import COMMITTED
+from ..settings.settings import Settings
 from .holding import Holder, Lock, wait_for
 from .place import failed, keys, lock_url
 from .pooler import refuse_pooler

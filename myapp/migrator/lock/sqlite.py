@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import DatabaseUnreachable, LockLost
+from ..base.errors import DatabaseUnreachable, LockLost
 from .holding import Holder, Lock, wait_for
 from .lock_file import LockFile, read
 

@@ -7,7 +7,7 @@ then takes Alembic itself, whose answer or error counts.
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
-from ..ask_alembic import AskAlembic
+from ..base.ask_alembic import AskAlembic
 from .facts import RevisionFile
 from .ordering import newest_first, reach
 

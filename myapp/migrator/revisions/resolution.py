@@ -6,7 +6,7 @@
 import re
 from collections.abc import Collection, Sequence
 
-from ..ask_alembic import AskAlembic
+from ..base.ask_alembic import AskAlembic
 from .graph import RESERVED, Graph
 
 # As Alembic's `_relative_destination`, which only has to match the beginning.

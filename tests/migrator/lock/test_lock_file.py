@@ -17,7 +17,7 @@ import pytest
 from support.command import invoke
 from support.history import MakeApp, Revision, create_table
 
-from myapp.migrator.errors import DatabaseUnreachable, LockLost, LockNotObtained
+from myapp.migrator.base.errors import DatabaseUnreachable, LockLost, LockNotObtained
 from myapp.migrator.lock.sqlite import file_lock
 
 NOW = "2026-01-01T00:00:00+00:00"

@@ -1,0 +1,1 @@
+"""What every room builds on: errors, results, signals, and small helpers without a library."""

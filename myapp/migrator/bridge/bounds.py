@@ -1,0 +1,151 @@
+"""A look at a database: it ends in time, and says who was in its way."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from sqlite3 import ProgrammingError
+from typing import Any
+
+from alembic.config import Config
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ..base.attempts import TimeLeft
+from ..base.errors import DatabaseUnreachable
+from ..database.blockers import Blocker, BlockerWatch
+from ..database.engine import make_own_engine
+from ..database.failures import error_code
+from ..database.listening import listening
+from ..database.silence import Silence
+from .configuration import canceller_of, settings_of, watcher_of
+from .opening import opened
+
+_NOT_IN_TIME = "55P03"
+#: Seconds that a server has for each statement of a look, which reads a few rows.
+_SILENCE = 30.0
+#: However little time is left, a lock that is held for a moment is no reason to fail; and 0 would
+#: mean to PostgreSQL that there is no bound.
+_LEAST = 0.1
+_OFTEN = 0.4
+_BEFORE_TOLD = 1.0
+
+
+@contextmanager
+def looking(
+    config: Config,
+    *,
+    seconds: float | None = None,
+    lock_wait: float | None = None,
+    silence: float = _SILENCE,
+) -> Iterator[None]:
+    """Bound all that is waited for within on connections that only read, whoever opens them.
+
+    A look has `seconds` altogether, and `lock_wait` for a lock, where these are given; otherwise
+    `migrate.lock_timeout`, or `migrate.lock_wait` where that is none. A statement has `silence`
+    seconds to be answered in.
+
+    Raises DatabaseUnreachable when it takes longer, naming who holds the lock.
+    """
+    options = settings_of(config).options
+    bounds = [options.lock_timeout or options.lock_wait, lock_wait, seconds]
+    bound = max(min(each for each in bounds if each is not None), _LEAST)
+    time_left = TimeLeft(seconds)
+    look = _Look(config, bound, time_left, Silence(min(silence, seconds or silence)))
+    with (
+        opened(config, time_left),
+        listening(engine_connect=look.connected, begin=look.begun),
+        look.bounded(),
+    ):
+        yield
+
+
+class _Look:
+    def __init__(self, config: Config, bound: float, time_left: TimeLeft, silence: Silence) -> None:
+        self._config = config
+        self._bound = bound
+        self._time_left = time_left
+        self._silence = silence
+        self._begin = time.monotonic()
+        self._is_told = False
+        self._watch: BlockerWatch | None = None
+        self._stack = ExitStack()
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        with self._stack:
+            self._stack.enter_context(self._silence.bounded())
+            try:
+                yield
+            except DBAPIError as error:
+                if self._silence.is_over:
+                    raise self._silence.error(self._blockers()) from error
+                if error_code(error) == _NOT_IN_TIME:
+                    raise self._locked() from error
+                raise
+
+    def connected(self, connection: Connection) -> None:
+        dbapi_connection = connection.connection.dbapi_connection
+        canceller_of(self._config).watch(dbapi_connection)
+        if connection.dialect.name == "postgresql":
+            self._silence.watch(dbapi_connection)
+            self._watch_blockers(connection)
+        elif connection.dialect.name == "sqlite" and not connection.dialect.is_async:
+            self._hurry(dbapi_connection)
+
+    def begun(self, connection: Connection) -> None:
+        """Bound the wait for a lock, in this transaction only: a pooler may share the session."""
+        autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        if connection.dialect.name == "postgresql" and not autocommit:
+            milliseconds = self._milliseconds_left()
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+
+    def _milliseconds_left(self) -> int:
+        left = self._time_left.left(_LEAST)
+        return round((self._bound if left is None else min(self._bound, left)) * 1000)
+
+    def _hurry(self, dbapi_connection: Any) -> None:
+        """Let SQLite wait no longer than this look may, until it is over."""
+        (before,) = dbapi_connection.execute("PRAGMA busy_timeout").fetchone()
+        wanted = self._milliseconds_left()
+        if wanted < before:
+            dbapi_connection.execute(f"PRAGMA busy_timeout = {wanted}")
+            self._stack.callback(_restore, dbapi_connection, before)
+
+    def _watch_blockers(self, connection: Connection) -> None:
+        info = getattr(connection.connection.dbapi_connection, "info", None)
+        pid = getattr(info, "backend_pid", None)
+        if pid is None or self._watch:
+            return
+        engine = make_own_engine(connection.engine.url)
+        interval = min(self._bound / 4, _OFTEN)
+        self._watch = BlockerWatch(engine, lambda: pid, interval, self._blocked)
+        self._stack.enter_context(self._watch.watching(patience=0))
+
+    def _blocked(self, blocker: Blocker) -> None:
+        # A caller who has set a time looks again and again, and tells by himself.
+        is_due = time.monotonic() - self._begin >= _BEFORE_TOLD
+        if is_due and self._time_left.seconds is None and not self._is_told:
+            self._is_told = True
+            watcher_of(self._config).notice(
+                f"waiting {round(self._bound, 1):g} s at most to read the database."
+                f" Blocked by {blocker}"
+            )
+
+    def _blockers(self) -> str:
+        seen = self._watch.take() if self._watch else ()
+        return "".join(f"\nBlocked by {blocker}." for blocker in seen)
+
+    def _locked(self) -> DatabaseUnreachable:
+        error = DatabaseUnreachable(
+            "The database can't be read: another session has locked what has to be read, and kept"
+            f" it locked for {round(self._bound, 1):g} s.{self._blockers()}",
+            hint="run it again when that session has ended. `migrate.lock_timeout` is how long this"
+            " waits.",
+        )
+        error.is_passing = True
+        return error
+
+
+def _restore(dbapi_connection: Any, busy_timeout: int) -> None:
+    with suppress(ProgrammingError):  # it has been closed
+        dbapi_connection.execute(f"PRAGMA busy_timeout = {busy_timeout}")

@@ -1,0 +1,86 @@
+"""Alembic's post-write hooks, with a failing hook told as an error.
+
+Alembic runs the same three kinds and drops their exit status (alembic.script.write_hooks).
+"""
+
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+from alembic.script import write_hooks
+
+from ..base.errors import SettingsError
+
+# What a hook says is part of the story; standard output is for the answer.
+_STDERR = 2
+_SCRIPT = "REVISION_SCRIPT_FILENAME"
+
+
+def register() -> None:
+    """Take the place of Alembic's own hooks in this process, through its public registry."""
+    write_hooks.register("exec")(_executable)
+    write_hooks.register("module")(_module)
+    write_hooks.register("console_scripts")(_console_script)
+
+
+def _executable(path: str, options: Mapping[str, str]) -> None:
+    _run(path, options, [_option(path, options, "executable")])
+
+
+def _module(path: str, options: Mapping[str, str]) -> None:
+    module = _option(path, options, "module")
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # its package is missing
+        found = None
+    if found is None:
+        raise _failed(path, options, f"there is no module `{module}`")
+    _run(path, options, [sys.executable, "-m", module])
+
+
+def _console_script(path: str, options: Mapping[str, str]) -> None:
+    name = _option(path, options, "entrypoint")
+    found = list(entry_points(group="console_scripts", name=name))
+    if not found:
+        raise _failed(path, options, f"there is no console script `{name}`")
+    module, attribute = found[0].module, found[0].attr
+    # As the installed script does: what it returns is its exit status, which Alembic drops too.
+    code = f"import sys, {module}; sys.exit({module}.{attribute}())"
+    _run(path, options, [sys.executable, "-c", code])
+
+
+def _run(path: str, options: Mapping[str, str], command: list[str]) -> None:
+    arguments = options.get("options", "")
+    if _SCRIPT not in arguments:
+        arguments = f"{_SCRIPT} {arguments}"
+    try:
+        words = [word.replace(_SCRIPT, path) for word in shlex.split(arguments)]
+    except ValueError as error:
+        raise _failed(path, options, f"its options are no words of a shell: {error}") from None
+    try:
+        finished = subprocess.run(  # noqa: S603 - the command is the developer's own setting
+            [*command, *words], cwd=options.get("cwd") or None, stdout=_STDERR, check=False
+        )
+    except OSError as error:
+        reason = f"{error.filename} can't be run or entered: {error.strerror}"
+        raise _failed(path, options, reason) from None
+    if finished.returncode:
+        raise _failed(path, options, f"it ended with exit status {finished.returncode}")
+
+
+def _option(path: str, options: Mapping[str, str], name: str) -> str:
+    if name not in options:
+        raise _failed(path, options, f"`{options['_hook_name']}.{name}` is not set")
+    return options[name]
+
+
+def _failed(path: str, options: Mapping[str, str], reason: str) -> SettingsError:
+    return SettingsError(
+        f"The post-write hook `{options['_hook_name']}` failed: {reason}. The revision file"
+        f" {os.path.normpath(path)} has been written.",
+        hint="mend [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
+    )

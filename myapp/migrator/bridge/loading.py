@@ -1,0 +1,147 @@
+"""From a Config to the revision history, with Alembic at hand."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionMap
+from alembic.util.exc import CommandError
+
+from ..base.errors import HistoryError, SettingsError
+from ..database.failures import described
+from ..revisions.files import why_not_read
+from ..revisions.graph import Graph
+from ..revisions.history import History
+from .configuration import settings_of, take_reading
+from .env_py import spoken
+from .lazy_scripts import LazyScript, read_graph, run_graph, version_folders
+
+
+class ScriptHistory(History):
+    """A history that Alembic can be asked about too."""
+
+    def __init__(
+        self, script: ScriptDirectory, graph: Graph, modules: Mapping[str, ModuleType]
+    ) -> None:
+        """Join `script` and its `graph`; `modules` are the files that have run."""
+        super().__init__(graph)
+        self._script = script
+        self._modules = modules
+        self._scripts: dict[str, LazyScript] = {}
+
+    @property
+    def script(self) -> ScriptDirectory:
+        """The same revisions for Alembic."""
+        return self._script
+
+    def script_of(self, revision: str) -> Script:
+        """Return the revision file with exactly this id, which can be run."""
+        if revision not in self._scripts:
+            file = self.graph.files[revision]
+            self._scripts[revision] = LazyScript(file, self._modules.get(revision))
+        return self._scripts[revision]
+
+
+def load_history(config: Config) -> ScriptHistory:
+    """Load the revision files of `config`.
+
+    Raises SettingsError when there is no such folder, HistoryError when the files form no history.
+    """
+    location = settings_of(config).script_location
+    try:
+        script = ScriptDirectory.from_config(config)
+    except (CommandError, ModuleNotFoundError) as error:
+        why = "" if isinstance(error, CommandError) else f": {error.msg}"
+        raise _bad_location(f"`{location}`, which does not exist{why}") from None
+    except Exception as error:  # a package's own code, or an option that is no number
+        raise SettingsError(
+            f"The `alembic.*` settings can't be used: {described(error)}.",
+            hint="`--traceback` before CONFIG_URI shows which one was read.",
+        ) from error
+    if not os.path.isfile(script.dir):
+        _require_readable(script.dir, "migrations")
+    if not any(Path(script.dir).glob("env.py*")):
+        raise _bad_location(f"`{location}`, which has no env.py")
+    return _load(config, script)
+
+
+def settled(config: Config, history: ScriptHistory) -> ScriptHistory:
+    """Return `history`, or that of the files which count now that `env.py` has run.
+
+    Raises HistoryError when the files form no history.
+    """
+    left = spoken(config, history.script)
+    if _files(left) == _files(history.script):
+        return history
+    return _load(
+        config,
+        ScriptDirectory(
+            left.dir,
+            file_template=left.file_template,
+            truncate_slug_length=left.truncate_slug_length,
+            version_locations=_files(left)[0],
+            sourceless=left.sourceless,
+            output_encoding=left.output_encoding,
+            timezone=left.timezone,
+            hooks=left.hooks,
+            recursive_version_locations=left.recursive_version_locations,
+            messaging_opts=left.messaging_opts,
+        ),
+    )
+
+
+def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
+    """Return what makes out which files `script` reads.
+
+    An `env.py` that adds a folder may add it at each run.
+    """
+    locations = list(dict.fromkeys(map(str, script.version_locations)))
+    return locations, script.sourceless, script.recursive_version_locations
+
+
+def _load(config: Config, script: ScriptDirectory) -> ScriptHistory:
+    for folder in version_folders(script):
+        _require_readable(folder, "revisions")
+    try:
+        history = ScriptHistory(script, *read_graph(script, take_reading(config)))
+    except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content
+        return _run_all(script)
+    script.revision_map = RevisionMap(lambda: map(history.script_of, history.graph.files))
+    return history
+
+
+def _require_readable(folder: str | PathLike[str], of: str) -> None:
+    if why := why_not_read(folder):
+        raise HistoryError(
+            f"The folder of {of} {folder} can't be read: {why}.",
+            hint="it is a file: move it, or mend `alembic.version_locations`."
+            if os.path.isfile(folder)
+            else "let this user read and enter it.",
+            paths=[str(folder)],
+        )
+
+
+def _run_all(script: ScriptDirectory) -> ScriptHistory:
+    try:
+        with warnings.catch_warnings():
+            # Alembic only warns where one file hides another, or a parent is missing.
+            warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
+            script.get_heads()  # says more of what is wrong than what runs them next
+            return ScriptHistory(script, *run_graph(script))
+    except (Exception, SystemExit) as error:
+        from .diagnosis import diagnose
+
+        raise diagnose(script, error) from error
+
+
+def _bad_location(what: str) -> SettingsError:
+    return SettingsError(
+        f"`alembic.script_location` is {what}, so there are no migrations.",
+        hint="mend it (a relative path starts at the .ini file's folder), or make the folder with"
+        " `{cmd} init FOLDER`.",
+    )

@@ -1,0 +1,59 @@
+"""How a connection is opened, whoever's engine it is for: in time, waited for, known to signals."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic.config import Config
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+
+from ..base.attempts import TimeLeft, is_waited_for
+from ..base.errors import MigrateError
+from ..database.connecting import FOR_EVER, LIBPQ_DRIVERS, open_in_time
+from ..database.failures import database_failed
+from ..database.libpq import parameters
+from ..database.listening import listening
+from .configuration import canceller_of
+from .readiness import until_up
+
+_ASYNCHRONOUS = ("psycopg_async",)
+
+
+@contextmanager
+def opened(config: Config, time_left: TimeLeft = FOR_EVER) -> Iterator[None]:
+    """Open all PostgreSQL connections within in the same way, and in the `time_left`.
+
+    A server that is not up, or has no connection free, is waited for, `migrate.wait_db` seconds.
+    """
+
+    def connect(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+        if dialect.name != "postgresql":
+            return None
+        if dialect.driver in _ASYNCHRONOUS:
+            cparams.update(parameters(cparams))
+        if dialect.driver not in LIBPQ_DRIVERS:
+            return None
+
+        def attempt() -> Any:
+            connection = open_in_time(dialect, cargs, cparams, time_left)
+            canceller_of(config).watch(connection)
+            return connection
+
+        return attempt() if is_waited_for() else _wait_for(config, dialect, attempt)
+
+    with listening(do_connect=connect):
+        yield
+
+
+def _wait_for(config: Config, dialect: Dialect, attempt: Any) -> Any:
+    def ask() -> Any:
+        try:
+            return attempt()
+        except dialect.loaded_dbapi.Error as error:
+            raise database_failed(DBAPIError("", None, error)) from error
+
+    try:
+        return until_up(config, ask)
+    except MigrateError as error:
+        raise error.__cause__ or error from None  # SQLAlchemy takes a driver's error only

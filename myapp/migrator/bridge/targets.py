@@ -1,0 +1,198 @@
+"""What a revision typed by a person means, and what to say when it means nothing."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from alembic.script.revision import MultipleHeads as AlembicMultipleHeads
+from alembic.script.revision import RangeNotAncestorError, RevisionError
+from alembic.util.exc import CommandError
+
+from ..base.ask_alembic import AskAlembic
+from ..base.errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
+from ..base.results import Revision
+from ..base.spelling import nearest
+from ..revisions.graph import RESERVED
+from ..revisions.history import History
+
+T = TypeVar("T")
+
+_RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
+
+
+def find(history: History, target: str, command: str) -> tuple[Revision, ...]:
+    """Return the revisions that `target` names; `base` gives none.
+
+    Raises RevisionNotFound or MultipleHeads.
+    """
+    try:
+        return history.find(target)
+    except AskAlembic:
+        check_known(history, target)
+    found = resolve(history, target, command, lambda: history.script.get_revisions(target))
+    return tuple(history.get(script.revision) for script in found if script is not None)
+
+
+def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -> T:
+    """Call `ask`, and tell in this package's errors why Alembic can't resolve `target`.
+
+    Raises RevisionNotFound or MultipleHeads.
+    """
+    try:
+        return ask()
+    # Alembic asserts, where a branch named in a relative target isn't in the database.
+    except (RevisionError, CommandError, AssertionError) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, AlembicMultipleHeads):
+            raise several_heads(history, tuple(cause.heads), command) from None
+        if isinstance(cause, RangeNotAncestorError):
+            raise _not_reached(history, target, cause) from None
+        raise _unresolved(target, cause) from None
+
+
+def _not_reached(history: History, target: str, error: RangeNotAncestorError) -> MigrateError:
+    start, colon, end = target.partition(":")
+    if colon and _is_range(history, error.upper, error.lower):
+        return UsageError(
+            f"`{target}` is the wrong way round: a range goes from the older revision to the"
+            " newer.",
+            hint=f"write `{end}:{start}`.",
+        )
+    return RevisionNotFound(
+        f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
+        hint="`{cmd} history` shows how the revisions follow each other.",
+    )
+
+
+def _is_range(history: History, base: Any, head: Any) -> bool:
+    try:
+        return any(history.script.walk_revisions(base or "base", head or "heads"))
+    except (RevisionError, CommandError):
+        return False
+
+
+def check_known(history: History, target: str) -> None:
+    """Raise RevisionNotFound when a name in `target` is unknown or ambiguous.
+
+    Alembic by itself takes `nope@base` for `base`, whatever the branch.
+    """
+    if ":" in target:
+        raise UsageError(
+            f"`{target}` is a range, and one revision is needed here.",
+            hint="only `--sql` and `history --rev-range` take a range.",
+        )
+    match = _RELATIVE.fullmatch(target)
+    name = match["start"] if match else target
+    branch, at, symbol = name.rpartition("@")
+    if at:
+        _check_name(history, branch)
+    if symbol not in RESERVED and (symbol or not match):
+        _check_name(history, name)
+
+
+def is_relative(target: str) -> bool:
+    """Tell whether `target` counts revisions, from the database or from a name: `+1`, `head-1`."""
+    return _RELATIVE.fullmatch(target) is not None
+
+
+def several_heads(
+    history: History, heads: tuple[str, ...], command: str, *, hint: str | None = None
+) -> MigrateError:
+    """Return the error of `command`, which needs one head where there are several."""
+    return MultipleHeads(
+        f"{len(heads)} heads: {history.titles(heads)}. `{command}` can't choose one.",
+        hint=hint or _how_to_choose(history, heads, "--head" if command == "revision" else ""),
+        heads=list(heads),
+    )
+
+
+def _how_to_choose(history: History, heads: tuple[str, ...], option: str) -> str:
+    name_one = f"name one{f' with `{option}`' if option else ''}."
+    if not all(history.get(head).is_head for head in heads):
+        return name_one
+    # To `merge`, a head that another depends on is none of the `heads`.
+    independent = set(history.graph.effective_heads)
+    named = "heads" if set(heads) == independent else " ".join(heads)
+    return f'join them with `{{cmd}} merge {named} -m "join"`, or {name_one}'
+
+
+def _check_name(history: History, name: str) -> None:
+    if not name:
+        raise RevisionNotFound(
+            "The revision is empty.", hint="is a variable of the shell unset? Name a revision."
+        )
+    try:
+        history.find(name)
+    except AskAlembic:
+        try:
+            history.script.revision_map.get_revision(name)
+        except RevisionError:
+            raise _unknown(history, name) from None
+
+
+def _unknown(history: History, name: str) -> RevisionNotFound:
+    branch, _, wanted = name.rpartition("@")
+    ids = history.ids
+    labels = history.graph.labelled
+    # Alembic takes the first characters for the whole where the whole has four or more.
+    matches = [each for each in (*ids, *labels) if len(each) > 3 and each.startswith(wanted)]
+    try:
+        candidates = list(history.script.revision_map.filter_for_lineage(matches, branch or None))
+    except RevisionError:
+        candidates = []  # the branch is none either
+    if len(candidates) > 1:
+        owners = history.graph.labelled
+        shown = history.titles(owners.get(each, each) for each in candidates[:5])
+        more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
+        return RevisionNotFound(
+            f"`{wanted}` could be any of {len(candidates)} revisions: {shown}{more}.",
+            hint="type more of the revision's id.",
+            candidates=candidates,
+        )
+    if branch and (wanted in ids or matches):
+        return RevisionNotFound(
+            f"There is no revision `{wanted}` on the branch `{branch}`.",
+            hint="`{cmd} history` shows how the revisions follow each other.",
+        )
+    near = nearest(wanted, [*ids, *labels, *RESERVED], 0.5) or next(
+        (
+            revision.revision
+            for revision in history.all()
+            if wanted.lower() in revision.message.lower()
+        ),
+        None,
+    )
+    meant = history.get(near).message if near in ids else ""
+    return RevisionNotFound(
+        f"There is no revision `{wanted}`.",
+        hint=f"is `{near}`{f' ({meant})' if meant else ''} meant?"
+        if near
+        else "`{cmd} history` lists the revisions.",
+        nearest=near,
+    )
+
+
+def _unresolved(target: str, error: BaseException) -> RevisionNotFound:
+    match = _RELATIVE.fullmatch(target)
+    if not match:
+        return RevisionNotFound(
+            f"`{target}` can't be resolved: {error}.",
+            hint="`{cmd} history` lists the revisions.",
+        )
+    start, steps = match["start"], int(match["steps"])
+    if isinstance(error, AssertionError) and start.endswith("@"):
+        return RevisionNotFound(
+            f"`{target}` needs the database to stand at one revision of `{start[:-1]}`.",
+            hint="`{cmd} current` shows where it stands.",
+        )
+    if "mbiguous" in str(error):
+        return RevisionNotFound(
+            f"`{target}` could be several revisions: the history branches on the way.",
+            hint="name the revision; `{cmd} history` lists them.",
+        )
+    origin = f" on `{start[:-1]}`" if start.endswith("@") else f" from `{start}`" if start else ""
+    return RevisionNotFound(
+        f"`{target}` asks for {abs(steps)} revision{'' if abs(steps) == 1 else 's'}"
+        f" {'down' if match['steps'].startswith('-') else 'up'}{origin}, and there are fewer.",
+        hint="`{cmd} history` shows how many there are; `heads` and `base` are the ends.",
+    )

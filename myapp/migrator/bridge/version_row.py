@@ -1,0 +1,113 @@
+"""The version table's row, which one statement for all revisions moves on.
+
+Alembic writes the revisions' ids into the statement, so SQLAlchemy has another one to compile for
+each: a quarter of what a small revision costs. The same SQL comes out of one that is compiled once.
+And it is asked whether the table has kept what was written: a trigger or a rule may drop that, and
+Alembic looks at some of its statements only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, MigrationInfo
+from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, column, select, table
+
+from ..base.errors import SettingsError
+from ..database.listening import listening
+
+_FROM, _TO = "migrate_from", "migrate_to"
+
+
+class RowNotKept(SettingsError):
+    """The version table has not kept what was written to it."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"The version table {table} has not kept what was written to it: a trigger, a rule or a"
+            " policy on it drops that, or something else has written there.",
+            hint="take that off the version table, and let no revision write there.",
+        )
+
+
+class VersionRow:
+    """Takes the place of the statement that Alembic runs when a step is done."""
+
+    def __init__(self) -> None:
+        self._move: tuple[str, str] | None = None
+        self._statements: dict[Table, Update] = {}
+        self._is_in_doubt = False
+        #: How many statements have written the table, and how many of these were committed.
+        self.written = 0
+        self.committed = 0
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Replace the statements within; where none comes as expected, Alembic's own runs.
+
+        Raises RowNotKept, out of the statement, when one finds no row to change.
+        """
+        with listening(
+            before_execute=self._replace,
+            after_execute=self._written,
+            commit=self._commit,
+        ):
+            yield
+
+    def require_kept(
+        self, *, ctx: MigrationContext, step: MigrationInfo, heads: set[str], **_: Any
+    ) -> None:
+        """Raise RowNotKept unless a row that `step` adds is there; to be an `on_version_apply`.
+
+        It is asked where an INSERT has added no row: a trigger may have put it elsewhere.
+        """
+        is_in_doubt, self._is_in_doubt = self._is_in_doubt, False
+        if not is_in_doubt:
+            return
+        rows = table(ctx.version_table, column("version_num"), schema=ctx.version_table_schema)
+        assert ctx.connection is not None  # noqa: S101 - a step that runs has one
+        kept = set(ctx.connection.scalars(select(rows.c.version_num)))
+        wanted = heads.intersection(step.destination_revision_ids)
+        gone = set(step.source_revision_ids) - heads
+        if not wanted <= kept or gone & kept:
+            raise RowNotKept(ctx.version_table)
+
+    def expect(self, move: tuple[str, str]) -> None:
+        """Take the next UPDATE for Alembic's, which moves the row on as `move` says."""
+        self._move = move
+
+    def _replace(
+        self, connection: Connection, element: Any, multiparams: Any, params: Any, options: Any
+    ) -> tuple[Any, Any, Any]:
+        move, self._move = self._move, None
+        if move is None or not isinstance(element, Update) or not isinstance(element.table, Table):
+            return element, multiparams, params
+        return self._statement(element.table), [], {_FROM: move[0], _TO: move[1]}
+
+    def _written(self, connection: Connection, element: Any, *others: Any) -> None:
+        if not isinstance(element, Insert | Update | Delete) or not isinstance(
+            element.table, Table
+        ):
+            return
+        if element.table.columns.keys() != ["version_num"]:
+            return
+        self.written += 1
+        if not connection.dialect.supports_sane_rowcount or others[-1].rowcount != 0:
+            return
+        if isinstance(element, Insert):
+            self._is_in_doubt = True
+        elif element.whereclause is not None:
+            raise RowNotKept(element.table.name)
+
+    def _commit(self, connection: Connection) -> None:
+        self.committed = self.written
+
+    def _statement(self, table: Table) -> Update:
+        if table not in self._statements:
+            row = table.c.version_num
+            self._statements[table] = (
+                table.update()
+                .values({row: bindparam(_TO, literal_execute=True)})
+                .where(row == bindparam(_FROM, literal_execute=True))
+            )
+        return self._statements[table]

@@ -1,0 +1,213 @@
+"""Commands that write or open revision files: revision, merge, edit."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from alembic import command
+from alembic.autogenerate import RevisionContext
+from alembic.config import Config
+from alembic.util.exc import CommandError
+
+from ..base.errors import RevisionNotFound, SettingsError, UsageError
+from ..base.results import NewRevisions, Revision
+from ..bridge import hooks
+from ..bridge.connection import shared_engine
+from ..bridge.diagnosis import revision_files
+from ..bridge.loading import load_history, settled
+from ..bridge.targets import find, resolve
+from ..database.failures import described
+from ..revisions.graph import RESERVED
+from ..revisions.history import History
+from .comparison import describe_operations, require_at_heads, run_comparison
+from .offline import captured_sql
+from .reports import show
+
+T = TypeVar("T")
+
+
+def revision(
+    config: Config,
+    message: str | None = None,
+    *,
+    autogenerate: bool = False,
+    sql: bool = False,
+    head: str = "head",
+    splice: bool = False,
+    branch_label: str | None = None,
+    version_path: str | None = None,
+    rev_id: str | None = None,
+    depends_on: Sequence[str] = (),
+) -> NewRevisions:
+    """Write a new revision file; an autogenerate that finds nothing writes none.
+
+    Raises PendingMigrations when `autogenerate` is asked for a database behind the code,
+    MultipleHeads, RevisionNotFound, UsageError, or SettingsError when a post-write hook fails.
+    """
+    history = load_history(config)
+    if autogenerate and sql:
+        raise UsageError(
+            "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
+        )
+    arguments = {
+        "message": message,
+        "autogenerate": autogenerate,
+        "sql": sql,
+        "head": head,
+        "splice": splice,
+        "branch_label": branch_label,
+        "version_path": os.path.abspath(version_path) if version_path else None,
+        "rev_id": rev_id,
+        "depends_on": list(depends_on) or None,
+    }
+    uses_environment = config.get_main_option("revision_environment") == "true"
+    with shared_engine(config), captured_sql(config) as written:
+        if autogenerate:
+            history, _ = require_at_heads(config, history)
+        context = RevisionContext(config, history.script, arguments)
+        if autogenerate or uses_environment:
+            run_comparison(config, history, context)
+            history = settled(config, history)
+            context.script_directory = history.script
+        elif sql:
+            raise UsageError(
+                "`revision --sql` has nothing to write: no env.py runs for an empty revision.",
+                hint="set `alembic.revision_environment = true`, or leave `--sql` out.",
+            )
+    _check_new(history, rev_id, branch_label)
+    for name in (head, *depends_on):
+        find(history, name, "revision")
+    found = tuple(line for s in context.generated_revisions for line in describe_operations(s))
+    if autogenerate and not found:
+        return NewRevisions((), ())
+    _write(history, "revision", lambda: list(context.generate_scripts()))
+    return NewRevisions(_added(config, history), found, written.getvalue())
+
+
+def merge(
+    config: Config,
+    revisions: Sequence[str],
+    message: str | None = None,
+    *,
+    branch_label: str | None = None,
+    rev_id: str | None = None,
+    splice: bool = False,
+) -> NewRevisions:
+    """Write a revision that joins `revisions`.
+
+    Raises UsageError when they are fewer than two, and what `revision` raises.
+    """
+    history = load_history(config)
+    _check_new(history, rev_id, branch_label)
+    joined = {found.revision for name in revisions for found in find(history, name, "merge")}
+    if len(joined) < 2:
+        what = f"only {history.titles(joined)}" if joined else "none"
+        raise UsageError(
+            f"`merge` joins two revisions or more; {' '.join(revisions)} names {what}.",
+            hint="`{cmd} heads` lists the heads.",
+        )
+    _write(
+        history,
+        "merge",
+        lambda: command.merge(config, list(revisions), message, branch_label, rev_id, splice),
+    )
+    return NewRevisions(_added(config, history), ())
+
+
+def edit(config: Config, target: str) -> tuple[Revision, ...]:
+    """Open the files that `target` names in $EDITOR; `current` asks the database.
+
+    Raises RevisionNotFound when it names none, UsageError when there is no editor.
+    """
+    found = show(config, target, command="edit")
+    for each in found:
+        if reason := _open_editor(config, each):
+            raise UsageError(
+                f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
+            )
+    return found
+
+
+def _added(config: Config, history: History) -> tuple[Revision, ...]:
+    """Return the revisions whose files have been written since `history` was loaded."""
+    now = settled(config, load_history(config))
+    return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
+
+
+def _open_editor(config: Config, revision: Revision) -> str | None:
+    """Return why the editor failed, None when it didn't."""
+    # Alembic looks for an editor where none is named. One that is named it takes for a file without
+    # arguments, so that for `EDITOR="code --wait"` another editor would open.
+    editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
+    try:
+        if not editor:
+            command.edit(config, revision.revision)
+            return None
+        status = subprocess.run([*editor, revision.path], check=False).returncode  # noqa: S603 - the user's own
+    except CommandError as error:
+        return str(error)
+    except OSError as error:
+        return f"`{editor[0]}` can't be run: {error.strerror}"
+    return f"`{editor[0]}` ended with exit status {status}" if status else None
+
+
+def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
+    if rev_id in RESERVED:
+        raise UsageError(
+            f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.",
+            hint="leave out `--rev-id` to have one made.",
+        )
+    if rev_id and (odd := re.search(r"[^\w.]", rev_id)):
+        raise UsageError(
+            f"A revision's id can't have {odd[0]!r} in it, as `{rev_id}` has.",
+            hint="use letters, digits and `_`, or leave out `--rev-id` to have one made.",
+        )
+    if rev_id in history.graph.files:
+        raise UsageError(
+            f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",
+            hint="leave out `--rev-id` to have one made.",
+        )
+    if owner := history.graph.labelled.get(branch_label or ""):
+        raise UsageError(
+            f"The branch label `{branch_label}` is used by {owner}.",
+            hint="choose another label.",
+        )
+
+
+def _write(history: History, name: str, write: Callable[[], T]) -> T:
+    hooks.register()
+    before = set(revision_files(history.script))
+    try:
+        return resolve(history, "", name, write)
+    except SyntaxError as error:
+        # A message with quotes or a backslash in it can break the template's docstring, and a
+        # file that can't be loaded would stop every command.
+        for path in set(revision_files(history.script)) - before:
+            os.remove(path)
+        raise UsageError(
+            f"No revision was written: the file would not be valid Python, {error.msg}.",
+            hint="leave quotes and backslashes out of the message, or mend script.py.mako.",
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"No revision was written: {error.filename}: {error.strerror}.",
+            hint="the folder must be writable, and script.py.mako stand beside env.py.",
+        ) from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"No revision was written: {described(error)}.",
+            hint="mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+            " minute, second and epoch) or `alembic.output_encoding`.",
+        ) from error
+    except RevisionNotFound as error:
+        reason = str(error.__context__ or error.message).rstrip(".")
+        written = [str(path) for path in set(revision_files(history.script)) - before]
+        raise UsageError(
+            f"{written[0]} was written, and then: {reason}."
+            if written
+            else f"No revision was written: {reason}.",
+            hint=f"`{{cmd}} {name} --help` shows the options.",
+        ) from None

@@ -1,0 +1,153 @@
+"""Compare the models with the database: what `check` and `revision --autogenerate` share."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from alembic.autogenerate import RevisionContext
+from alembic.config import Config
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext
+from alembic.util.exc import CommandError
+from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
+
+from ..base.errors import DatabaseUnreachable, SchemaDrift, SettingsError
+from ..base.results import Agreement
+from ..bridge.bounds import looking
+from ..bridge.connection import database_name, missing_file, shared_engine
+from ..bridge.env_failures import told_as_errors
+from ..bridge.env_py import run_env
+from ..bridge.loading import ScriptHistory, load_history, settled
+from ..bridge.version_table import read_each
+from ..revisions import answers
+from ..revisions.history import History
+
+#: Seconds for one question about a database, which may have many thousand tables.
+_SILENCE = 300.0
+
+
+def check(config: Config) -> Agreement:
+    """Compare the models with the database, creating nothing.
+
+    Raises SchemaDrift with the differences, PendingMigrations when the database is behind the
+    code, SettingsError when there are no models to compare with.
+    """
+    history = load_history(config)
+    with shared_engine(config):
+        history, heads = require_at_heads(config, history)
+        if path := missing_file(config):
+            raise DatabaseUnreachable(
+                f"The database file {path} does not exist, so there is nothing to compare with.",
+                hint='write the first revision with `{cmd} revision --autogenerate -m "..."`.',
+            )
+        compared = compare(config, history)
+    differences = [line for script in compared for line in describe_operations(script)]
+    if differences:
+        listed = "".join(f"\n  {line}" for line in differences)
+        count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
+        raise SchemaDrift(
+            f"Models and database differ, {count}:{listed}",
+            hint='write the missing revision with `{cmd} revision --autogenerate -m "..."`.',
+            differences=differences,
+        )
+    return Agreement(heads)
+
+
+def require_at_heads(
+    config: Config, history: ScriptHistory
+) -> tuple[ScriptHistory, tuple[str, ...]]:
+    """Return the history as `env.py` has it, and the database's heads, which are all of its.
+
+    Raises PendingMigrations when a revision is not applied, since a comparison would then find
+    what the pending revisions are about to change.
+    """
+    each = read_each(config, history.script)
+    history = settled(config, history)
+    name = database_name(config)
+    return history, answers.current(history, name, each, check_heads=True).heads
+
+
+def compare(config: Config, history: History) -> list[MigrationScript]:
+    """Run `env.py` to compare the models with the database, and return the operations found."""
+    arguments = {
+        "message": None,
+        "autogenerate": True,
+        "sql": False,
+        "head": "head",
+        "splice": False,
+        "branch_label": None,
+        "version_path": None,
+        "rev_id": None,
+        "depends_on": None,
+    }
+    context = RevisionContext(config, history.script, arguments)
+    run_comparison(config, history, context)
+    return context.generated_revisions
+
+
+def run_comparison(config: Config, history: History, revision_context: RevisionContext) -> None:
+    """Let `env.py` fill `revision_context`; with `autogenerate` in its arguments, by comparing."""
+    arguments = revision_context.command_args
+
+    def fill(rev: Any, context: MigrationContext) -> list[Any]:
+        if arguments["autogenerate"]:
+            revision_context.run_autogenerate(rev, context)
+        else:
+            revision_context.run_no_autogenerate(rev, context)
+        return []
+
+    with told_as_errors(), looking(config, silence=_SILENCE):
+        try:
+            run_env(
+                config,
+                history.script,
+                fill,
+                as_sql=arguments["sql"],
+                dont_mutate=True,
+                template_args=revision_context.template_args,
+                revision_context=revision_context,
+            )
+        except CommandError as error:
+            if "MetaData" not in str(error):
+                raise
+            raise SettingsError(
+                "There are no models to compare the database with: env.py has no"
+                " `target_metadata`.",
+                hint="add `alembic.target_metadata = package.models:Base.metadata`, or set it in an"
+                " env.py of your own.",
+            ) from None
+
+
+def describe_operations(script: MigrationScript) -> list[str]:
+    """Return one line for each operation that would make the database match the models."""
+    return [line for ops in script.upgrade_ops_list for line in _lines(ops.as_diffs())]
+
+
+def _lines(diffs: Any) -> Iterator[str]:
+    for diff in diffs:
+        if isinstance(diff, list):
+            yield from _lines(diff)
+        else:
+            yield _line(*diff)
+
+
+def _line(operation: str, *what: Any) -> str:
+    verb = operation.replace("_", " ")
+    if operation.startswith("modify_"):
+        _, table, column, _, existing, wanted = what
+        return f"{verb} of {table}.{column}: {_value(existing)} -> {_value(wanted)}"
+    thing = what[0] if isinstance(what[0], Table) else what[-1]
+    if isinstance(thing, Table):
+        return f"{verb} {thing.fullname}"
+    if isinstance(thing, Column):
+        return f"{verb} {what[1]}.{thing.name}"
+    if isinstance(thing, Index | Constraint):
+        table = getattr(thing, "table", None)
+        columns = ", ".join(column.name for column in getattr(thing, "columns", ()))
+        on = f" on {table.fullname}" if table is not None else ""
+        return f"{verb} {thing.name or '(unnamed)'}{on}{f' ({columns})' if columns else ''}"
+    return f"{verb} {', '.join(map(str, what))}"
+
+
+def _value(value: object) -> str:
+    """Return a column's attribute; a server default is told by its SQL."""
+    return f"'{value.arg}'" if isinstance(value, DefaultClause) else repr(value)

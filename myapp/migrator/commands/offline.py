@@ -1,0 +1,144 @@
+"""`--sql`: the script that a run would execute, written without a database."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+
+from ..base.errors import MigrateError, MigrationFailed, UsageError
+from ..base.results import Revision
+from ..bridge.env_failures import told_as_errors
+from ..bridge.env_py import run_env
+from ..bridge.loading import load_history
+from ..bridge.planned_step import PlannedStep
+from ..bridge.targets import find, resolve, several_heads
+from ..bridge.version_table import history_of_files, read_heads
+from ..database.failures import reason_of
+from ..revisions.history import History
+from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
+from ..run.remedies import where_in
+from .stamping import check_stamp
+
+
+def upgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:
+    """Return the SQL of an upgrade to `target`, or of `from:to`; `current:to` asks the database.
+
+    Without a start, it begins at an empty database.
+    """
+    return _run_sql(config, "upgrade", plan_upgrade, target, tag)
+
+
+def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:
+    """Return the SQL of a downgrade, `from:to`; `current:to` asks the database.
+
+    Raises UsageError when the start is missing.
+    """
+    if ":" not in target:
+        raise UsageError(
+            "`downgrade --sql` needs a start: it does not look at the database.",
+            hint=f"write `downgrade FROM:{target} --sql`; FROM may be `current`.",
+        )
+    return _run_sql(config, "downgrade", plan_downgrade, target, tag)
+
+
+def stamp_sql(config: Config, revisions: Sequence[str], *, tag: str | None = None) -> str:
+    """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
+    history = history_of_files(config)
+    split = [_split(config, history, revision, "stamp") for revision in revisions]
+    check_stamp(history, [end for _, end in split])
+    targets = [f"{start}:{end}" if start else end for start, end in split]
+    return _write(
+        config,
+        lambda: resolve(
+            history,
+            " ".join(targets),
+            "stamp --sql",
+            lambda: command.stamp(config, targets, sql=True, tag=tag),
+        ),
+    )
+
+
+def ensure_version_sql(config: Config) -> str:
+    """Return the SQL that creates the version table."""
+    load_history(config)
+    return _write(config, lambda: command.ensure_version(config, sql=True))
+
+
+@contextmanager
+def captured_sql(config: Config) -> Iterator[io.StringIO]:
+    """Keep what Alembic writes as SQL until it is whole: half a script in psql would be run."""
+    written = io.StringIO()
+    output, config.output_buffer = config.output_buffer, written
+    try:
+        yield written
+    finally:
+        config.output_buffer = output
+
+
+def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str | None) -> str:
+    history = history_of_files(config)
+    start, end = _split(config, history, target, name)
+    running: list[Revision] = []
+
+    def steps(heads: Any, context: MigrationContext) -> Iterator[PlannedStep]:
+        plan = planner(history, end, heads)
+        is_typed = not target.startswith("current:")
+        if not plan and name == "upgrade" and is_typed and is_past(history, end, heads):
+            raise UsageError(
+                f"`{target}` leads down, and `upgrade` can't.",
+                hint=f"turn the range round, or type `{{cmd}} downgrade {target} --sql`.",
+            )
+        for step in plan:
+            running.append(step.revision)
+            yield step
+            running.clear()
+
+    def run() -> None:
+        run_env(
+            config,
+            history.script,
+            steps,
+            as_sql=True,
+            starting_rev=start,
+            destination_rev=end,
+            tag=tag,
+        )
+
+    try:
+        return _write(config, run)
+    except MigrateError as error:
+        if not running:
+            raise
+        cause = error.__cause__ or error
+        raise MigrationFailed(
+            f"Revision {running[0].title} can't be written as SQL: {reason_of(cause)}.",
+            hint=f"see {where_in(running[0], cause)}: with `--sql` there is no database to ask.",
+            revision=running[0].revision,
+            path=running[0].path,
+        ) from cause
+
+
+def _split(config: Config, history: History, target: str, name: str) -> tuple[str | None, str]:
+    """Return the start, None when it isn't given, and the end; `current` asks the database."""
+    start, colon, end = target.rpartition(":")
+    if not colon:
+        return None, target
+    if start != "current":
+        found = find(history, start or "base", f"{name} --sql {target}")
+        heads = tuple(revision.revision for revision in found)
+    else:
+        heads = read_heads(config, history.script)
+        history.require_known(heads)
+    if len(heads) > 1:
+        raise several_heads(history, heads, f"{name} --sql {target}")
+    return heads[0] if heads else "base", end
+
+
+def _write(config: Config, run: Callable[[], None]) -> str:
+    with captured_sql(config) as written, told_as_errors():
+        run()
+    return written.getvalue()

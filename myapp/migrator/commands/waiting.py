@@ -1,0 +1,62 @@
+"""Wait until another process has migrated the database."""
+
+import time
+
+from alembic.config import Config
+
+from ..base.attempts import attempts
+from ..base.errors import DatabaseUnreachable, MigrateError, PendingMigrations
+from ..base.results import Standing
+from ..bridge.configuration import watcher_of
+from ..bridge.connection import database_name, shared_engine
+from ..bridge.loading import ScriptHistory, load_history, settled
+from ..bridge.version_table import read_heads
+from ..revisions import answers
+
+#: What the last look has, in seconds, however little time is left.
+_LEAST = 1.0
+
+
+def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standing:
+    """Wait up to `timeout` seconds until the database is at the code's heads.
+
+    For containers of the application that start beside the one that migrates. With `allow_ahead`,
+    a database at a revision that the code lacks counts as there.
+
+    Raises PendingMigrations or DatabaseUnreachable when it isn't in time, DatabaseAhead at once.
+    """
+    deadline = time.monotonic() + timeout
+    history = load_history(config)
+    told = None
+    with shared_engine(config):
+        for is_last in attempts(timeout):
+            seconds = max(deadline - time.monotonic(), _LEAST)
+            found = _look(config, history, allow_ahead, seconds)
+            if isinstance(found, Standing):
+                return found
+            if is_last or time.monotonic() >= deadline:
+                raise found
+            # How long another session has held a lock changes all the time.
+            if found.message.partition("\n")[0] != told:
+                told = found.message.partition("\n")[0]
+                watcher_of(config).notice(f"waiting. {told}")
+    raise AssertionError("attempts() ends with a last one")
+
+
+def _look(
+    config: Config, history: ScriptHistory, allow_ahead: bool, seconds: float
+) -> Standing | MigrateError:
+    try:
+        heads = read_heads(config, history.script, seconds=seconds)
+    except DatabaseUnreachable as error:
+        if not error.is_passing:
+            raise
+        return error
+    history = settled(config, history)
+    if allow_ahead and history.unknown(heads):
+        return Standing(database_name(config), heads, (), ())
+    history.require_not_ahead(heads)
+    try:
+        return answers.current(history, database_name(config), [heads], check_heads=True)
+    except PendingMigrations as error:
+        return error

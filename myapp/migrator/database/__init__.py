@@ -1,0 +1,1 @@
+"""What is known of databases and their drivers, without Alembic."""

@@ -1,0 +1,117 @@
+"""Who keeps a migration waiting for a lock on PostgreSQL."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ..base.attempts import asked_once
+from ..base.our_own import connecting_for_ourselves
+from .masking import masked
+
+_BLOCKERS = text(
+    "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
+    " now() - coalesce(xact_start, backend_start), coalesce(query, '')"
+    " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
+)
+#: How long a thread that waits for a lost server may keep the end of a run.
+_PATIENCE = 2.0
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A session that holds a lock which the migration waits for; literals are masked in `query`.
+
+    Of another user's session, only a member of the role pg_read_all_stats learns more than the
+    names.
+    """
+
+    pid: int
+    application: str
+    user: str
+    state: str
+    age: timedelta | None
+    query: str
+
+    def __str__(self) -> str:
+        who = ", ".join(filter(None, [self.application, self.user and f"user {self.user}"]))
+        if self.age is None:
+            return f"pid {self.pid} ({who}; for more, GRANT pg_read_all_stats to this user)"
+        state = f"{self.state or 'at work'} for {self.age.total_seconds():.0f} s"
+        query = f": {self.query}" if self.query else ""
+        return f"pid {self.pid} ({'; '.join(filter(None, [who, state]))}){query}"
+
+
+class BlockerWatch:
+    """Asks now and then, on a connection of its own, who blocks the migration.
+
+    It leaves alone a revision that hasn't taken half of `interval`, in seconds, and connects for
+    the first one that has. `seen` hears each time of the one who blocks for longest, in its thread.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        pid: Callable[[], int | None],
+        interval: float,
+        seen: Callable[[Blocker], None] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._pid = pid
+        self._interval = interval
+        self._tell = seen
+        self._stop = threading.Event()
+        self._seen: tuple[Blocker, ...] = ()
+        self._since = time.monotonic()
+
+    @contextmanager
+    def watching(self, patience: float = _PATIENCE) -> Iterator[None]:
+        """Watch in a thread until the block is left, and the thread has ended or `patience` has."""
+        thread = threading.Thread(target=self._watch, name="blocker-watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join(patience)
+
+    def take(self) -> tuple[Blocker, ...]:
+        """Return whom it saw last, and forget them: what is watched from now on is another try."""
+        self._since = time.monotonic()
+        seen, self._seen = self._seen, ()
+        return seen
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._interval):
+            # The server is gone or full: the migration itself will tell.
+            if self._has_waited():
+                with suppress(DBAPIError), _ours(), self._engine.connect() as connection:
+                    self._ask(connection)
+                    while not self._stop.wait(self._interval):
+                        if self._has_waited():
+                            self._ask(connection)
+
+    def _has_waited(self) -> bool:
+        return time.monotonic() - self._since >= self._interval / 2
+
+    def _ask(self, connection: Connection) -> None:
+        rows = connection.execute(_BLOCKERS, {"pid": self._pid()}).all()
+        if rows:
+            self._seen = tuple(
+                Blocker(pid, application, user, state, age, masked(query))
+                for pid, application, user, state, age, query in rows
+            )
+            if self._tell:
+                self._tell(self._seen[0])
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    with asked_once(), connecting_for_ourselves():
+        yield

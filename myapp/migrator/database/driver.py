@@ -1,0 +1,173 @@
+"""The version table, read through the bare driver: no SQLAlchemy, and nothing is created.
+
+Only for URLs of a plain shape, on which this reading and SQLAlchemy's agree.
+"""
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote
+
+from ..base.ask_alembic import AskAlembic
+from .absence import can_be_made
+from .libpq import in_a_thread, parameters
+from .version_rows import oddity
+
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
+_POSTGRESQL = re.compile(
+    r"postgres(?:ql)?(?:\+psycopg2)?://"
+    r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?"
+    r"(?P<host>[\w.\-]*)(?::(?P<port>\d+))?/(?P<dbname>[\w\-]+)(?:\?(?P<query>[^#]*))?"
+)
+_PARAMETERS = {"host", "port", "application_name", "connect_timeout", "options", "password"}
+_PARAMETERS |= {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs", "user"}
+#: Seconds for all of it, and for a lock; the ordinary path then waits as long as it is told to, and
+#: says for what.
+_PATIENCE = 3.0
+_FOR_A_LOCK = 0.3
+#: Takes it that nobody writes: only where there is no log, and this user could make none.
+_UNCHANGING = "mode=ro&immutable=1"
+_UNDEFINED_TABLE = "42P01"
+
+
+def shown(url: str) -> str:
+    """Return `url` as SQLAlchemy writes it without its query, the password hidden.
+
+    Raises AskAlembic when a part of it might be written otherwise.
+    """
+    if _SQLITE.fullmatch(url):
+        return url
+    match = _POSTGRESQL.fullmatch(url)
+    if match is None or not re.fullmatch(r"[\w.\-]*", match["user"] or ""):
+        raise AskAlembic("SQLAlchemy may write the URL otherwise")
+    password = ":***" if match["password"] else ""
+    user = f"{match['user']}{password}@" if match["user"] else ""
+    port = f":{match['port']}" if match["port"] else ""
+    return f"postgresql+psycopg2://{user}{match['host']}{port}/{match['dbname']}"
+
+
+def read_versions(
+    url: str, table: str, schema: str | None, seconds: float | None = None
+) -> tuple[str, ...]:
+    """Return the rows of the version table, none when there is no table, or no SQLite file.
+
+    `seconds` is how long that may take, a few at most.
+
+    Raises AskAlembic when the URL is of another shape, or the database doesn't answer in time.
+    """
+    if match := _SQLITE.fullmatch(url):
+        if schema:
+            raise AskAlembic("SQLite has schemas of another kind")
+        return _from_sqlite(match["path"], table)
+    if match := _POSTGRESQL.fullmatch(url):
+        given = _parameters(match)
+        import psycopg2  # noqa: F401 - in this thread, and not in the time that the server has
+
+        patience = _PATIENCE if seconds is None else min(seconds, _PATIENCE)
+        try:
+            return in_a_thread(lambda: _from_postgresql(given, table, schema), patience)
+        except TimeoutError as error:
+            raise AskAlembic("the database doesn't answer") from error
+    raise AskAlembic("the URL is of another shape")
+
+
+def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
+    if can_be_made(path):
+        return ()
+    before = _files(path)
+    how = _how_to_open(path)
+    try:
+        uri = f"file:{quote(path)}?{how}"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_FOR_A_LOCK)) as connection:
+            connection.execute("PRAGMA query_only = 1")
+            known = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
+            if not connection.execute(known, (table,)).fetchone():
+                return ()
+            rows = connection.execute(f"SELECT version_num FROM {_quoted(table)}").fetchall()  # noqa: S608 - quoted
+    except sqlite3.Error as error:
+        raise AskAlembic("the database doesn't answer") from error
+    if how == _UNCHANGING and _files(path) != before:
+        raise AskAlembic("another process has written meanwhile, and it was not looked for")
+    return _versions(rows)
+
+
+def _how_to_open(path: str) -> str:
+    """Return the parameters of a URI that leave nothing behind.
+
+    In WAL mode, who reads makes two files beside the database. Who may write deletes them, as the
+    last to close it; who may not leaves them, or can't make them and fails
+    (https://www.sqlite.org/wal.html#read_only_databases).
+    """
+    real = os.path.realpath(path)
+    if any(map(os.path.exists, (f"{real}-wal", f"{real}-shm"))) or not _is_in_wal_mode(real):
+        return "mode=ro"
+    if os.access(real, os.W_OK) and os.access(os.path.dirname(real), os.W_OK):
+        return "mode=rw"
+    return _UNCHANGING
+
+
+def _is_in_wal_mode(path: str) -> bool:
+    """Read the versions that stand in the file's header (https://www.sqlite.org/fileformat.html)."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(20)[18:] == b"\x02\x02"
+    except OSError:
+        return False
+
+
+def _files(path: str) -> list[object]:
+    """Return by what it shows that a database, or its log, has been written."""
+    found: list[object] = []
+    real = os.path.realpath(path)
+    for name in (real, f"{real}-wal", f"{real}-shm"):
+        try:
+            stat = os.stat(name)
+            found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def _from_postgresql(given: dict[str, Any], table: str, schema: str | None) -> tuple[str, ...]:
+    import psycopg2
+
+    name = f"{_quoted(schema)}.{_quoted(table)}" if schema else _quoted(table)
+    try:
+        with closing(psycopg2.connect(**given)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                f"SET LOCAL lock_timeout = {round(_FOR_A_LOCK * 1000)};"  # noqa: S608 - quoted
+                f"SELECT version_num FROM {name}"
+            )
+            rows = cursor.fetchall()
+    except psycopg2.Error as error:
+        if error.pgcode == _UNDEFINED_TABLE:
+            return ()
+        raise AskAlembic("the database doesn't answer") from error
+    return _versions(rows)
+
+
+def _parameters(match: re.Match[str]) -> dict[str, Any]:
+    given = match.groupdict()
+    found = {
+        key: unquote(given[key])
+        for key in ("user", "password", "host", "port", "dbname")
+        if given[key]
+    }
+    for key, value in parse_qsl(given["query"] or "", keep_blank_values=True):
+        if key not in _PARAMETERS or key in found or "," in value:
+            raise AskAlembic("SQLAlchemy may read the query otherwise")
+        found[key] = value
+    return parameters(found)
+
+
+def _versions(rows: list[Any]) -> tuple[str, ...]:
+    versions = tuple(row[0] for row in rows)
+    if oddity(versions):
+        raise AskAlembic("a version is none")
+    return versions
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

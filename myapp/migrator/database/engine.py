@@ -1,0 +1,125 @@
+"""The engine that the settings describe."""
+
+import os
+
+from sqlalchemy import Engine, NullPool, create_engine, engine_from_config, event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from ..base.errors import DatabaseUnreachable, SettingsError
+from ..base.spelling import nearest
+from ..settings.settings import Settings
+from .absence import why_not_opened
+from .connecting import connect_in_a_thread, for_ourselves
+from .failures import described, first_line
+from .listening import INTERNAL
+from .sqlite import make_transactional
+from .url import engine_url, sqlite_file
+
+_DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
+#: Where a driver's module has another name than the package to install.
+_PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}
+
+
+def make_engine(settings: Settings) -> Engine:
+    """Return an engine for `settings`, not connected yet.
+
+    Raises SettingsError when the URL or an option is wrong, or the driver isn't installed.
+    """
+    url = engine_url(settings.url)
+    _check(url)
+    options = dict(settings.engine_options) | {"sqlalchemy.url": url}
+    try:
+        made = engine_from_config(options, prefix="sqlalchemy.")
+    except ModuleNotFoundError as error:
+        package = _PACKAGES.get(str(error.name), error.name)
+        raise SettingsError(
+            f"`sqlalchemy.url` needs the driver `{error.name}`, which is not installed.",
+            hint=f"run `pip install '{package}'`, or name another driver in `sqlalchemy.url`.",
+        ) from None
+    except Exception as error:
+        raise _bad_option(settings, error) from error
+    if made.dialect.name == "sqlite":
+        make_transactional(made)
+    if made.dialect.name == "postgresql":
+        event.listen(made, "do_connect", connect_in_a_thread)
+    return made
+
+
+def make_own_engine(url: URL) -> Engine:
+    """Return an engine for questions of this package's own to the PostgreSQL database at `url`."""
+    if url.get_dialect().is_async:
+        # An asynchronous driver's own options mean nothing to this one.
+        url = url.set(drivername=engine_url("postgresql://").drivername, query={})
+    made = create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        execution_options={INTERNAL: True},
+    )
+    event.listen(made, "do_connect", connect_in_a_thread)
+    for_ourselves(made)
+    return made
+
+
+def open_connection(made: Engine, settings: Settings) -> Connection:
+    """Connect.
+
+    Raises SettingsError when an option turns out to be wrong only now, DatabaseUnreachable when an
+    SQLite file can't be opened.
+    """
+    try:
+        return made.connect()
+    except DBAPIError as error:
+        if path := sqlite_file(made.url):
+            raise _unopened(os.path.abspath(path), error) from error
+        raise
+    except (SQLAlchemyError, AttributeError, RecursionError, TypeError, ValueError) as error:
+        raise _bad_option(settings, error) from error
+
+
+def _check(url: URL) -> None:
+    try:
+        is_async = url.get_dialect().is_async
+    except NoSuchModuleError:
+        near = nearest(url.get_backend_name(), _DIALECTS)
+        is_known = near == url.get_backend_name()
+        raise SettingsError(
+            f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
+            hint=f"is `{near}` meant?"
+            if near and not is_known
+            else "is it spelt right? A dialect of another package must be installed beside this.",
+        ) from None
+    if is_async:
+        raise SettingsError(
+            f"`sqlalchemy.url` names `{url.drivername}`, an asynchronous driver, and migrations"
+            " run without one.",
+            hint=f"write `{url.get_backend_name()}://`, or let env.py make its own engine"
+            " (`{cmd} init -t async FOLDER`).",
+        )
+    if url.get_backend_name() == "sqlite" and url.host:
+        raise SettingsError(
+            "`sqlalchemy.url` names a host, and SQLite has none.",
+            hint="write three slashes before the file's path: `sqlite:///%(here)s/app.sqlite`.",
+        )
+
+
+def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
+    return DatabaseUnreachable(
+        f"The SQLite file {path} can't be opened: {why_not_opened(path) or first_line(error)}.",
+        hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
+    )
+
+
+def _bad_option(settings: Settings, error: BaseException) -> SettingsError:
+    """Return the error of an option that SQLAlchemy can't use, named where its words tell which."""
+    said = first_line(error)
+    hint = "`create_engine` in SQLAlchemy's documentation lists the options and their values."
+    for key, value in settings.engine_options.items():
+        if f"'{key.removeprefix('sqlalchemy.')}'" in str(error):
+            return SettingsError(
+                f"`{key}` is not an option of SQLAlchemy's engine for this database.", hint=hint
+            )
+        if repr(value) in str(error):
+            return SettingsError(f"`{key} = {value}` can't be used: {said}.", hint=hint)
+    return SettingsError(f"A `sqlalchemy.*` setting can't be used: {described(error)}.", hint=hint)

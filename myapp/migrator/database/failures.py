@@ -1,0 +1,163 @@
+"""What a database's exception means, in this package's errors."""
+
+import re
+
+from sqlalchemy.exc import DBAPIError
+
+from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
+from ..settings.redaction import redacted
+
+_LONGEST = 500
+
+# What drivers say, and what to type. SQLSTATEs are PostgreSQL's
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html); a refused connection has none.
+_NO_SCHEMA = r"^3F000|unknown database"
+_NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
+_READ_ONLY = r"^25006|readonly database"
+#: A lock of another session was in the way.
+BUSY = r"^55P03|^40P01|database is locked"
+#: SQLite's name for a file that another process is writing.
+BUSY_FILE = "SQLITE_BUSY"
+#: What may well succeed a moment later, with why.
+RETRYABLE = {
+    "55P03": "a lock was not to be had in time",
+    "40P01": "of a deadlock",
+    "40001": "of a serialization failure",
+    BUSY_FILE: "another process was writing",
+}
+# What a server says that is not up yet, or busy; what one that is up refuses begins with FATAL.
+_PASSING = (
+    r"starting up|shutting down|recovery mode|accepting connections|connection slots"
+    r"|too many (connections|clients)"
+    r"|could not translate host name|database is locked|terminating connection"
+)
+_REFUSED = r"connection to server .* failed|timeout expired|server closed"
+_FINAL = r"FATAL:|no password supplied|SSL|certificate"
+_BAD_PARAMETER = r"invalid (dsn|port number|\w+ value)|unrecognized configuration parameter"
+_HINTS = {
+    r"password authentication failed": "mend the user or the password in `sqlalchemy.url`.",
+    r'role "(.*)" does not exist': "mend the user in `sqlalchemy.url`.",
+    r"no password supplied": "put it into `sqlalchemy.url`, as `${DATABASE_PASSWORD}`.",
+    r'database "(.*)" does not exist': r"create it (`createdb \1`), or mend `sqlalchemy.url`.",
+    r"could not translate host name": "mend the host in `sqlalchemy.url`.",
+    r"starting up|shutting down|recovery mode": "try again in a moment.",
+    r"too many connections for": "try again when others have disconnected: a run needs"
+    " two connections at once, one of them for the lock.",
+    r"too many (connections|clients)|connection slots": "try again when others have disconnected.",
+    r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
+    r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
+    r"SSL|certificate": "mend `sslmode` and the certificates in `sqlalchemy.url`.",
+    r"timeout expired": "are host and port in `sqlalchemy.url` right, and does no firewall drop"
+    " what is sent there? With `?connect_timeout=30` it waits longer.",
+    r"connection to server|server closed": "is the server running, and are host"
+    " and port in `sqlalchemy.url` right?",
+    r"unable to open database file": "this user must be allowed to write the file and its folder.",
+    r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
+    BUSY: "another session holds a lock: try again when it has ended.",
+}
+
+
+def database_failed(error: DBAPIError) -> MigrateError:
+    """Tell what the database refused, outside any migration."""
+    reason = first_line(error)
+    if matches(_NO_SCHEMA, error):
+        return SettingsError(
+            f"The version table's schema doesn't exist: {reason}.",
+            hint="take `alembic.version_table_schema` out: SQLite has no schemas."
+            if "unknown database" in reason
+            else "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
+        )
+    if matches(_NO_VERSION_COLUMN, error):
+        return SettingsError(
+            f"The version table is a table of something else: {reason}.",
+            hint="mend `alembic.version_table`; without it, the table is `alembic_version`.",
+        )
+    if matches(_BAD_PARAMETER, error):
+        return SettingsError(
+            f"`sqlalchemy.url` has a parameter that can't be used: {reason}.",
+            hint="mend the port, or what stands after `?`.",
+        )
+    if is_read_only(error):
+        return DatabaseUnreachable(
+            f"The database can't be written: {reason}.",
+            hint="is this user allowed to write the file and its folder?"
+            if "readonly" in reason
+            else "name the primary server in `sqlalchemy.url`: this one, or this user, only reads.",
+        )
+    unreachable = DatabaseUnreachable(f"The database can't be used: {reason}.", hint=_hint(error))
+    unreachable.is_passing = _is_passing(error)
+    return unreachable
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Tell whether the database refused to be written at all."""
+    return isinstance(error, DBAPIError) and matches(_READ_ONLY, error) is not None
+
+
+def described(error: BaseException) -> str:
+    """Return the kind of an exception and what it says, in one line."""
+    said = first_line(error)
+    name = type(error).__name__
+    return name if said == name else f"{name}: {said}"
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE of a driver's error, or of the one that SQLAlchemy wraps."""
+    original = getattr(error, "orig", None) or error
+    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return str(state) if state else None
+
+
+def first_line(error: BaseException) -> str:
+    """Return what `error` says, in one line, without secrets and SQLAlchemy's additions."""
+    original = getattr(error, "orig", None) or error
+    line = _telling_line(redacted(str(original))) or type(original).__name__
+    return line.rstrip(".") if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def _telling_line(said: str) -> str:
+    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
+    # libpq tells of each address that it tried; an answer says more than a refusal before it.
+    return next((line for line in lines if "FATAL:" in line), next(iter(lines), ""))
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a migration failed, with the SQL statement that the database refused."""
+    if isinstance(error, MigrateError):
+        return error.message.rstrip(".")
+    if not isinstance(error, DBAPIError):
+        return described(error)
+    reason = first_line(error)
+    if detail := re.search(r"^DETAIL: +(.*?)\.?$", redacted(str(error.orig)), re.MULTILINE):
+        reason = f"{reason}: {detail[1][:_LONGEST]}"
+    statement = " ".join(redacted(str(error.statement or "")).split())
+    shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
+    return reason + (shown if statement else "")
+
+
+def error_code(error: BaseException) -> str | None:
+    """Return PostgreSQL's SQLSTATE, or SQLite's name of an error."""
+    original = getattr(error, "orig", None) or error
+    for name in ("sqlstate", "pgcode", "sqlite_errorname"):
+        if code := getattr(original, name, None):
+            return BUSY_FILE if str(code).startswith(BUSY_FILE) else str(code)
+    return None
+
+
+def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
+    """Look for `pattern` in the error's code, a blank, and what it says, a secret included."""
+    return re.search(pattern, f"{error_code(error) or ''} {_telling_line(str(error.orig))}")
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Tell whether the database may well answer a moment later."""
+    if matches(_PASSING, error):
+        return True
+    return bool(matches(_REFUSED, error)) and not matches(_FINAL, error)
+
+
+def _hint(error: DBAPIError) -> str:
+    for pattern, hint in _HINTS.items():
+        if match := matches(pattern, error):
+            return match.expand(hint)
+    return "`--traceback` before CONFIG_URI shows the statement that was refused."

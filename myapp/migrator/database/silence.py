@@ -1,0 +1,65 @@
+"""Give up a server that leaves a statement unanswered."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..base.errors import DatabaseUnreachable
+from ..base.stopping import cancel, cut, is_waiting
+
+_PAUSE = 0.1
+#: How long a server that is silent may take to cancel the statement, in seconds.
+_TO_CANCEL = 0.5
+
+
+class Silence:
+    """Watches connections on which a statement never takes long.
+
+    With `is_over`, one of them was given up after `seconds`.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.is_over = False
+        self._connections: list[Any] = []
+        self._stopped = threading.Event()
+
+    def watch(self, dbapi_connection: Any) -> None:
+        """Add a driver's connection."""
+        self._connections.append(dbapi_connection)
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """Give up within, in a thread, what waits for longer."""
+        threading.Thread(target=self._watch, name="silence", daemon=True).start()
+        try:
+            yield
+        finally:
+            self._stopped.set()
+
+    def error(self, blocked: str = "") -> DatabaseUnreachable:
+        """Return what to tell of a server that was given up; `blocked` says by whom, if known."""
+        error = DatabaseUnreachable(
+            "The database can't be used: the server did not answer within"
+            f" {round(self.seconds, 1):g} s.{blocked}",
+            hint="is the server, or a pooler before it, stopped, overloaded, or short of"
+            " connections?",
+        )
+        error.is_passing = True
+        return error
+
+    def _watch(self) -> None:
+        since: dict[int, float] = {}
+        while not self._stopped.wait(_PAUSE):
+            now = time.monotonic()
+            waiting = [each for each in self._connections if is_waiting(each)]
+            since = {id(each): since.get(id(each), now) for each in waiting}
+            late = [each for each in waiting if now - since[id(each)] >= self.seconds]
+            if late:
+                self.is_over = True
+                cancel(late, _TO_CANCEL)
+            for connection in late:
+                if is_waiting(connection):
+                    cut(connection)

@@ -1,0 +1,39 @@
+"""The SQL that runs, told as it runs."""
+
+import reprlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from ..settings.redaction import redacted
+from .listening import listening
+
+
+class _Shortened(reprlib.Repr):
+    """Shortens values, each when its secrets are out."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        """Shorten a string."""
+        return super().repr_str(redacted(x), level)
+
+    def repr_instance(self, x: object, level: int) -> str:
+        """Shorten a value that is no string, number or collection: bytes, a date."""
+        shown = redacted(repr(x))
+        return shown if len(shown) <= self.maxother else f"{shown[: self.maxother - 3]}..."
+
+
+@contextmanager
+def watching(tell: Callable[[str], object]) -> Iterator[None]:
+    """Call `tell` with each statement before it runs, its parameters shortened.
+
+    It doesn't use SQLAlchemy's logger, which a foreign `env.py` sets up again.
+    """
+
+    def told(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        shown = f" -- {_Shortened().repr(parameters)}" if parameters else ""
+        tell(statement.strip() + shown)
+
+    with listening(before_cursor_execute=told):
+        yield

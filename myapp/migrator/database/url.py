@@ -1,0 +1,59 @@
+"""Database URLs: which driver a bare scheme means, and which SQLite file is meant."""
+
+import re
+from urllib.parse import unquote
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..base.errors import SettingsError
+from ..settings.url_secrets import typed_password
+
+_BARE_POSTGRESQL = {"postgres", "postgresql"}
+# An `@` in what stands after `?`: to SQLAlchemy all before it is a user and a password.
+_MISLEADING = re.compile(r"[\w+]+://(?=[^:/]*(?::[^@]*)?@)[^@]*\?[\w.\-]+=[^@]*@")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def engine_url(url: str) -> URL:
+    """Parse `url` for SQLAlchemy; a bare `postgresql://` or `postgres://` means psycopg2.
+
+    SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3
+    (https://docs.sqlalchemy.org/en/21/changelog/migration_21.html); an explicit `+driver` is kept.
+
+    Raises SettingsError, whose text holds no part of `url`, when it isn't a database URL.
+    """
+    if _CONTROL.search(url):
+        raise SettingsError(
+            "`sqlalchemy.url` has a line break or another control character in it.",
+            hint="an indented line in an .ini file goes on with the value above it: is one meant to"
+            " be a setting of its own?",
+        )
+    try:
+        if "@" in (typed_password(url) or "") or _MISLEADING.match(url):
+            raise ArgumentError("SQLAlchemy would take what follows an `@` for the host")
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        port = "" if isinstance(error, ArgumentError) else ": its port is no number"
+        raise SettingsError(
+            f"`sqlalchemy.url` is not a database URL{port}.",
+            hint="write `dialect://user:password@host:port/database`; in a password, `@`, `/`, `:`,"
+            " `#` and `%` stand as %40, %2F, %3A, %23 and %25, in an .ini file with `%%` for `%`.",
+        ) from None
+    if parsed.drivername in _BARE_POSTGRESQL:
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    return parsed
+
+
+def sqlite_file(url: URL) -> str | None:
+    """Return the path of the SQLite database file that `url` names, or None.
+
+    None means that there is no such file to look for: another dialect, or a database in memory.
+    """
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    if not url.database.startswith("file:"):
+        return url.database
+    path = url.database.removeprefix("file:").partition("?")[0]
+    in_memory = path == ":memory:" or url.query.get("mode") == "memory"
+    return None if in_memory or not path else unquote(path)

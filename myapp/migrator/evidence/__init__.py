@@ -1,1 +1,0 @@
-"""What a revision has left behind, as the database itself knows it."""

@@ -1,5 +1,0 @@
-"""The names under which others import this package."""
-
-_ENGINE = __package__
-#: The module whose `run_migrations` an `env.py` calls.
-ENVIRONMENT = f"{_ENGINE}.environment"

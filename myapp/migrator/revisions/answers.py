@@ -1,0 +1,92 @@
+"""What the reading commands tell, once the history and the database's heads are known."""
+
+from collections.abc import Iterable, Sequence
+
+from ..base.errors import PendingMigrations, RevisionNotFound
+from ..base.results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
+from .history import History, standing
+
+
+def current(
+    history: History,
+    database: str,
+    each: Sequence[tuple[str, ...]],
+    *,
+    check_heads: bool = False,
+) -> Standing:
+    """Return where `database` stands; `each` has the heads of every database behind that name.
+
+    Raises PendingMigrations when `check_heads` is set and a revision has not been applied,
+    DatabaseAhead when a database stands at a revision that the code lacks.
+    """
+    heads = union(each)
+    history.require_known(heads)
+    pending = tuple(history.pending(each))
+    if check_heads and pending:
+        raise _pending_error(history, heads, pending)
+    revisions = tuple(history.get(revision) for revision in history.current(heads))
+    return Standing(database, heads, revisions, pending)
+
+
+def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Return the heads of several databases as if they were one's."""
+    return tuple(dict.fromkeys(head for heads in each for head in heads))
+
+
+def heads(history: History, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
+    """Return the revisions that no other follows.
+
+    With `resolve_dependencies`, those that another depends on are left out.
+    """
+    graph = history.graph
+    return tuple(map(history.get, graph.effective_heads if resolve_dependencies else graph.heads))
+
+
+def branches(history: History) -> tuple[Branch, ...]:
+    """Return the revisions at which the history branches, the newest first."""
+    return tuple(
+        Branch(revision, tuple(map(history.get, revision.next_revisions)))
+        for revision in history.all()
+        if revision.is_branch_point
+    )
+
+
+def found(target: str, revisions: tuple[Revision, ...]) -> tuple[Revision, ...]:
+    """Return the `revisions` that `target` names.
+
+    Raises RevisionNotFound when they are none.
+    """
+    if not revisions:
+        why = ": the database is at base" if target == "current" else ""
+        raise RevisionNotFound(
+            f"`{target}` names no revision{why}.", hint="`{cmd} history` lists the revisions."
+        )
+    return revisions
+
+
+def marked(
+    history: History, ids: Iterable[str], heads: Sequence[str], unmarked: str | None = None
+) -> HistoryReport:
+    """Return the revisions `ids`, each with its state in a database at `heads`.
+
+    `unmarked` says why none has a state.
+    """
+    states: dict[str, State] = {}
+    if not unmarked:
+        states |= dict.fromkeys(history.ids, "pending")
+        states |= dict.fromkeys(history.applied(heads), "applied")
+        states |= dict.fromkeys(history.current(heads), "current")
+    revisions = tuple(MarkedRevision(history.get(id_), states.get(id_)) for id_ in ids)
+    return HistoryReport(revisions, unmarked)
+
+
+def _pending_error(
+    history: History, heads: Sequence[str], pending: Sequence[str]
+) -> PendingMigrations:
+    count = f"{len(pending)} revision{'s' if len(pending) > 1 else ''}"
+    return PendingMigrations(
+        f"{count} pending: the database stands at {standing(history, heads)}.",
+        hint="apply them with `{cmd} upgrade`.",
+        heads=list(heads),
+        pending=list(pending),
+    )

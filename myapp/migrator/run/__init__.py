@@ -1,0 +1,1 @@
+"""One run through revisions: planned, recorded, tried again, and told of when it fails."""

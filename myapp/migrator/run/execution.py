@@ -1,0 +1,178 @@
+"""One pass through `env.py`: the planned revisions, and what is known of them at each moment."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+
+from ..base.results import Direction, Step
+from ..bridge.configuration import canceller_of, settings_of, watcher_of
+from ..bridge.env_py import run_env
+from ..bridge.loading import ScriptHistory, settled
+from ..bridge.planned_step import PlannedStep
+from ..bridge.version_row import VersionRow
+from ..database.listening import listening
+from ..database.sqlite import Writer
+from ..lock import Lock
+from .evidence import Evidence
+from .leftovers import Leftovers
+from .plan import Planner
+
+
+@dataclass
+class _Plan:
+    """What one database has to go through; an `env.py` of the template multidb opens several."""
+
+    before: tuple[str, ...]
+    steps: list[PlannedStep]
+    done: list[Step] = field(default_factory=list)
+
+
+class Execution:
+    """The revisions that are `done`, the one that is `running`, and what it may have left."""
+
+    def __init__(
+        self,
+        config: Config,
+        history: ScriptHistory,
+        direction: Direction,
+        planner: Planner,
+        target: str,
+        lock: Lock,
+    ) -> None:
+        self.config = config
+        self.history = history
+        self.direction = direction
+        self.target = target
+        self.lock = lock
+        is_pooled = bool(settings_of(config).options.lock_url)
+        self.evidence = Evidence(lock.committed_since, is_pooled=is_pooled)
+        self.running: Step | None = None
+        self._planner = planner
+        self._plans: list[_Plan] = []
+        self._asked = 0
+        self._row = VersionRow()
+        self._writer = Writer()
+        self._written: dict[str, int] = {}
+        self._invalid_before = lock.invalid_indexes()
+
+    @property
+    def done(self) -> list[Step]:
+        """The revisions that were committed."""
+        return [step for plan in self._plans for step in plan.done]
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """Where the database stood when the lock was got."""
+        return tuple(dict.fromkeys(head for plan in self._plans for head in plan.before))
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether `env.py` has let Alembic ask for revisions."""
+        return bool(self._asked)
+
+    def run(self, tag: str | None) -> None:
+        """Run what is planned from where the database stands; raises whatever a revision raises."""
+        self.running = None
+        self._asked = 0
+        with ExitStack() as stack:
+            # Before the evidence, which looks at what has begun.
+            stack.enter_context(listening(begin=self._writer.begin))
+            stack.enter_context(self.evidence.recording())
+            stack.enter_context(self._row.moving())
+            run_env(
+                self.config,
+                self.history.script,
+                self._steps,
+                destination_rev=self.target,
+                tag=tag,
+            )
+
+    def invalid_indexes(self) -> list[str]:
+        """Return the invalid indexes that the run has left, by quoted name."""
+        return sorted(self.lock.invalid_indexes() - self._invalid_before)
+
+    def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
+        """Return what the running revision may have left, None where it is proven to be nothing.
+
+        `heads` are the version table's rows; None where the database is not up, so that nobody can
+        be asked about a connection that is lost. Where the last revisions wait to be committed
+        together, the question is about them.
+        """
+        is_shared = self.evidence.shares_transaction and bool(self.done)
+        step = self.running or (self.done[-1] if is_shared else None)
+        if step is None or self.evidence.left_nothing(is_up=heads is not None):
+            return None
+        return self.leftovers_of(step, heads or ())
+
+    def leftovers_of(self, step: Step, heads: Iterable[str]) -> Leftovers:
+        """Return what is known of what `step`, the last that ran, has left."""
+        recorded = {each.revision.revision for each in self.recorded(self.done, heads)}
+        committed, more = self.evidence.committed(recorded)
+        return Leftovers(
+            step.revision.revision, committed, more, self.invalid_indexes(), self.evidence.why
+        )
+
+    def not_kept(self, heads: Iterable[str]) -> list[Step]:
+        """Return the `done` steps whose rows were committed, and are not among `heads`."""
+        recorded = self.recorded(self.done, heads)
+        return [
+            step
+            for step in self.done
+            if step not in recorded and self._written[step.revision.revision] <= self._row.committed
+        ]
+
+    def recorded(self, steps: Iterable[Step], heads: Iterable[str]) -> list[Step]:
+        """Return those of `steps` that were taken, as the version table's rows `heads` show."""
+        applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
+        return [step for step in steps if (step.revision.revision in applied) == upgraded]
+
+    def _steps(self, heads: Any, context: MigrationContext) -> Iterator[PlannedStep]:
+        """Yield the steps to Alembic, which asks for the next when one is committed."""
+        plan = self._plan(heads)
+        connection = context.connection
+        assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
+        context.on_version_apply_callbacks = (
+            self._row.require_kept,
+            *context.on_version_apply_callbacks,
+        )
+        watcher = watcher_of(self.config)
+        for step in plan.steps[len(plan.done) :]:
+            canceller_of(self.config).check()
+            self.lock.require_held()
+            self.lock.blockers()  # those of the revision before are none of this one's
+            number = len(plan.done) + 1
+            self.running = Step(number, len(plan.steps), step.revision, self.direction)
+            watcher.step(self.running)
+            start = time.perf_counter()
+            self._writer.begin_revision(connection)
+            self.evidence.begin_revision(
+                step.revision.revision,
+                connection,
+                transactional_ddl=context.impl.transactional_ddl,
+            )
+            step.migration_fn = self.evidence.watched(step.migration_fn)
+            step.moves_row = self._row.expect
+            yield step
+            self.evidence.end_revision(connection)
+            finished = replace(self.running, seconds=time.perf_counter() - start)
+            self.running = None
+            self._written[step.revision.revision] = self._row.written
+            plan.done.append(finished)
+            watcher.step(finished)
+        self._writer.end()
+
+    def _plan(self, heads: Any) -> _Plan:
+        """Plan from `heads`, or take the plan of the try before: `+2` meant two from there."""
+        self._asked += 1
+        if self._asked > len(self._plans):
+            self.history = settled(self.config, self.history)
+            self._plans.append(_Plan(tuple(heads), self._planner(self.history, self.target, heads)))
+        plan = self._plans[self._asked - 1]
+        # With one transaction for the whole run, a try that failed has undone them all.
+        plan.done = self.recorded(plan.done, heads)
+        return plan

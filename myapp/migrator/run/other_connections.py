@@ -1,0 +1,147 @@
+"""The other ways to a database that a revision may take: connections and programs of its own."""
+
+import os
+import sqlite3
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import reduce, wraps
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Pool, event
+
+from ..base.our_own import is_our_own
+
+# Python tells its hooks of these (https://docs.python.org/3/library/audit_events.html).
+_PROGRAMS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty"}
+#: The functions through which libpq's drivers connect, of which Python tells no hook.
+_CONNECTING = {"psycopg2": ("connect",), "psycopg": ("connect", "Connection.connect")}
+
+_listeners: "list[Others]" = []
+
+
+class Others:
+    """Hears of what this process opens, takes out of a pool and starts while a revision runs."""
+
+    def __init__(self) -> None:
+        self._opened: list[weakref.ref[Any]] = []
+        self._taken: dict[int, Any] = {}
+        self._files: set[str] = set()
+        self._is_at_work = self._were_used = False
+
+    def begin_revision(self) -> None:
+        """Forget what was opened before, but for what is still open."""
+        self._opened = [each for each in self._opened if _is_open(each())]
+        self._were_used = bool(self._opened or self._taken)
+        self._files.clear()
+        self._is_at_work = True
+
+    def end_revision(self) -> None:
+        """Hear that the revision and its row are done."""
+        self._is_at_work = False
+
+    def use(self) -> None:
+        """Hear that another connection was used."""
+        self._were_used |= self._is_at_work
+
+    def were_used(self, *, files: frozenset[str]) -> bool:
+        """Tell whether anything was opened, taken or started but a connection to these `files`."""
+        return self._were_used or not self._files <= files
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear of what happens within."""
+        _install()
+        self._opened, self._taken, self._is_at_work = [], {}, False
+        _listeners.append(self)
+        event.listen(Pool, "checkout", self._checked_out)
+        event.listen(Pool, "checkin", self._checked_in)
+        try:
+            with _libpq_drivers(self._connected):
+                yield
+        finally:
+            event.remove(Pool, "checkout", self._checked_out)
+            event.remove(Pool, "checkin", self._checked_in)
+            _listeners.remove(self)
+
+    def heard(self, event: str, args: tuple[Any, ...]) -> None:
+        """Hear an audit event of Python's."""
+        if event in _PROGRAMS:
+            self.use()
+        elif event == "sqlite3.connect" and self._is_at_work:
+            self._add_file(os.fsdecode(args[0]))
+
+    def _connected(self, connection: Any) -> None:
+        if self._is_at_work and not is_our_own():
+            # Not kept alive: the revision may leave it to the garbage collector to close it.
+            self._opened.append(weakref.ref(connection))
+            self.use()
+
+    def _checked_out(self, connection: Any, record: Any, proxy: Any) -> None:
+        if not self._is_at_work or is_our_own():
+            return
+        if isinstance(connection, sqlite3.Connection):
+            for _, _, path in connection.execute("PRAGMA database_list"):
+                self._add_file(path or "")
+        else:
+            # From now on its pool tells when it is in use.
+            self._opened = [each for each in self._opened if each() is not connection]
+            self._taken[id(record)] = record
+            self.use()
+
+    def _checked_in(self, connection: Any, record: Any) -> None:
+        self._taken.pop(id(record), None)
+
+    def _add_file(self, name: str) -> None:
+        if name and name != ":memory:" and "mode=memory" not in name:
+            path = unquote(urlsplit(name).path) if name.startswith("file:") else name
+            self._files.add(os.path.realpath(path))
+
+
+def _is_open(connection: Any) -> bool:
+    return connection is not None and not getattr(connection, "closed", False)
+
+
+def _install() -> None:
+    """Add the hook once: Python has no way to take one out again."""
+    if not hasattr(_install, "done"):
+        sys.addaudithook(_hook)
+        _install.done = True  # type: ignore[attr-defined] # a function's own note
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    if _listeners and not is_our_own():
+        for listener in _listeners:
+            listener.heard(event, args)
+
+
+@contextmanager
+def _libpq_drivers(connected: Callable[[Any], None]) -> Iterator[None]:
+    """Put a listener before the functions that connect, of the drivers that are imported."""
+    replaced: list[tuple[Any, str, Any]] = []
+    for module, functions in _CONNECTING.items():
+        for function in functions if module in sys.modules else ():
+            *owner, name = function.split(".")
+            place: Any = reduce(getattr, owner, sys.modules[module])
+            replaced.append((place, name, vars(place)[name]))
+            setattr(place, name, _telling(vars(place)[name], connected))
+    try:
+        yield
+    finally:
+        for place, name, original in replaced:
+            setattr(place, name, original)
+
+
+def _telling(connect: Any, connected: Callable[[Any], None]) -> Any:
+    if isinstance(connect, classmethod):
+        return classmethod(_telling(connect.__func__, connected))
+
+    @wraps(connect)
+    def telling(*args: Any, **kwargs: Any) -> Any:
+        connection = connect(*args, **kwargs)
+        connected(connection)
+        return connection
+
+    return telling

@@ -1,0 +1,138 @@
+"""Which revisions a run will go through."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from ..base.ask_alembic import AskAlembic
+from ..base.errors import HistoryError, RevisionNotFound, UsageError
+from ..bridge.loading import ScriptHistory
+from ..bridge.planned_step import PlannedStep
+from ..bridge.targets import check_known, find, is_relative, resolve, several_heads
+from ..revisions.history import History, standing
+from ..revisions.resolution import downgrade_plan, upgrade_plan
+from ..revisions.rows import downgrade_rows, upgrade_rows
+
+Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
+
+_STEPS = re.compile(r"(?:(?P<branch>.+)@)?(?P<sign>[+-])\d+")
+
+
+def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
+    """Return the steps from a database at `heads` up to `target`, none when it is there or past it.
+
+    Raises DatabaseAhead, RevisionNotFound, or MultipleHeads when `head` or `+1` could mean several
+    branches.
+    """
+    history.require_known(heads)
+    check_known(history, target)
+    if steps := _STEPS.fullmatch(target):
+        _check_sign("upgrade", "+", steps)
+        if _is_at_the_end(history, steps["branch"], heads):
+            return []
+        _check_one_head(history, "upgrade", steps, heads)
+    try:
+        ids = upgrade_plan(history.graph, target, heads)
+    except AskAlembic:
+        ids = _iterated(history, "upgrade", target, target, tuple(heads), implicit_base=True)
+    _require_function(history, "upgrade", ids)
+    ids.reverse()
+    rows = upgrade_rows(history.graph, ids, heads)
+    return [PlannedStep(history, *each, is_upgrade=True) for each in zip(ids, rows, strict=True)]
+
+
+def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
+    """Return the steps from a database at `heads` down to `target`.
+
+    Raises DatabaseAhead, RevisionNotFound, or MultipleHeads when `-1` could mean several branches.
+    """
+    history.require_known(heads)
+    check_known(history, target)
+    if steps := _STEPS.fullmatch(target):
+        _check_sign("downgrade", "-", steps)
+        _check_one_head(history, "downgrade", steps, heads)
+    elif not is_relative(target):
+        _require_applied(history, target, heads)
+    try:
+        ids = downgrade_plan(history.graph, target, heads)
+    except AskAlembic:
+        ids = _iterated(
+            history, "downgrade", target, tuple(heads), target, select_for_downgrade=True
+        )
+    _require_function(history, "downgrade", ids)
+    rows = downgrade_rows(history.graph, ids, heads)
+    return [PlannedStep(history, *each, is_upgrade=False) for each in zip(ids, rows, strict=True)]
+
+
+def is_past(history: ScriptHistory, target: str, heads: Sequence[str]) -> bool:
+    """Tell whether a database at `heads`, for which there is no step to `target`, is past it."""
+    if _STEPS.fullmatch(target):
+        return False
+    if is_relative(target):
+        lower = history.script.iterate_revisions(target, "base")
+        named = {next(iter(lower)).revision}
+    else:
+        named = {revision.revision for revision in find(history, target, "upgrade")}
+    if not named:
+        return target == "base" and bool(heads)
+    return named.isdisjoint(history.current(heads))
+
+
+def _iterated(
+    history: ScriptHistory,
+    command: str,
+    target: str,
+    upper: str | tuple[str, ...],
+    lower: str | tuple[str, ...],
+    **options: bool,
+) -> list[str]:
+    """Return the revisions between the two as Alembic finds them, or raise for what it can't."""
+    iterate = history.script.iterate_revisions
+    # Alembic takes several revisions at either end; its annotation says one.
+    found = resolve(history, target, command, lambda: list(iterate(upper, lower, **options)))
+    return [revision.revision for revision in found]
+
+
+def _is_at_the_end(history: History, branch: str | None, heads: Sequence[str]) -> bool:
+    ends = find(history, f"{branch}@heads" if branch else "heads", "upgrade")
+    return history.applied(heads).issuperset(end.revision for end in ends)
+
+
+def _check_sign(command: str, sign: str, steps: re.Match[str]) -> None:
+    if steps["sign"] != sign:
+        other = "downgrade" if command == "upgrade" else "upgrade"
+        raise UsageError(
+            f"`{command}` can't go {'up' if steps['sign'] == '+' else 'down'}: `{steps[0]}`.",
+            hint=f"type `{{cmd}} {other} {steps[0]}`, or turn the sign.",
+        )
+
+
+def _check_one_head(
+    history: History, command: str, steps: re.Match[str], heads: Sequence[str]
+) -> None:
+    if len(heads) > 1 and not steps["branch"]:
+        raise several_heads(
+            history,
+            tuple(heads),
+            f"{command} {steps[0]}",
+            hint=f"name the branch, as in `{{cmd}} {command} {heads[0]}@{steps[0]}`.",
+        )
+
+
+def _require_function(history: ScriptHistory, name: str, ids: Iterable[str]) -> None:
+    for script in map(history.script_of, ids):
+        if not callable(getattr(script.module, name, None)):
+            raise HistoryError(
+                f"Revision file {script.path} has no function `{name}()`, so it can't be run.",
+                hint=f"add `def {name}():` to it, with `pass` if there is nothing to do.",
+                paths=[script.path],
+            )
+
+
+def _require_applied(history: History, target: str, heads: Sequence[str]) -> None:
+    named = {revision.revision for revision in find(history, target, "downgrade")}
+    if named and named.isdisjoint(history.applied(heads)):
+        raise RevisionNotFound(
+            f"`{target}` is not applied, so there is no going back to it: the database is at"
+            f" {standing(history, heads)}.",
+            hint=f"to go on to it, type `{{cmd}} upgrade {target}`.",
+        )

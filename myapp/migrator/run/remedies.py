@@ -1,0 +1,66 @@
+"""What to do about a migration that failed."""
+
+import traceback
+
+from sqlalchemy.exc import DBAPIError
+
+from ..base.errors import MigrateError
+from ..base.results import Revision
+from ..database.failures import BUSY, error_code, matches
+
+# What a migration needs that failed by no fault of its file.
+_REMEDIES = {
+    r"^57014.*user request": "ask who cancelled its statement",
+    r"^57014": "raise `migrate.statement_timeout` (0 is none), or let the revision do less at"
+    " a time",
+    r"^42501": "let the user in `sqlalchemy.url` do this (GRANT it, or make it the owner), or name"
+    " another user",
+}
+# A table, a column; SQLite has no codes for them.
+_THERE_ALREADY = r"^42P07|^42701|(?:table|index) .* already exists|duplicate column name"
+
+
+def what_to_do(revision: Revision, error: BaseException) -> str:
+    """Return what to do about a migration that failed and was rolled back."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return "see why the connection was lost, then run the command again."
+    if isinstance(error, DBAPIError) and matches(BUSY, error):
+        patience = ", or raise `migrate.lock_timeout`" if error_code(error) == "55P03" else ""
+        return f"another session holds a lock: run the command again when it has ended{patience}."
+    if _is_irreversible(revision, error):
+        return (
+            "this revision can't be downgraded: restore a backup, or write in"
+            f" {where_in(revision, error)} what undoes it."
+        )
+    if todo := remedy(error):
+        return f"{todo}; then run the command again."
+    todo = f"mend {where_in(revision, error)}, then run the command again"
+    if isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
+        stamp = f"`{{cmd}} stamp {revision.revision}`"
+        return f"{todo}; or, if the database has all of this revision already, type {stamp}."
+    return f"{todo}."
+
+
+def remedy(error: BaseException) -> str | None:
+    """Return what to do about a migration that failed for a timeout, or for want of a right."""
+    if isinstance(error, MigrateError):
+        return (error.hint or "").rstrip(".") or None
+    if not isinstance(error, DBAPIError):
+        return None
+    return next((todo for known, todo in _REMEDIES.items() if matches(known, error)), None)
+
+
+def _is_irreversible(revision: Revision, error: BaseException) -> bool:
+    """Tell whether the file's own `downgrade` raised NotImplementedError: Alembic does so too."""
+    frame = traceback.extract_tb(error.__traceback__)[-1:]
+    return isinstance(error, NotImplementedError) and [
+        (each.filename, each.name) for each in frame
+    ] == [(revision.path, "downgrade")]
+
+
+def where_in(revision: Revision, error: BaseException) -> str:
+    """Return the revision's file, with the line that failed where that is known."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename == revision.path:
+            return f"{revision.path} (line {frame.lineno})"
+    return revision.path

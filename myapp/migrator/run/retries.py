@@ -1,0 +1,48 @@
+"""Try a revision again when it met the application's locks."""
+
+import random
+import time
+
+from ..bridge.configuration import watcher_of
+from ..database.failures import RETRYABLE, error_code
+from .execution import Execution
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+
+
+class Attempts:
+    """Counts how often the revision that runs has been tried."""
+
+    def __init__(self, execution: Execution, retries: int) -> None:
+        self._execution = execution
+        self._retries = retries
+        self._failed = 0
+        self._done = 0
+
+    def another(self, error: BaseException) -> bool:
+        """Wait a growing, jittered while and return True, when what failed may be tried again.
+
+        The application's own queries, which queued up behind the migration, go on meanwhile. A
+        revision is only tried again where it is proven that it has left nothing.
+        """
+        execution, code = self._execution, error_code(error)
+        if code not in RETRYABLE or execution.leftovers():
+            return False
+        if len(execution.done) > self._done:
+            self._failed, self._done = 0, len(execution.done)
+        self._failed += 1
+        if self._failed > self._retries:
+            return False
+        longest = min(_FIRST_PAUSE * 2 ** (self._failed - 1), _LONGEST_PAUSE)
+        pause = longest * random.uniform(0.5, 1.0)
+        blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.lock.blockers())
+        running = execution.running
+        what = (
+            f"revision {running.revision.title} was rolled back" if running else "nothing was done"
+        )
+        watcher_of(execution.config).notice(
+            f"{what} because {RETRYABLE[code]}; try {self._failed + 1} of {self._retries + 1} in"
+            f" {pause:.1f} s{blocked}"
+        )
+        time.sleep(pause)
+        return True

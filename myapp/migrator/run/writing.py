@@ -1,0 +1,64 @@
+"""What every command that changes the database does around its work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic.config import Config
+from sqlalchemy.engine import Connection
+
+from ..base.canceller import Canceller
+from ..bridge.configuration import application_of, canceller_of, settings_of, watcher_of
+from ..bridge.connection import shared_engine
+from ..bridge.opening import opened
+from ..database.listening import listening
+from ..database.sqlite import foreign_keys_checked_at_commit
+from ..lock import Lock, writer_lock
+from ..lock.session import LIVENESS, configure_session, milliseconds, set_statement
+from ..settings.settings import Settings
+
+
+@contextmanager
+def writing(config: Config) -> Iterator[Lock]:
+    """Hold the lock, and set up every connection that is opened within, whoever opens it."""
+    with (
+        opened(config),
+        shared_engine(config),
+        writer_lock(config, watcher_of(config).notice) as lock,
+    ):
+        setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
+        with (
+            listening(engine_connect=setup.connected, begin=setup.begun),
+            foreign_keys_checked_at_commit(),
+        ):
+            yield lock
+
+
+class _Setup:
+    def __init__(
+        self, settings: Settings, lock: Lock, application: str, canceller: Canceller
+    ) -> None:
+        self._lock = lock
+        self._canceller = canceller
+        self._application = application
+        self._is_pooled = bool(settings.options.lock_url)
+        self._timeouts = {
+            "lock_timeout": milliseconds(settings.options.lock_timeout),
+            "statement_timeout": milliseconds(settings.options.statement_timeout),
+        }
+
+    def connected(self, connection: Connection) -> None:
+        self._canceller.watch(connection.connection.dbapi_connection)
+        if connection.dialect.name != "postgresql":
+            return
+        if not self._is_pooled:
+            values = {"application_name": self._application, **LIVENESS, **self._timeouts}
+            configure_session(connection, values)
+        self._lock.join(connection)
+
+    def begun(self, connection: Connection) -> None:
+        """Set the timeouts for a transaction only, where the session is shared with others."""
+        autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        if self._is_pooled and not autocommit and connection.dialect.name == "postgresql":
+            values = {**LIVENESS, **self._timeouts}
+            connection.exec_driver_sql(set_statement(values, is_local=True))
+            self._lock.join_transaction(connection)

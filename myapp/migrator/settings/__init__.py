@@ -1,0 +1,1 @@
+"""From an .ini file to settings; no database and no Alembic here."""

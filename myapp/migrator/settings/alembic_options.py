@@ -1,0 +1,46 @@
+"""Which options Alembic has, and which key is likely to be a misspelling of one."""
+
+from collections.abc import Iterable, Iterator
+
+from ..base.spelling import is_slip
+
+#: What README's table of settings lists. An env.py may read others, under any name.
+OPTIONS = frozenset(
+    {
+        "alembic_module_prefix",
+        "compare_server_default",
+        "compare_type",
+        "file_template",
+        "include_schemas",
+        "output_encoding",
+        "path_separator",
+        "prepend_sys_path",
+        "recursive_version_locations",
+        "render_as_batch",
+        "revision_environment",
+        "script_location",
+        "sourceless",
+        "sqlalchemy_module_prefix",
+        "target_metadata",
+        "timezone",
+        "truncate_slug_length",
+        "user_module_prefix",
+        "version_locations",
+        "version_table",
+        "version_table_pk",
+        "version_table_schema",
+    }
+)
+_OLD_NAMES = {"version_path_separator"}
+
+
+def doubts(given: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each key that is one slip away from an option that isn't given.
+
+    Without `script_location` nothing works, and the error of its absence tells of the slip.
+    """
+    given = set(given)
+    for key in sorted(given - OPTIONS - _OLD_NAMES):
+        for option in sorted(OPTIONS - given - {"script_location"}):
+            if is_slip(key, option):
+                yield f"`alembic.{key}` is no option of Alembic: is `alembic.{option}` meant?"

@@ -1,0 +1,108 @@
+"""The `migrate.*` settings: this command's own."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ..base.errors import SettingsError
+from ..base.spelling import nearest
+from .variables import Expanded
+
+_DEFAULTS = {
+    "lock_timeout": "5",
+    "lock_url": "",
+    "lock_wait": "60",
+    "retries": "10",
+    "statement_timeout": "0",
+    "transaction": "revision",
+    "wait_db": "0",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run behaves towards others. Times are in seconds; a timeout of 0 means none."""
+
+    given: Expanded = field(repr=False)
+    lock_timeout: float
+    lock_wait: float
+    retries: int
+    single_transaction: bool
+    statement_timeout: float
+    wait_db: float
+
+    @property
+    def lock_url(self) -> str:
+        """Where the lock is taken, empty for the database's own URL.
+
+        Raises SettingsError when a variable in it is not set: few commands need it.
+        """
+        return self.given.get("lock_url", "").strip()
+
+
+def read_options(given: Expanded) -> Options:
+    """Read the `migrate.*` settings, named without the prefix.
+
+    Raises SettingsError on an unknown name, naming the nearest known one, and on a bad value.
+    """
+    _require_known(given)
+    needed = _DEFAULTS.keys() - {"lock_url"}
+    values = {key: given.get(key, _DEFAULTS[key]) for key in needed}
+    return Options(
+        given=given,
+        lock_timeout=_seconds(values, "lock_timeout"),
+        lock_wait=_seconds(values, "lock_wait"),
+        retries=_count(values, "retries"),
+        single_transaction=_single(values),
+        statement_timeout=_seconds(values, "statement_timeout"),
+        wait_db=_seconds(values, "wait_db"),
+    )
+
+
+def _require_known(given: Iterable[str]) -> None:
+    for key in given:
+        if key not in _DEFAULTS:
+            near = nearest(key, _DEFAULTS, 0.4)
+            known = ", ".join(f"migrate.{name}" for name in _DEFAULTS)
+            raise SettingsError(
+                f"`migrate.{key}` is not a setting of this command.",
+                hint=f"is `migrate.{near}` meant?" if near else f"the known ones: {known}.",
+            )
+
+
+def seconds(text: str, name: str) -> float:
+    """Return a time in seconds; raises SettingsError naming `name` when it is none."""
+    text = text.strip()
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise SettingsError(
+            f"`{name}` is `{text}`, which is no number of seconds.",
+            hint=f"write `{name}{'' if name.startswith('-') else ' ='} 5`, or 0 for none.",
+        )
+    return value
+
+
+def _seconds(migrate: Mapping[str, str], key: str) -> float:
+    return seconds(migrate[key], f"migrate.{key}")
+
+
+def _count(migrate: Mapping[str, str], key: str) -> int:
+    if not re.fullmatch(r"\d{1,6}", migrate[key].strip()):
+        raise SettingsError(
+            f"`migrate.{key}` is `{migrate[key]}`, which is no count.",
+            hint=f"write `migrate.{key} = 10`, or 0 for none.",
+        )
+    return int(migrate[key])
+
+
+def _single(migrate: Mapping[str, str]) -> bool:
+    value = migrate["transaction"].strip()
+    if value not in ("revision", "single"):
+        raise SettingsError(
+            f"`migrate.transaction` is `{value}`, which is none of its values.",
+            hint="write `revision` (a transaction for each) or `single` (one for the whole run).",
+        )
+    return value == "single"

@@ -1,0 +1,153 @@
+"""Loading a history: which files run, and when."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.command import invoke
+from support.database import heads
+from support.history import MakeApp, Revision, add_revision, create_table
+
+from myapp.migrator.base.errors import HistoryError
+from myapp.migrator.bridge.loading import load_history
+from myapp.migrator.config import alembic_config
+
+LINE = [
+    Revision("aaa111", message="first", **create_table("a")),
+    Revision("bbb222", "aaa111", message="second", **create_table("b")),
+    Revision("ccc333", "bbb222", message="third", **create_table("c")),
+]
+#: Reports each file that Python compiles or executes (the events of sys.addaudithook).
+SCRIPT = """\
+import sys
+heard = []
+def hook(event, args):
+    if event == "exec":
+        heard.append(f"{event} {getattr(args[0], 'co_filename', '')}")
+    elif event == "compile":
+        heard.append(f"{event} {args[1]}")
+sys.addaudithook(hook)
+from myapp.scripts.migrate import main
+status = main()
+print(*heard, sep="\\n", file=open("heard", "w"))
+sys.exit(status)
+"""
+
+
+def revisions_heard(event: str, ini: Path, *arguments: str) -> list[str]:
+    """Run the command in a process of its own, and return whose files it executed or compiled."""
+    subprocess.run(
+        [sys.executable, "-c", SCRIPT, ini, *arguments],
+        check=True,
+        cwd=ini.parent,
+        env={
+            **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+        timeout=60,
+        capture_output=True,
+    )
+    heard = (line.partition(" ") for line in (ini.parent / "heard").read_text().splitlines())
+    paths = [Path(name) for each, _, name in heard if each == event]
+    return [path.stem.rstrip("_") for path in paths if path.parent.name == "versions"]
+
+
+def files_run(ini: Path, *arguments: str) -> list[str]:
+    return revisions_heard("exec", ini, *arguments)
+
+
+def odd(app: Path, id_: str, down_revision: str) -> None:
+    """Add a revision whose id only running its file tells."""
+    path = add_revision(app.parent / "migrations", Revision(id_, down_revision))
+    text = path.read_text()
+    path.write_text(text.replace(f"revision = {id_!r}", f"revision = str({id_!r})", 1))
+
+
+def test_a_pending_revision_is_the_only_one_that_runs(make_app: MakeApp, database_url: str) -> None:
+    app = make_app(database_url, LINE)
+    assert invoke(app, "upgrade", "bbb222").returncode == 0
+
+    assert files_run(app, "upgrade") == ["ccc333"]
+    assert heads(database_url) == {"ccc333"}
+
+
+@pytest.mark.parametrize("command", ["current", "heads", "history", "branches", "upgrade"])
+def test_where_nothing_is_to_be_done_no_file_runs(
+    make_app: MakeApp, sqlite_url: str, command: str
+) -> None:
+    app = make_app(sqlite_url, LINE)
+    assert invoke(app, "upgrade").returncode == 0
+
+    assert files_run(app, command) == []
+
+
+def test_a_file_that_is_compiled_beforehand_is_not_compiled_again(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, LINE)
+    assert invoke(app, "upgrade").returncode == 0
+    for cache in (app.parent / "migrations").rglob("__pycache__"):
+        shutil.rmtree(cache)
+    assert revisions_heard("compile", app, "upgrade") == ["aaa111", "bbb222", "ccc333"]
+
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", app.parent / "migrations"],
+        check=True,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPYCACHEPREFIX"},
+    )
+
+    assert revisions_heard("compile", app, "upgrade") == []
+
+
+def test_a_file_that_has_to_run_runs_once_and_alone(make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(sqlite_url, LINE)
+    odd(app, "ddd444", "ccc333")
+
+    assert files_run(app, "heads") == ["ddd444"]
+    assert invoke(app, "heads").stdout == "ddd444 (head), a change\n"
+    assert invoke(app, "upgrade", "ccc333").returncode == 0
+    assert files_run(app, "upgrade") == ["ddd444"]
+    assert heads(sqlite_url) == {"ddd444"}
+
+
+def test_a_file_without_a_revision_id_of_its_own_is_known_by_its_name(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, LINE)
+    legacy = app.parent / "migrations" / "versions" / "ddd444.py"
+    legacy.write_text("down_revision = 'ccc333'\ndef upgrade(): pass\ndef downgrade(): pass\n")
+
+    history = load_history(alembic_config(app))
+
+    assert history.heads() == ("ddd444",)
+    assert history.script_of("ddd444").path == str(legacy)
+    assert invoke(app, "upgrade").returncode == 0
+
+
+def test_alembic_sees_the_same_revisions(make_app: MakeApp) -> None:
+    app = make_app("sqlite://", LINE)
+    odd(app, "ddd444", "ccc333")
+
+    history = load_history(alembic_config(app))
+
+    for script in history.script.walk_revisions():
+        assert script is history.script_of(script.revision)
+    assert history.script.get_current_head() == "ddd444"
+
+
+@pytest.mark.parametrize("name", ["head", "heads", "base"])
+def test_an_id_with_a_meaning_of_its_own_is_refused(make_app: MakeApp, name: str) -> None:
+    app = make_app("sqlite://", [*LINE, Revision(name, "ccc333")])
+
+    with pytest.raises(HistoryError) as raised:
+        load_history(alembic_config(app))
+
+    path = app.parent / "migrations" / "versions" / f"{name}_.py"
+    assert raised.value.message == (
+        f"Revision file {path} is called `{name}`, which has a meaning of its own."
+    )
+    assert raised.value.hint == "give it another `revision` or branch label."

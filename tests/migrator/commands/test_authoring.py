@@ -1,0 +1,441 @@
+"""Commands that write or open revision files."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from support.database import tables
+from support.history import MakeApp, Revision, create_table
+
+from myapp.migrator.base.errors import (
+    MigrateError,
+    MultipleHeads,
+    PendingMigrations,
+    RevisionNotFound,
+    SettingsError,
+    UsageError,
+)
+from myapp.migrator.bridge.loading import load_history
+from myapp.migrator.commands.authoring import edit, merge, revision
+from myapp.migrator.commands.migration import upgrade
+from myapp.migrator.config import alembic_config
+
+LINE = [Revision("aaa111", message="add a"), Revision("bbb222", "aaa111", message="add b")]
+BRANCHES = [
+    Revision("aaa111", message="root"),
+    Revision("bbb222", "aaa111", message="left one", branch_labels="left"),
+    Revision("ccc333", "aaa111", message="right one", branch_labels="right"),
+]
+
+
+def files(tmp_path: Path) -> set[str]:
+    """Return the names of the revision files."""
+    return {path.name for path in (tmp_path / "migrations" / "versions").glob("*.py")}
+
+
+def test_a_new_revision_follows_the_head(make_app: MakeApp, sqlite_url: str) -> None:
+    config = alembic_config(make_app(sqlite_url, LINE))
+
+    (new,) = revision(config, "Add c").revisions
+
+    assert new.down_revisions == ("bbb222",)
+    assert (new.message, new.is_head) == ("Add c", True)
+    assert Path(new.path).name == f"{new.revision}_add_c.py"
+    assert load_history(config).heads() == (new.revision,)
+
+
+def test_a_new_revision_needs_no_database(make_app: MakeApp, tmp_path: Path) -> None:
+    config = alembic_config(make_app("postgresql://nobody@127.0.0.1:1/lost", LINE))
+
+    revision(config, "Add c", rev_id="ccc333")
+
+    assert files(tmp_path) == {"aaa111_.py", "bbb222_.py", "ccc333_add_c.py"}
+
+
+def test_every_option_of_revision_arrives_in_the_file(make_app: MakeApp, sqlite_url: str) -> None:
+    config = alembic_config(make_app(sqlite_url, BRANCHES))
+
+    (new,) = revision(
+        config,
+        "Add d",
+        head="aaa111",
+        splice=True,
+        branch_label="new",
+        rev_id="ddd444",
+        depends_on=["left", "ccc"],
+    ).revisions
+
+    text = Path(new.path).read_text()
+    assert 'revision: str = "ddd444"\n' in text
+    assert 'down_revision: str | Sequence[str] | None = "aaa111"\n' in text
+    assert 'branch_labels: str | Sequence[str] | None = ("new",)\n' in text
+    assert 'depends_on: str | Sequence[str] | None = ["left", "ccc333"]\n' in text
+    assert new.branch_labels == ("new",)
+
+
+@pytest.mark.parametrize(
+    ("head", "parents"),
+    [
+        ("left@head", ("bbb222",)),
+        ("ccc", ("ccc333",)),
+        ("base", ()),
+        ("heads", ("bbb222", "ccc333")),
+    ],
+)
+def test_a_new_revision_follows_the_head_that_is_named(
+    make_app: MakeApp, sqlite_url: str, head: str, parents: tuple[str, ...]
+) -> None:
+    (new,) = revision(alembic_config(make_app(sqlite_url, BRANCHES)), "Add d", head=head).revisions
+
+    assert sorted(new.down_revisions) == sorted(parents)
+
+
+def test_a_new_revision_goes_to_the_folder_that_is_named(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "migrations" / "versions", tmp_path / "second"
+    second.mkdir()
+    settings = {
+        "alembic.version_locations": f"{first}\n{second}",
+        "alembic.path_separator": "newline",
+    }
+    config = alembic_config(make_app(sqlite_url, LINE, settings))
+
+    (new,) = revision(config, "Add c", version_path=str(second)).revisions
+
+    assert Path(new.path).parent == second
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message", "hint"),
+    [
+        (
+            {},
+            MultipleHeads,
+            "2 heads: bbb222 (left one), ccc333 (right one). `revision` can't choose one.",
+            'join them with `{cmd} merge heads -m "join"`, or name one with `--head`.',
+        ),
+        (
+            {"head": "nope"},
+            RevisionNotFound,
+            "There is no revision `nope`.",
+            "`{cmd} history` lists the revisions.",
+        ),
+        (
+            {"head": "left@head", "depends_on": ["nope"]},
+            RevisionNotFound,
+            "There is no revision `nope`.",
+            "`{cmd} history` lists the revisions.",
+        ),
+        (
+            {"head": "aaa111"},
+            UsageError,
+            "No revision was written: Revision aaa111 is not a head revision; please specify"
+            " --splice to create a new branch from this revision.",
+            "`{cmd} revision --help` shows the options.",
+        ),
+        (
+            {"head": "left@head", "rev_id": "a-b"},
+            UsageError,
+            "A revision's id can't have '-' in it, as `a-b` has.",
+            "use letters, digits and `_`, or leave out `--rev-id` to have one made.",
+        ),
+        (
+            {"head": "left@head", "branch_label": "right"},
+            UsageError,
+            "The branch label `right` is used by ccc333.",
+            "choose another label.",
+        ),
+        (
+            {"head": "left@head", "autogenerate": True, "sql": True},
+            UsageError,
+            "`--autogenerate` compares with a database, and `--sql` uses none.",
+            "drop one.",
+        ),
+        (
+            {"head": "left@head", "sql": True},
+            UsageError,
+            "`revision --sql` has nothing to write: no env.py runs for an empty revision.",
+            "set `alembic.revision_environment = true`, or leave `--sql` out.",
+        ),
+        (
+            {"head": "left@head", "version_path": "/tmp"},  # noqa: S108 - nothing is written there
+            UsageError,
+            "No revision was written: Path /tmp is not represented in current version locations.",
+            "`{cmd} revision --help` shows the options.",
+        ),
+    ],
+)
+def test_a_revision_that_cannot_be_made_is_not_written(
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
+    options: dict[str, object],
+    error: type[MigrateError],
+    message: str,
+    hint: str | None,
+) -> None:
+    app = make_app(sqlite_url, BRANCHES)
+    before = files(tmp_path)
+
+    with pytest.raises(error) as raised:
+        revision(alembic_config(app), "Add d", **options)  # type: ignore[arg-type]
+
+    assert (raised.value.message, raised.value.hint) == (message, hint)
+    assert files(tmp_path) == before
+
+
+def test_an_id_that_is_taken_is_refused(make_app: MakeApp, sqlite_url: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        revision(alembic_config(make_app(sqlite_url, LINE)), "Add a", rev_id="aaa111")
+
+    path = tmp_path / "migrations" / "versions" / "aaa111_.py"
+    assert raised.value.message == f"There is a revision aaa111 already: {path}."
+    assert raised.value.hint == "leave out `--rev-id` to have one made."
+    assert files(tmp_path) == {"aaa111_.py", "bbb222_.py"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["it's", 'a "quoted" word', 'triple """ quotes', "a back\\slash \\", 'ends in "', "ü"],
+)
+def test_any_message_gives_a_file_that_can_be_loaded(
+    make_app: MakeApp, sqlite_url: str, message: str
+) -> None:
+    config = alembic_config(make_app(sqlite_url, LINE))
+
+    (new,) = revision(config, message).revisions
+
+    assert load_history(config).get(new.revision).message == message
+
+
+def test_a_message_that_breaks_another_template_leaves_no_file(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    app = make_app(sqlite_url, LINE)
+    template = tmp_path / "migrations" / "script.py.mako"
+    template.write_text(template.read_text().replace("${docstring(message)}", "${message}"))
+
+    with pytest.raises(UsageError, match=r"^No revision was written: the file would not be valid"):
+        revision(alembic_config(app), 'triple """ quotes')
+
+    assert files(tmp_path) == {"aaa111_.py", "bbb222_.py"}
+
+
+def test_the_sql_of_env_py_is_written_where_it_runs_for_revisions(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    app = make_app(sqlite_url, LINE, {"alembic.revision_environment": "True"})
+    env = tmp_path / "migrations" / "env.py"
+    env.write_text(env.read_text() + "from alembic import context\ncontext.execute('SELECT 1')\n")
+    config = alembic_config(app)
+
+    done = revision(config, "Add c", sql=True)
+
+    assert done.sql == "SELECT 1;\n\n"
+    assert len(done.revisions) == 1
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+MODELS = """
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+sa.Table("a", metadata, sa.Column("id", sa.Integer, primary_key=True))
+"""
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The name of a module of this test's own, with a table `a`."""
+    name = f"models_{abs(hash(request.node.name))}"
+    (tmp_path / f"{name}.py").write_text(MODELS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return f"{name}:metadata"
+
+
+def test_autogenerate_writes_what_the_models_have_and_the_database_lacks(
+    make_app: MakeApp, database_url: str, models: str
+) -> None:
+    config = alembic_config(make_app(database_url, [], {"alembic.target_metadata": models}))
+
+    done = revision(config, "First", autogenerate=True)
+
+    assert done.operations == ("add table a",)
+    assert "op.create_table('a'," in Path(done.revisions[0].path).read_text()
+    assert "alembic_version" not in tables(database_url)
+    upgrade(config)
+    assert tables(database_url) == {"a", "alembic_version"}
+
+
+def test_an_autogenerate_that_finds_nothing_writes_nothing(
+    make_app: MakeApp, database_url: str, models: str, tmp_path: Path
+) -> None:
+    first = Revision("aaa111", **create_table("a"))
+    config = alembic_config(make_app(database_url, [first], {"alembic.target_metadata": models}))
+    upgrade(config)
+
+    done = revision(config, "Nothing", autogenerate=True)
+
+    assert (done.revisions, done.operations) == ((), ())
+    assert files(tmp_path) == {"aaa111_.py"}
+
+
+def test_autogenerate_wants_a_database_that_is_up_to_date(
+    make_app: MakeApp, database_url: str, models: str, tmp_path: Path
+) -> None:
+    first = Revision("aaa111", **create_table("a"))
+    config = alembic_config(make_app(database_url, [first], {"alembic.target_metadata": models}))
+
+    with pytest.raises(PendingMigrations, match="1 revision pending"):
+        revision(config, "Too early", autogenerate=True)
+
+    assert files(tmp_path) == {"aaa111_.py"}
+    assert tables(database_url) == set()
+
+
+def test_autogenerate_wants_models(make_app: MakeApp, sqlite_url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as raised:
+        revision(alembic_config(make_app(sqlite_url)), "First", autogenerate=True)
+
+    assert raised.value.message == (
+        "There are no models to compare the database with: env.py has no `target_metadata`."
+    )
+    assert files(tmp_path) == set()
+
+
+def test_a_merge_joins_the_heads(make_app: MakeApp, sqlite_url: str) -> None:
+    config = alembic_config(make_app(sqlite_url, BRANCHES))
+
+    (new,) = merge(config, ["heads"], "Join", branch_label="joined", rev_id="ddd444").revisions
+
+    assert new.revision == "ddd444"
+    assert sorted(new.down_revisions) == ["bbb222", "ccc333"]
+    assert "joined" in new.branch_labels
+    assert load_history(config).heads() == ("ddd444",)
+
+
+@pytest.mark.parametrize("named", [["bbb222", "ccc333"], ["left", "right"], ["bbb", "right@head"]])
+def test_a_merge_joins_what_is_named(make_app: MakeApp, sqlite_url: str, named: list[str]) -> None:
+    (new,) = merge(alembic_config(make_app(sqlite_url, BRANCHES)), named, "Join").revisions
+
+    assert new.is_merge_point
+
+
+def test_a_merge_of_what_is_no_head_needs_splice(make_app: MakeApp, sqlite_url: str) -> None:
+    graph = [*BRANCHES, Revision("ddd444", "bbb222")]
+    config = alembic_config(make_app(sqlite_url, graph))
+
+    with pytest.raises(UsageError, match="Revision bbb222 is not a head revision"):
+        merge(config, ["bbb222", "ccc333"])
+    (new,) = merge(config, ["bbb222", "ccc333"], splice=True).revisions
+
+    assert sorted(new.down_revisions) == ["bbb222", "ccc333"]
+
+
+@pytest.mark.parametrize(
+    ("revisions", "named", "what"),
+    [
+        (LINE, ["heads"], "heads names only bbb222 (add b)"),
+        (BRANCHES, ["bbb222", "left"], "bbb222 left names only bbb222 (left one)"),
+        ([], ["heads"], "heads names none"),
+    ],
+)
+def test_a_merge_of_one_revision_is_refused(
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
+    revisions: list[Revision],
+    named: list[str],
+    what: str,
+) -> None:
+    app = make_app(sqlite_url, revisions)
+    before = files(tmp_path)
+
+    with pytest.raises(UsageError) as raised:
+        merge(alembic_config(app), named)
+
+    assert raised.value.message == f"`merge` joins two revisions or more; {what}."
+    assert files(tmp_path) == before
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An editor that leaves its arguments in `edited`."""
+    program = tmp_path / "my editor"
+    program.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path / "edited"}"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("EDITOR", f"'{program}' --wait")
+    return tmp_path / "edited"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("bbb222", ["bbb222"]),
+        ("heads", ["bbb222", "ccc333"]),
+        ("left", ["bbb222"]),
+        ("current", ["aaa111"]),
+    ],
+)
+def test_edit_opens_the_files_of_a_revision(
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
+    editor: Path,
+    target: str,
+    expected: list[str],
+) -> None:
+    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    upgrade(config, "aaa111")
+
+    found = edit(config, target)
+
+    versions = tmp_path / "migrations" / "versions"
+    assert sorted(each.revision for each in found) == expected
+    assert sorted(editor.read_text().splitlines()) == [
+        f"--wait {versions / f'{each}_.py'}" for each in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("false", "`false` ended with exit status 1"),
+        ("/no/such/editor", "`/no/such/editor` can't be run: No such file or directory"),
+    ],
+)
+def test_an_editor_that_fails_is_told(
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    why: str,
+) -> None:
+    monkeypatch.setenv("EDITOR", command)
+
+    with pytest.raises(UsageError) as raised:
+        edit(alembic_config(make_app(sqlite_url, LINE)), "aaa111")
+
+    path = tmp_path / "migrations" / "versions" / "aaa111_.py"
+    assert raised.value.message == f"{path} can't be edited: {why}."
+    assert raised.value.hint == "set EDITOR to the editor's name."
+
+
+def test_edit_without_any_editor_is_told(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("PATH", "/no/such/folder")
+
+    with pytest.raises(UsageError, match=r"can't be edited: .*No suitable editor found"):
+        edit(alembic_config(make_app(sqlite_url, LINE)), "aaa111")
+
+
+def test_edit_at_base_has_nothing_to_open(make_app: MakeApp, sqlite_url: str, editor: Path) -> None:
+    with pytest.raises(RevisionNotFound):
+        edit(alembic_config(make_app(sqlite_url, LINE)), "current")
+
+    assert not editor.exists()

@@ -1,0 +1,237 @@
+"""Models against the database."""
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from support.database import change, tables
+from support.history import ENV, MakeApp, Revision, create_table
+
+from myapp.migrator.base.errors import (
+    DatabaseUnreachable,
+    PendingMigrations,
+    SchemaDrift,
+    SettingsError,
+)
+from myapp.migrator.commands.comparison import check
+from myapp.migrator.commands.migration import upgrade
+from myapp.migrator.config import alembic_config
+
+SETTING = "alembic.target_metadata"
+FIRST = Revision("aaa111", message="add a", **create_table("a"))
+
+
+class MakeModels(Protocol):
+    """The fixture `make_models`."""
+
+    def __call__(self, code: str) -> str: ...
+
+
+@pytest.fixture
+def make_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> MakeModels:
+    """Write a module that adds tables to a `metadata`, and return what names it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = f"models_{abs(hash(request.node.nodeid))}"
+
+    def make(code: str) -> str:
+        head = "from sqlalchemy import *\n\nmetadata = MetaData()\n"
+        (tmp_path / f"{module}.py").write_text(head + code)
+        return f"{module}:metadata"
+
+    return make
+
+
+def table(*columns: str, name: str = "a") -> str:
+    return f"Table({name!r}, metadata, {', '.join(columns)})\n"
+
+
+ID = "Column('id', Integer, primary_key=True)"
+
+
+def test_models_that_match_agree(
+    make_app: MakeApp, make_models: MakeModels, database_url: str
+) -> None:
+    config = alembic_config(make_app(database_url, [FIRST], {SETTING: make_models(table(ID))}))
+    upgrade(config)
+
+    assert check(config).heads == ("aaa111",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ((ID, "Column('x', Integer)"), "add column a.x"),
+        ((ID, "Column('x', Integer, index=True)"), "add index ix_a_x on a (x)"),
+        (
+            (ID, "UniqueConstraint('id', name='uq')"),
+            "add constraint uq on a (id)",
+        ),
+        (("Column('id', BigInteger, primary_key=True)",), "modify type of a.id:"),
+    ],
+)
+def test_what_the_models_have_more_is_listed(
+    make_app: MakeApp,
+    make_models: MakeModels,
+    database_url: str,
+    columns: tuple[str, ...],
+    line: str,
+) -> None:
+    models = make_models(table(*columns))
+    config = alembic_config(make_app(database_url, [FIRST], {SETTING: models}))
+    upgrade(config)
+
+    with pytest.raises(SchemaDrift) as raised:
+        check(config)
+
+    assert any(each.startswith(line) for each in raised.value.details["differences"])
+
+
+def test_every_kind_of_difference_is_one_line(
+    make_app: MakeApp, make_models: MakeModels, postgresql_url: str
+) -> None:
+    code = table(
+        ID,
+        "Column('name', String(50), nullable=False, server_default='x', comment='a name')",
+        "Column('other_id', ForeignKey('other.id', name='fk_other'))",
+        "comment='all of a'",
+    ) + table(ID, name="other")
+    made = """
+        op.create_table("other", sa.Column("id", sa.Integer, primary_key=True))
+        op.create_table(
+            "a",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("name", sa.String(20)),
+            sa.Column("other_id", sa.Integer),
+            sa.Column("gone", sa.Integer, index=True),
+            sa.CheckConstraint("gone > 0"),
+            sa.UniqueConstraint("other_id", name="uq_gone"),
+        )
+        op.create_table("left_over", sa.Column("id", sa.Integer))
+    """
+    first = Revision("aaa111", upgrade=made)
+    settings = {SETTING: make_models(code), "alembic.compare_server_default": "true"}
+    config = alembic_config(make_app(postgresql_url, [first], settings))
+    upgrade(config)
+
+    with pytest.raises(SchemaDrift) as raised:
+        check(config)
+
+    assert raised.value.details["differences"] == [
+        "remove table left_over",
+        "modify type of a.name: VARCHAR(length=20) -> String(length=50)",
+        "modify nullable of a.name: True -> False",
+        "modify default of a.name: None -> 'x'",
+        "modify comment of a.name: None -> 'a name'",
+        "remove index ix_a_gone on a (gone)",
+        "remove constraint uq_gone on a (other_id)",
+        "add fk fk_other on a (other_id)",
+        "add table comment a",
+        "remove column a.gone",
+    ]
+
+
+def test_the_error_lists_the_differences_and_the_command_for_them(
+    make_app: MakeApp, make_models: MakeModels, database_url: str
+) -> None:
+    models = make_models(table(ID, "Column('x', Integer)") + table(ID, name="b"))
+    config = alembic_config(make_app(database_url, [FIRST], {SETTING: models}))
+    upgrade(config)
+
+    with pytest.raises(SchemaDrift) as raised:
+        check(config)
+
+    assert raised.value.message == (
+        "Models and database differ, 2 differences:\n  add table b\n  add column a.x"
+    )
+    assert raised.value.hint == (
+        'write the missing revision with `{cmd} revision --autogenerate -m "..."`.'
+    )
+
+
+def test_a_database_behind_the_code_is_not_compared(
+    make_app: MakeApp, make_models: MakeModels, database_url: str
+) -> None:
+    later = Revision("bbb222", "aaa111")
+    models = make_models(table(ID))
+    config = alembic_config(make_app(database_url, [FIRST, later], {SETTING: models}))
+    upgrade(config, "aaa111")
+
+    with pytest.raises(PendingMigrations) as raised:
+        check(config)
+
+    assert raised.value.message == "1 revision pending: the database stands at aaa111 (add a)."
+
+
+def test_a_database_that_does_not_exist_is_not_made(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str, tmp_path: Path
+) -> None:
+    config = alembic_config(make_app(sqlite_url, [], {SETTING: make_models(table(ID))}))
+
+    with pytest.raises(DatabaseUnreachable) as raised:
+        check(config)
+
+    assert raised.value.message == (
+        f"The database file {tmp_path / 'test.sqlite'} does not exist, so there is nothing to"
+        " compare with."
+    )
+    assert raised.value.hint == (
+        'write the first revision with `{cmd} revision --autogenerate -m "..."`.'
+    )
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_a_database_without_a_version_table_is_compared_as_it_is(
+    make_app: MakeApp, make_models: MakeModels, postgresql_url: str
+) -> None:
+    change(postgresql_url, "CREATE TABLE a (id SERIAL PRIMARY KEY)")
+    config = alembic_config(make_app(postgresql_url, [], {SETTING: make_models(table(ID))}))
+
+    assert check(config).heads == ()
+    assert tables(postgresql_url) == {"a"}
+
+
+def test_what_env_py_leaves_out_is_left_out(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str
+) -> None:
+    models = make_models(table(ID) + table(ID, name="b"))
+    app = make_app(sqlite_url, [FIRST], {SETTING: models})
+    leave_out = "include_name=lambda name, kind, parents: name != 'b', include_object="
+    leave_out += "lambda thing, name, kind, reflected, other: name != 'b'"
+    env = app.parent / "migrations" / "env.py"
+    env.write_text(ENV.replace("run_migrations()", f"run_migrations({leave_out})"))
+    upgrade(alembic_config(app))
+
+    assert check(alembic_config(app))
+
+
+def test_the_models_of_several_modules_are_compared(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str
+) -> None:
+    models = make_models(table(ID) + "more = MetaData()\nTable('b', more, Column('id', Integer))")
+    module = models.partition(":")[0]
+    both = f"{models}, {module}:more"
+    app = make_app(sqlite_url, [FIRST], {SETTING: both})
+    upgrade(alembic_config(app))
+
+    with pytest.raises(SchemaDrift) as raised:
+        check(alembic_config(app))
+
+    assert raised.value.details["differences"] == ["add table b"]
+
+
+def test_models_are_needed(make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(sqlite_url, [FIRST])
+    upgrade(alembic_config(app))
+
+    with pytest.raises(SettingsError) as raised:
+        check(alembic_config(app))
+
+    assert raised.value.message == (
+        "There are no models to compare the database with: env.py has no `target_metadata`."
+    )
+    assert raised.value.hint == (
+        "add `alembic.target_metadata = package.models:Base.metadata`, or set it in an env.py of"
+        " your own."
+    )

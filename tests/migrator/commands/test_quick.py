@@ -1,0 +1,216 @@
+"""The quick answers against the ordinary ones."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from support.database import connection_to
+from support.graphs import GRAPHS, states
+from support.history import MakeApp, Revision, add_revision
+from support.ini import MakeIni
+
+from myapp.migrator.base.ask_alembic import AskAlembic
+from myapp.migrator.base.errors import MigrateError
+from myapp.migrator.bridge.configuration import build_config
+from myapp.migrator.bridge.loading import load_history
+from myapp.migrator.commands import migration, reports
+from myapp.migrator.commands.quick import Quick
+from myapp.migrator.settings.settings import load_settings
+
+LINE = [Revision("aaa111", message="first"), Revision("bbb222", "aaa111", message="second")]
+
+
+def stand_at(url: str, heads: tuple[str, ...], table: str = "alembic_version") -> None:
+    with connection_to(url) as connection:
+        connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {table} (version_num varchar(32))")
+        connection.exec_driver_sql(f"DELETE FROM {table}")
+        for head in heads:
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ('{head}')")
+
+
+def quick(ini: Path) -> Quick:
+    return Quick(load_settings(str(ini)))
+
+
+def outcome(ask: Callable[[], object]) -> object:
+    """Return an answer, or what the error says."""
+    try:
+        return ask()
+    except MigrateError as error:
+        return type(error), error.message, error.hint, error.details
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_its_answers_are_the_ordinary_ones(
+    graph: str, make_app: MakeApp, database_url: str
+) -> None:
+    ini = make_app(database_url, GRAPHS[graph])
+    settings = load_settings(str(ini))
+    config = build_config(settings)
+    answered = 0
+    for heads in states(load_history(config)):
+        stand_at(database_url, heads)
+        asked: list[tuple[Callable[[], object], Callable[[], object]]] = [
+            (lambda: quick(ini).current(), lambda: reports.current(config)),
+            (
+                lambda: quick(ini).current(check_heads=True),
+                lambda: reports.current(config, check_heads=True),
+            ),
+            (lambda: quick(ini).history(), lambda: reports.history(config)),
+            (lambda: quick(ini).heads(), lambda: reports.heads(config)),
+            (
+                lambda: quick(ini).heads(resolve_dependencies=True),
+                lambda: reports.heads(config, resolve_dependencies=True),
+            ),
+            (lambda: quick(ini).branches(), lambda: reports.branches(config)),
+            *(
+                (
+                    lambda name=name: quick(ini).show(name),
+                    lambda name=name: reports.show(config, name),
+                )
+                for name in ("current", "heads", "head", "aaa", "left@head", "nope")
+            ),
+        ]
+        for answer, ordinary in asked:
+            with suppress(AskAlembic):
+                assert outcome(answer) == outcome(ordinary)
+                answered += 1
+        for target in ("heads", "head", "+1", "aaa111", "base"):
+            with suppress(AskAlembic):
+                assert quick(ini).upgrade(target) == migration.upgrade(config, target)
+                answered += 1
+
+    assert answered >= 7 * len(states(load_history(config)))
+
+
+def test_a_database_at_head_is_answered_for(make_app: MakeApp, database_url: str) -> None:
+    ini = make_app(database_url, LINE)
+    stand_at(database_url, ("bbb222",))
+
+    assert quick(ini).upgrade("heads").standing == "bbb222 (second)"
+    assert quick(ini).current().pending == ()
+
+
+def test_a_database_that_does_not_exist_is_not_made(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+
+    assert quick(ini).current().heads == ()
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_a_database_without_a_version_table_gets_none(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, LINE)
+
+    assert quick(ini).current().heads == ()
+    with connection_to(postgresql_url) as connection:
+        found = connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar()
+    assert found is None
+
+
+def test_a_pending_upgrade_is_left_to_the_ordinary_path(
+    make_app: MakeApp, database_url: str
+) -> None:
+    ini = make_app(database_url, LINE)
+    stand_at(database_url, ("aaa111",))
+
+    with pytest.raises(AskAlembic):
+        quick(ini).upgrade("heads")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"sqlalchemy.echo": "true"},
+        {"alembic.truncate_slug_length": "50"},
+        {"alembic.prepend_sys_path": "."},
+        {"alembic.version_locations": "myapp:migrations/versions"},
+        {"sqlalchemy.url": "mysql://localhost/db"},
+        {"sqlalchemy.url": "sqlite://"},
+        {"sqlalchemy.url": "sqlite:///file:x.sqlite?uri=true"},
+        {"sqlalchemy.url": "postgresql+psycopg://localhost/db"},
+        {"sqlalchemy.url": "postgresql://a,b/db"},
+        {"sqlalchemy.url": "postgresql://localhost/db?host=a,b"},
+        {"sqlalchemy.url": "postgresql://localhost/db?gssencmode=disable"},
+        {"sqlalchemy.url": "postgresql://localhost:1/db"},
+        {"sqlalchemy.url": ""},
+    ],
+    ids=lambda setting: " ".join(f"{key}={value}" for key, value in setting.items()),
+)
+def test_an_unusual_setting_is_left_to_the_ordinary_path(
+    setting: dict[str, str], make_app: MakeApp, make_ini: MakeIni, sqlite_url: str, tmp_path: Path
+) -> None:
+    make_app(sqlite_url, LINE)
+    usual = {
+        "sqlalchemy.url": sqlite_url,
+        "alembic.script_location": str(tmp_path / "migrations"),
+    }
+    assert quick(make_ini(usual)).current()
+
+    with pytest.raises(AskAlembic):
+        quick(make_ini(usual | setting)).current()
+
+
+@pytest.mark.parametrize(
+    "env_py",
+    [
+        "from myapp.migrator.environment import run_migrations\n\n"
+        "run_migrations(version_table='other')\n",
+        "from alembic import context\n",
+        '"""One."""\nimport os\n"""Two."""\n'
+        "from myapp.migrator.environment import run_migrations\nrun_migrations()\n",
+        '"""\\"""\nprint(1)\nfrom myapp.migrator.environment import run_migrations\n'
+        "run_migrations()\n",
+    ],
+)
+def test_an_env_py_of_its_own_is_left_to_the_ordinary_path(
+    env_py: str, make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    assert quick(ini).current()
+    (tmp_path / "migrations" / "env.py").write_text(env_py)
+
+    assert quick(ini).heads() == reports.heads(build_config(load_settings(str(ini))))
+    with pytest.raises(AskAlembic):
+        quick(ini).current()
+
+
+def test_a_file_in_doubt_is_left_to_the_ordinary_path(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    assert quick(ini).current()
+    add_revision(tmp_path / "migrations", Revision("ccc333", "bbb222", upgrade="pass\n  x = ("))
+
+    with pytest.raises(AskAlembic):
+        quick(ini).heads()
+
+
+@pytest.mark.parametrize("heads", [("zzz999",), ("aaa111", "zzz999")])
+def test_a_database_ahead_is_told_or_left_to_the_ordinary_path(
+    heads: tuple[str, ...], make_app: MakeApp, database_url: str
+) -> None:
+    ini = make_app(database_url, LINE)
+    config = build_config(load_settings(str(ini)))
+    stand_at(database_url, heads)
+
+    assert outcome(quick(ini).current) == outcome(lambda: reports.current(config))
+    for ask in (quick(ini).history, lambda: quick(ini).upgrade("heads")):
+        with pytest.raises(AskAlembic):
+            ask()
+
+
+def test_a_wait_that_is_not_over_is_left_to_the_ordinary_path(
+    make_app: MakeApp, database_url: str
+) -> None:
+    ini = make_app(database_url, LINE)
+    stand_at(database_url, ("aaa111",))
+    with pytest.raises(AskAlembic):
+        quick(ini).wait()
+    stand_at(database_url, ("bbb222",))
+
+    assert quick(ini).wait() == quick(ini).current()

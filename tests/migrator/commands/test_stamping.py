@@ -1,0 +1,165 @@
+"""Commands that write the version table and run no migration."""
+
+from pathlib import Path
+
+import pytest
+from support.database import change, heads, tables
+from support.history import MakeApp, Revision, create_table
+
+from myapp.migrator.base.errors import DatabaseAhead, MultipleHeads, RevisionNotFound, UsageError
+from myapp.migrator.base.results import Stamp
+from myapp.migrator.commands.migration import upgrade
+from myapp.migrator.commands.offline import stamp_sql
+from myapp.migrator.commands.stamping import ensure_version, stamp
+from myapp.migrator.config import alembic_config
+
+GRAPH = [
+    Revision("aaa111", message="root", **create_table("a")),
+    Revision("bbb222", "aaa111", message="left one", branch_labels="left", **create_table("b")),
+    Revision("ccc333", "aaa111", message="right one", branch_labels="right", **create_table("c")),
+    Revision("ddd444", "bbb222", message="left two", **create_table("d")),
+    Revision("eee555", message="other", depends_on="left", **create_table("e")),
+]
+
+
+def test_a_stamp_writes_the_version_table_alone(make_app: MakeApp, database_url: str) -> None:
+    done = stamp(alembic_config(make_app(database_url, GRAPH)), ["bbb222"])
+
+    assert done == Stamp((), ("bbb222",), "bbb222 (left one)")
+    assert heads(database_url) == {"bbb222"}
+    assert tables(database_url) == {"alembic_version"}
+
+
+@pytest.mark.parametrize(
+    ("before", "revisions", "expected"),
+    [
+        ([], ["bbb222", "ccc333"], {"bbb222", "ccc333"}),
+        ([], ["left@head", "right@head"], {"ddd444", "ccc333"}),
+        ([], ["heads"], {"ddd444", "ccc333", "eee555"}),
+        ([], ["bbb"], {"bbb222"}),
+        (["heads"], ["base"], set()),
+        (["ddd444", "ccc333"], ["bbb222"], {"bbb222", "ccc333"}),
+        (["ddd444", "ccc333"], ["aaa111"], {"aaa111"}),
+        (["bbb222", "ccc333"], ["left@base"], {"ccc333"}),
+        (["bbb222"], ["bbb222"], {"bbb222"}),
+    ],
+)
+def test_a_stamp_goes_up_and_down(
+    make_app: MakeApp,
+    database_url: str,
+    before: list[str],
+    revisions: list[str],
+    expected: set[str],
+) -> None:
+    config = alembic_config(make_app(database_url, GRAPH))
+    if before:
+        stamp(config, before)
+
+    done = stamp(config, revisions)
+
+    assert heads(database_url) == set(done.after) == expected
+
+
+def test_purge_empties_the_version_table_first(make_app: MakeApp, database_url: str) -> None:
+    config = alembic_config(make_app(database_url, GRAPH))
+    stamp(config, ["ddd444", "ccc333"])
+
+    stamp(config, ["eee555"], purge=True)
+
+    assert heads(database_url) == {"eee555"}
+
+
+def test_purge_alone_overrides_a_revision_that_no_file_has(
+    make_app: MakeApp, database_url: str
+) -> None:
+    config = alembic_config(make_app(database_url, GRAPH))
+    stamp(config, ["ccc333"])
+    change(database_url, "UPDATE alembic_version SET version_num = 'fff999'")
+
+    with pytest.raises(DatabaseAhead) as raised:
+        stamp(config, ["ccc333"])
+    assert raised.value.hint == (
+        "deploy that version, or downgrade with it first."
+        " `{cmd} stamp --purge REVISION` overrides it."
+    )
+    assert heads(database_url) == {"fff999"}
+
+    stamp(config, ["ccc333"], purge=True)
+    assert heads(database_url) == {"ccc333"}
+
+
+@pytest.mark.parametrize(
+    ("revisions", "message", "hint"),
+    [
+        (
+            ["aaa111", "bbb222"],
+            "bbb222 (left one) comes after aaa111 (root), so a database can't be at both.",
+            "leave aaa111 out: it counts as applied.",
+        ),
+        (
+            ["eee555", "bbb222"],
+            "eee555 (other) comes after bbb222 (left one), so a database can't be at both.",
+            "leave bbb222 out: it counts as applied.",
+        ),
+    ],
+)
+def test_revisions_that_overlap_are_not_stamped(
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
+    revisions: list[str],
+    message: str,
+    hint: str,
+) -> None:
+    config = alembic_config(make_app(sqlite_url, GRAPH))
+
+    for write in (stamp, stamp_sql):
+        with pytest.raises(UsageError) as raised:
+            write(config, revisions)
+        assert (raised.value.message, raised.value.hint) == (message, hint)
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("revisions", "error"), [(["head"], MultipleHeads), (["aaa111", "nope"], RevisionNotFound)]
+)
+def test_a_stamp_that_names_no_revision_writes_nothing(
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
+    revisions: list[str],
+    error: type[Exception],
+) -> None:
+    with pytest.raises(error):
+        stamp(alembic_config(make_app(sqlite_url, GRAPH)), revisions, purge=True)
+
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_a_stamped_database_goes_on_from_there(make_app: MakeApp, database_url: str) -> None:
+    config = alembic_config(make_app(database_url, GRAPH))
+    change(database_url, "CREATE TABLE a (id INTEGER)", "CREATE TABLE b (id INTEGER)")
+
+    stamp(config, ["bbb222"])
+    done = upgrade(config, "ddd444")
+
+    assert [step.revision.revision for step in done.steps] == ["ddd444"]
+
+
+def test_ensure_version_makes_an_empty_version_table(make_app: MakeApp, database_url: str) -> None:
+    done = ensure_version(alembic_config(make_app(database_url, GRAPH)))
+
+    assert done == Stamp((), (), "base (no revision)")
+    assert tables(database_url) == {"alembic_version"}
+
+
+def test_ensure_version_leaves_a_version_table_as_it_is(
+    make_app: MakeApp, database_url: str
+) -> None:
+    config = alembic_config(make_app(database_url, GRAPH))
+    stamp(config, ["bbb222"])
+
+    done = ensure_version(config)
+
+    assert done == Stamp(("bbb222",), ("bbb222",), "bbb222 (left one)")
+    assert heads(database_url) == {"bbb222"}
