@@ -17,9 +17,11 @@ def main(global_config: Mapping[str, str], **settings: str) -> Router:
     # `use = egg:myapp`, and must not pay for the web framework.
     from pyramid.config import Configurator
 
+    from .migrator.settings.settings import application_settings
     from .migrator.settings.variables import expand_variables
 
     with Configurator(settings=expand_variables(settings)) as config:
+        config.registry["migrate.settings"] = application_settings(global_config, settings)
         config.include(".models")
         config.include(".views")
         return config.make_wsgi_app()

@@ -13,6 +13,7 @@ from pathlib import Path
 import alembic.command
 import pytest
 import webtest
+from pyramid.paster import get_app
 from sqlalchemy import Engine, QueuePool, inspect, text
 from support.command import SCRIPTS
 from support.history import Revision, create_table, make_history
@@ -257,3 +258,27 @@ def test_pserve_serves_development_ini(served: tuple[str, Path]) -> None:
     assert _ask(address) == (503, {"status": "pending", "database": [], "code": [HEAD]})
     alembic.command.upgrade(alembic_config(ini), "heads")
     assert _ask(address) == (200, {"status": "ok", "database": [HEAD], "code": [HEAD]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "extra"),
+    [
+        ({"alembic.script_location": "migrations"}, ""),
+        ({}, "[alembic]\nscript_location = migrations"),
+        ({}, "[alembic]\nscript_location = %(here)s/migrations"),
+    ],
+)
+def test_health_reads_the_settings_as_the_command_does(
+    settings: dict[str, str],
+    extra: str,
+    make_ini: MakeIni,
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The folder is relative to the .ini file, wherever the application is started."""
+    make_history(tmp_path / "migrations", [Revision("aaaa")])
+    ini = make_ini({"sqlalchemy.url": sqlite_url, **settings}, extra=extra)
+    monkeypatch.chdir("/")
+    app = webtest.TestApp(get_app(str(ini)))
+    assert app.get("/health", expect_errors=True).json["code"] == ["aaaa"]

@@ -5,7 +5,8 @@ from os import PathLike, fspath
 
 from alembic.config import Config
 
-from .bridge.configuration import build_config
+from .bridge.configuration import build_context
+from .bridge.context import RunContext
 from .settings.settings import load_settings
 
 
@@ -23,4 +24,17 @@ def alembic_config(
 
     Raises SettingsError when the .ini file or a setting is wrong.
     """
-    return build_config(load_settings(fspath(config_uri), config_vars), x=x)
+    return run_context(config_uri, config_vars, x=x).config
+
+
+def run_context(
+    config_uri: str | PathLike[str],
+    config_vars: Mapping[str, str] | None = None,
+    *,
+    x: Sequence[str] = (),
+) -> RunContext:
+    """Return what this package's own commands work with; takes and raises as `alembic_config`.
+
+    `migrator.commands.migration.upgrade(run_context("development.ini"))` is one.
+    """
+    return build_context(load_settings(fspath(config_uri), config_vars), x=x)

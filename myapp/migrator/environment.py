@@ -6,13 +6,13 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
-from alembic.config import Config
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import Connection
 
 from .base.errors import SettingsError
-from .bridge.configuration import settings_of
+from .bridge.configuration import context_of
 from .bridge.connection import connect
+from .bridge.context import RunContext
 from .database.failures import described
 from .database.url import engine_url
 from .settings.settings import BOOLEANS, Settings
@@ -42,8 +42,8 @@ def run_migrations(**options: Any) -> None:
 
     Raises SettingsError when `alembic.target_metadata` is needed and can't be had.
     """
-    config = context.config
-    settings = settings_of(config)
+    run_context = context_of(context.config)
+    settings = run_context.settings
     per_migration = not settings.options.single_transaction
     options = {"transaction_per_migration": per_migration, **_configured(settings), **options}
     if context.is_offline_mode():
@@ -54,7 +54,7 @@ def run_migrations(**options: Any) -> None:
         context.configure(**{"url": url, **defaults, **options})
         _run(settings)
     else:
-        with _connection(config) as (connection, is_ours):
+        with _connection(run_context) as (connection, is_ours):
             # SQLite is transactional through the engine that `database` makes, and only there.
             if is_ours and connection.dialect.name == "sqlite":
                 options.setdefault("transactional_ddl", True)
@@ -126,14 +126,14 @@ def _configured(settings: Settings) -> dict[str, Any]:
 
 
 @contextmanager
-def _connection(config: Config) -> Iterator[tuple[Connection, bool]]:
+def _connection(run_context: RunContext) -> Iterator[tuple[Connection, bool]]:
     """Use the connection or engine that the caller put into the Config, or open one."""
-    given = config.attributes.get("connection")
+    given = run_context.config.attributes.get("connection")
     if isinstance(given, Engine):
         with given.connect() as connection:
             yield connection, False
     elif given is not None:
         yield given, False
     else:
-        with connect(config) as connection:
+        with connect(run_context) as connection:
             yield connection, True

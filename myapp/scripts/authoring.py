@@ -24,8 +24,8 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
     """Write a new revision file."""
     from ..migrator.commands import authoring
 
-    config = session.config()
-    return authoring.revision(config, message, **options)
+    context = session.context()
+    return authoring.revision(context, message, **options)
 
 
 @cli.command("merge")
@@ -41,8 +41,8 @@ def merge(
     """Write a revision that joins REVISIONS, such as `heads`."""
     from ..migrator.commands import authoring
 
-    config = session.config()
-    return authoring.merge(config, revisions, message, **options)
+    context = session.context()
+    return authoring.merge(context, revisions, message, **options)
 
 
 @cli.command("edit", connects=True)
@@ -52,7 +52,7 @@ def edit(session: Session, revision: str) -> object:
     """Open the files of REVISION in $EDITOR."""
     from ..migrator.commands import authoring
 
-    return authoring.edit(session.config(), revision)
+    return authoring.edit(session.context(), revision)
 
 
 @cli.command("init")
@@ -64,7 +64,7 @@ def init(session: Session, directory: str, template: str, package: bool) -> obje
     """Make a migrations folder; show the .ini lines it needs."""
     from ..migrator.commands import scaffold
 
-    return scaffold.init(session.config(), directory, template=template, package=package)
+    return scaffold.init(session.context(), directory, template=template, package=package)
 
 
 @cli.command("list-templates")

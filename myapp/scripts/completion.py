@@ -48,12 +48,12 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
 
 
 def _names(session: Session) -> Iterator[tuple[str, str]]:
-    from ..migrator.bridge.configuration import build_config
+    from ..migrator.bridge.configuration import build_context
     from ..migrator.bridge.loading import load_history
     from ..migrator.settings.settings import load_settings
 
-    config = build_config(load_settings(session.config_uri, session.config_vars))
-    known = list(load_history(config).all())
+    context = build_context(load_settings(session.config_uri, session.config_vars))
+    known = list(load_history(context).all())
     for revision in known:
         yield revision.revision, revision.message
     for symbol in _SYMBOLS:

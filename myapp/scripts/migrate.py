@@ -4,12 +4,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..migrator.base.errors import UsageError
 from . import authoring  # noqa: F401 - its commands join the group
+from .asking import ask, ask_first
 from .cli import cli
 from .endings import ended
 from .group import REVISION, SECONDS
@@ -17,6 +18,10 @@ from .imports import importing
 from .session import Session
 from .signals import interrupts
 from .streams import give_up_what_cannot_be_written, keep_standard_descriptors
+
+if TYPE_CHECKING:
+    from ..migrator.bridge.context import RunContext
+    from ..migrator.commands.quick import QuickSource
 
 #: What the shell's completion sets, to `bash_complete` and the like.
 _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
@@ -30,16 +35,22 @@ _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
 @click.pass_obj
 def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
-    if not sql and (done := session.quickly(lambda quick: quick.upgrade(revision))):
-        return done
-    config = session.config()
     if sql:
         from ..migrator.commands import offline
 
-        return offline.upgrade_sql(config, revision, tag=options["tag"])
-    from ..migrator.commands import migration
+        return offline.upgrade_sql(session.context(), revision, tag=options["tag"])
 
-    return migration.upgrade(config, revision, **options)
+    def nothing_to_do(source: "QuickSource") -> object:
+        from ..migrator.commands import quick
+
+        return quick.nothing_to_do(source, revision)
+
+    def upgrade(context: "RunContext") -> object:
+        from ..migrator.commands import migration
+
+        return migration.upgrade(context, revision, **options)
+
+    return ask_first(session, nothing_to_do, upgrade)
 
 
 @cli.command("downgrade", writes=True)
@@ -49,14 +60,14 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Downgrade the database to REVISION, as `-1` or `base`."""
-    config = session.config()
+    context = session.context()
     if sql:
         from ..migrator.commands import offline
 
-        return offline.downgrade_sql(config, revision, tag=tag)
+        return offline.downgrade_sql(context, revision, tag=tag)
     from ..migrator.commands import migration
 
-    return migration.downgrade(config, revision, tag=tag)
+    return migration.downgrade(context, revision, tag=tag)
 
 
 @cli.command("current", connects=True)
@@ -66,11 +77,9 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
-    if done := session.quickly(lambda quick: quick.current(check_heads=check_heads)):
-        return done
     from ..migrator.commands import reports
 
-    return reports.current(session.config(), check_heads=check_heads)
+    return ask(session, lambda source: reports.current(source, check_heads=check_heads))
 
 
 @cli.command("history", connects=True)
@@ -84,11 +93,12 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 
     The newest comes first.
     """
-    if not rev_range and (done := session.quickly(lambda quick: quick.history())):
-        return done
     from ..migrator.commands import reports
 
-    report = reports.history(session.config(), rev_range, require_database=indicate_current)
+    report = ask(
+        session,
+        lambda source: reports.history(source, rev_range, require_database=indicate_current),
+    )
     if report.unmarked:
         report = replace(report, unmarked=session.redactor.redact(report.unmarked))
         session.warn(f"no revision is marked as applied or pending. {report.unmarked}")
@@ -100,24 +110,20 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
 @click.pass_obj
 def heads(session: Session, resolve_dependencies: bool) -> object:
     """Show the revisions that no other follows."""
-    if done := session.quickly(
-        lambda quick: quick.heads(resolve_dependencies=resolve_dependencies)
-    ):
-        return done
     from ..migrator.commands import reports
 
-    return reports.heads(session.config(), resolve_dependencies=resolve_dependencies)
+    return ask(
+        session, lambda source: reports.heads(source, resolve_dependencies=resolve_dependencies)
+    )
 
 
 @cli.command("branches")
 @click.pass_obj
 def branches(session: Session) -> object:
     """Show the revisions at which the history branches."""
-    if (done := session.quickly(lambda quick: quick.branches())) is not None:
-        return done
     from ..migrator.commands import reports
 
-    return reports.branches(session.config())
+    return ask(session, reports.branches)
 
 
 @cli.command("show", connects=True)
@@ -125,12 +131,10 @@ def branches(session: Session) -> object:
 @click.pass_obj
 def show(session: Session, revision: str) -> object:
     """Show the revisions that REVISION names, in full."""
-    session.verbose = True
-    if done := session.quickly(lambda quick: quick.show(revision)):
-        return done
     from ..migrator.commands import reports
 
-    return reports.show(session.config(), revision)
+    session.verbose = True
+    return ask(session, lambda source: reports.show(source, revision))
 
 
 @cli.command("stamp", writes=True)
@@ -147,10 +151,10 @@ def stamp(
 
     if sql and purge:
         raise UsageError("`--purge` needs a database, and `--sql` uses none.", hint="drop one.")
-    config = session.config()
+    context = session.context()
     if sql:
-        return offline.stamp_sql(config, revisions, tag=tag)
-    return stamping.stamp(config, revisions, tag=tag, purge=purge)
+        return offline.stamp_sql(context, revisions, tag=tag)
+    return stamping.stamp(context, revisions, tag=tag, purge=purge)
 
 
 @cli.command("check", connects=True)
@@ -159,7 +163,7 @@ def check(session: Session) -> object:
     """Compare models and database; status 4 if they differ."""
     from ..migrator.commands import comparison
 
-    return comparison.check(session.config(autogenerate=True))
+    return comparison.check(session.context(autogenerate=True))
 
 
 @cli.command("wait")
@@ -170,13 +174,19 @@ def check(session: Session) -> object:
 @click.pass_obj
 def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     """Wait until all heads are applied; status 3 if late."""
-    # Half of the time is left to find out, and tell, what is in the way.
-    if done := session.quickly(lambda quick: quick.wait(), max(timeout / 2, 0.5)):
-        return done
-    from ..migrator.commands import waiting
 
-    config = session.config()
-    return waiting.wait(config, session.left_of(timeout), allow_ahead=allow_ahead)
+    def at_heads(source: "QuickSource") -> object:
+        from ..migrator.commands import quick
+
+        return quick.at_heads(source)
+
+    def wait(context: "RunContext") -> object:
+        from ..migrator.commands import waiting
+
+        return waiting.wait(context, session.left_of(timeout), allow_ahead=allow_ahead)
+
+    # Half of the time is left to find out, and tell, what is in the way.
+    return ask_first(session, at_heads, wait, max(timeout / 2, 0.5))
 
 
 @cli.command("ensure-version", writes=True)
@@ -186,8 +196,8 @@ def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
     from ..migrator.commands import offline, stamping
 
-    config = session.config()
-    return offline.ensure_version_sql(config) if sql else stamping.ensure_version(config)
+    context = session.context()
+    return offline.ensure_version_sql(context) if sql else stamping.ensure_version(context)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from textwrap import indent
@@ -24,10 +24,10 @@ from .story import Story, telling
 from .streams import discard, write_json, write_sql
 
 if TYPE_CHECKING:
-    from alembic.config import Config
-
-    from ..migrator.commands.quick import Quick
+    from ..migrator.bridge.context import RunContext
+    from ..migrator.commands.quick import QuickSource
     from ..migrator.settings.settings import Settings
+
 
 _WRITES = {"upgrade", "downgrade", "stamp", "ensure-version"}
 
@@ -52,22 +52,22 @@ class Session:
     redactor: Redactor = field(default_factory=Redactor)
     in_step: bool = False
     began: float = field(default_factory=time.monotonic)
-    _quick: "Quick | None" = field(default=None, repr=False)
     _settings: "Settings | None" = field(default=None, repr=False)
 
-    def config(self, **cmd_opts: Any) -> "Config":
-        """Build Alembic's Config for the .ini file, with its logging set up.
+    def context(self, asked: "QuickSource | None" = None, **cmd_opts: Any) -> "RunContext":
+        """Build what a command works with, for the .ini file, with its logging set up.
 
-        An env.py finds the command's own options in `config.cmd_opts`, and those given here.
+        What `asked` has read is not read again. An env.py finds the command's own options in
+        `config.cmd_opts`, and those given here.
 
         Raises SettingsError.
         """
-        from ..migrator.bridge.configuration import build_config
+        from ..migrator.bridge.configuration import build_context
         from .progress import Terminal
 
         imported()
         cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
-        return build_config(
+        return build_context(
             self.settings(),
             x=self.x,
             application=f"myapp-migrate {self.command}",
@@ -75,26 +75,10 @@ class Session:
             canceller=self.canceller,
             command=self.command,
             quiet=True,
-            reading=self._quick.reading if self._quick else None,
-            heads=self._quick.heads_found if self._quick else None,
+            reading=asked.reading if asked else None,
+            rows=asked.rows_found if asked else None,
             **cmd_opts,
         )
-
-    def quickly(self, ask: "Callable[[Quick], object]", seconds: float | None = None) -> object:
-        """Return what `ask` finds out without importing Alembic, or None where that can't be.
-
-        `seconds` is how long it may ask the database.
-
-        Raises SettingsError.
-        """
-        from ..migrator.base.ask_alembic import AskAlembic
-        from ..migrator.commands.quick import Quick
-
-        try:
-            self._quick = Quick(self.settings(), seconds)
-            return ask(self._quick)
-        except AskAlembic:
-            return None
 
     def left_of(self, seconds: float) -> float:
         """Return what is left of a time that began with the command."""

@@ -21,7 +21,7 @@ from support.ini import MakeIni
 from support.postgresql import PASSWORD
 
 from myapp.migrator.base.errors import SettingsError
-from myapp.migrator.bridge.configuration import settings_of
+from myapp.migrator.bridge.configuration import context_of
 from myapp.migrator.config import alembic_config
 from myapp.migrator.database.url import engine_url
 
@@ -215,8 +215,8 @@ def test_no_alembic_ini_is_needed_or_read(make_project: MakeProject, tmp_path: P
 def test_a_config_of_the_alembic_command_has_its_ini_read(make_project: MakeProject) -> None:
     ini = make_project({"migrate.lock_timeout": "3"})
     config = Config(os.path.relpath(ini))
-    assert settings_of(config).options.lock_timeout == 3
-    assert settings_of(config) is settings_of(config)
+    assert context_of(config).settings.options.lock_timeout == 3
+    assert context_of(config).settings is context_of(config).settings
 
 
 def test_the_alembic_command_runs_our_env_py(

@@ -10,14 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from myapp.migrator.commands.migration import upgrade
 from support.command import SCRIPTS, invoke, run
 from support.history import MakeApp, Revision, add_revision, create_table
 from support.sessions import session as session_of
 from support.terminal import run_on_terminal, screen
 
 from myapp.migrator.base.errors import MigrateError
-from myapp.migrator.bridge.configuration import build_config
+from myapp.migrator.bridge.configuration import build_context
+from myapp.migrator.commands.migration import upgrade
 from myapp.scripts.progress import STILL_RUNNING, Terminal, format_seconds
 from myapp.scripts.session import Session
 
@@ -195,7 +195,7 @@ def told_of_a_slow_upgrade(ini: Path, *options: str, seconds: float = 0.2) -> st
     session = Session(config_uri=str(ini), command="upgrade", quiet="-q" in options)
     stderr = io.StringIO()
     with redirect_stderr(stderr), session.story():
-        config = build_config(session.settings(), watcher=Terminal(session, seconds))
+        config = build_context(session.settings(), watcher=Terminal(session, seconds))
         with suppress(MigrateError):
             upgrade(config)
     assert not [thread.name for thread in threading.enumerate() if thread.name == STILL_RUNNING]

@@ -16,7 +16,7 @@ from support.history import MakeApp, Revision, create_table
 from support.processes import Process, Start, until
 from support.sessions import is_running, lock_backends, session, until_running
 
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 from myapp.migrator.lock import writer_lock
 
 TABLE = Revision("aaa111", message="add a", **create_table("a"))
@@ -153,7 +153,7 @@ def test_a_wait_for_the_lock_ends(
 ) -> None:
     ini = make_app(database_url, [TABLE, Revision("bbb222", "aaa111")])
     invoke(ini, "upgrade", "aaa111")
-    with writer_lock(alembic_config(ini), lambda sentence: None):
+    with writer_lock(run_context(ini), lambda sentence: None):
         waiting = start(ini, *arguments)
         waiting.until_told("waiting for another run")
         result = ends(waiting, number)

@@ -7,6 +7,7 @@ from typing import Literal
 
 Direction = Literal["upgrade", "downgrade"]
 State = Literal["applied", "current", "pending"]
+DatabaseState = Literal["ok", "pending", "ahead"]
 
 _CREATE_DATE = re.compile(r"^Create Date: *(.+?) *$", re.MULTILINE)
 
@@ -72,6 +73,27 @@ class Run:
     steps: tuple[Step, ...]
     is_past: bool
     standing: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a database stands against the code: the version table's rows, and what they mean.
+
+    `current` are the code's revisions at which its branches stand, `pending` those that are not
+    applied, the newest first, and `unknown` the rows that no revision file has.
+    """
+
+    rows: tuple[str, ...]
+    current: tuple[str, ...]
+    pending: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def state(self) -> DatabaseState:
+        """`ahead` where a row is unknown, `pending` where a revision is not applied."""
+        if self.unknown:
+            return "ahead"
+        return "pending" if self.pending else "ok"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from sqlite3 import ProgrammingError
 from typing import Any
 
-from alembic.config import Config
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -17,7 +16,7 @@ from ..database.engine import make_own_engine
 from ..database.failures import error_code
 from ..database.listening import listening
 from ..database.silence import Silence
-from .configuration import canceller_of, settings_of, watcher_of
+from .context import RunContext
 from .opening import opened
 
 _NOT_IN_TIME = "55P03"
@@ -32,7 +31,7 @@ _BEFORE_TOLD = 1.0
 
 @contextmanager
 def looking(
-    config: Config,
+    context: RunContext,
     *,
     seconds: float | None = None,
     lock_wait: float | None = None,
@@ -46,13 +45,13 @@ def looking(
 
     Raises DatabaseUnreachable when it takes longer, naming who holds the lock.
     """
-    options = settings_of(config).options
+    options = context.settings.options
     bounds = [options.lock_timeout or options.lock_wait, lock_wait, seconds]
     bound = max(min(each for each in bounds if each is not None), _LEAST)
     time_left = TimeLeft(seconds)
-    look = _Look(config, bound, time_left, Silence(min(silence, seconds or silence)))
+    look = _Look(context, bound, time_left, Silence(min(silence, seconds or silence)))
     with (
-        opened(config, time_left),
+        opened(context, time_left),
         listening(engine_connect=look.connected, begin=look.begun),
         look.bounded(),
     ):
@@ -60,8 +59,10 @@ def looking(
 
 
 class _Look:
-    def __init__(self, config: Config, bound: float, time_left: TimeLeft, silence: Silence) -> None:
-        self._config = config
+    def __init__(
+        self, context: RunContext, bound: float, time_left: TimeLeft, silence: Silence
+    ) -> None:
+        self._context = context
         self._bound = bound
         self._time_left = time_left
         self._silence = silence
@@ -85,7 +86,7 @@ class _Look:
 
     def connected(self, connection: Connection) -> None:
         dbapi_connection = connection.connection.dbapi_connection
-        canceller_of(self._config).watch(dbapi_connection)
+        self._context.canceller.watch(dbapi_connection)
         if connection.dialect.name == "postgresql":
             self._silence.watch(dbapi_connection)
             self._watch_blockers(connection)
@@ -126,7 +127,7 @@ class _Look:
         is_due = time.monotonic() - self._begin >= _BEFORE_TOLD
         if is_due and self._time_left.seconds is None and not self._is_told:
             self._is_told = True
-            watcher_of(self._config).notice(
+            self._context.watcher.notice(
                 f"waiting {round(self._bound, 1):g} s at most to read the database."
                 f" Blocked by {blocker}"
             )

@@ -6,7 +6,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from configparser import Error as IniError
-from typing import cast
 
 import alembic.command
 from alembic.config import Config
@@ -17,17 +16,13 @@ from ..database.url import engine_url
 from ..revisions.files import Reading
 from ..settings.ini import bad_syntax
 from ..settings.settings import Settings, load_settings
+from .context import RunContext
 
-_SETTINGS = "migrate.settings"
-_APPLICATION = "migrate.application"
-_CANCELLER = "migrate.canceller"
-_WATCHER = "migrate.watcher"
-_READING = "migrate.reading"
-_HEADS = "migrate.heads"
+_CONTEXT = "migrate.context"
 _LONGEST_NAME = 63
 
 
-def build_config(
+def build_context(
     settings: Settings,
     *,
     x: Sequence[str] = (),
@@ -36,16 +31,14 @@ def build_config(
     watcher: Watcher | None = None,
     command: str | None = None,
     reading: Reading | None = None,
-    heads: tuple[str, ...] | None = None,
+    rows: tuple[str, ...] | None = None,
     **cmd_opts: object,
-) -> Config:
-    """Build the `Config` for `settings`.
+) -> RunContext:
+    """Build the context of a command with `settings`, and Alembic's `Config` in it.
 
-    `application` is the name under which a run is seen in the database; `canceller` stops its
-    statement; `watcher` hears of its progress. `reading` is what the revision files say, and
-    `heads` is where the database stands, for a caller who has just read them. `command` and
-    `cmd_opts` are what an `env.py` may look for in `config.cmd_opts`, such as `autogenerate`; those
-    that stand for every command are added.
+    What is given is the `RunContext`'s, but for these: `command` and `cmd_opts` are what an
+    `env.py` may look for in `config.cmd_opts`, such as `autogenerate`; those that stand for every
+    command are added.
 
     Raises SettingsError when the URL is wrong, or Alembic can't read the .ini file.
     """
@@ -68,57 +61,35 @@ def build_config(
             }
         ),
         config_args={"__file__": str(settings.path), **settings.config_vars},
-        attributes={
-            _SETTINGS: settings,
-            _APPLICATION: _application(application),
-            _CANCELLER: canceller or Canceller(),
-            _WATCHER: watcher or Watcher(),
-            _READING: reading,
-            _HEADS: heads,
-        },
     )
     for name, value in settings.alembic.items():
         _set(config, name, value)
     if settings.has_url:
         url = engine_url(settings.url).render_as_string(hide_password=False)
         _set(config, "sqlalchemy.url", url)
-    return config
+    context = RunContext(
+        config=config,
+        settings=settings,
+        application=_application(application),
+        canceller=canceller or Canceller(),
+        watcher=watcher or Watcher(),
+        reading=reading,
+        rows=rows,
+    )
+    config.attributes[_CONTEXT] = context
+    return context
 
 
-def settings_of(config: Config) -> Settings:
-    """Return the settings that `config` was built from.
+def context_of(config: Config) -> RunContext:
+    """Return the context that `config` was built for, as an `env.py` has it.
 
     A `Config` that was built otherwise, by the `alembic` command, has its .ini file read.
     """
-    settings = config.attributes.get(_SETTINGS)
-    if settings is None:
-        settings = config.attributes[_SETTINGS] = load_settings(str(config.config_file_name))
-    return cast(Settings, settings)
-
-
-def take_reading(config: Config) -> Reading | None:
-    """Return what the revision files say, once: the next who asks may have written one."""
-    return cast("Reading | None", config.attributes.pop(_READING, None))
-
-
-def take_heads(config: Config) -> tuple[str, ...] | None:
-    """Return where the database stands, once: the next who asks may have changed it."""
-    return cast("tuple[str, ...] | None", config.attributes.pop(_HEADS, None))
-
-
-def application_of(config: Config) -> str:
-    """Return how a run calls itself: the program, the command, the host and the process."""
-    return str(config.attributes.get(_APPLICATION, "alembic"))
-
-
-def canceller_of(config: Config) -> Canceller:
-    """Return what stops the statements of a run with `config`."""
-    return cast(Canceller, config.attributes.setdefault(_CANCELLER, Canceller()))
-
-
-def watcher_of(config: Config) -> Watcher:
-    """Return who hears of the progress of a run with `config`."""
-    return cast(Watcher, config.attributes.setdefault(_WATCHER, Watcher()))
+    context: RunContext | None = config.attributes.get(_CONTEXT)
+    if context is None:
+        settings = load_settings(str(config.config_file_name))
+        context = config.attributes[_CONTEXT] = RunContext(config=config, settings=settings)
+    return context
 
 
 def _application(name: str) -> str:

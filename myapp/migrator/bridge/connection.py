@@ -4,34 +4,31 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alembic.config import Config
 from sqlalchemy.engine import URL, Connection
 
 from ..database.absence import is_absent
 from ..database.engine import make_engine, open_connection
 from ..database.sqlite import WRITES
 from ..database.url import engine_url, sqlite_file
-from .configuration import settings_of
+from .context import RunContext
 from .env_py import kept_env_py
-
-ENGINE = "migrate.engine"
-READ_ONLY = "migrate.read_only"
-OPENED = "migrate.opened_url"
 
 
 @contextmanager
-def shared_engine(config: Config) -> Iterator[None]:
+def shared_engine(context: RunContext) -> Iterator[None]:
     """Let all connections that are opened within come from one engine, disposed of at the end."""
-    if ENGINE in config.attributes:
+    database = context.database
+    if database.is_shared:
         yield
         return
-    config.attributes[ENGINE] = None
-    with _pools_that_log_nothing(), kept_env_py(config):
+    database.is_shared = True
+    with _pools_that_log_nothing(), kept_env_py(context):
         try:
             yield
         finally:
-            if made := config.attributes.pop(ENGINE):
-                made.dispose()
+            if database.engine:
+                database.engine.dispose()
+            database.is_shared, database.engine = False, None
 
 
 @contextmanager
@@ -46,41 +43,39 @@ def _pools_that_log_nothing() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def opened_url(config: Config) -> URL | None:
+def opened_url(context: RunContext) -> URL | None:
     """Return the URL of the database that `env.py` opened last time, or the .ini file's.
 
     The lock belongs to that database, whatever the .ini file says. None when neither is known.
     """
-    url: URL | None = config.attributes.get(OPENED)
-    settings = settings_of(config)
-    return url or (engine_url(settings.url) if settings.has_url else None)
+    settings = context.settings
+    return context.database.url or (engine_url(settings.url) if settings.has_url else None)
 
 
 @contextmanager
-def connect(config: Config) -> Iterator[Connection]:
+def connect(context: RunContext) -> Iterator[Connection]:
     """Open a connection on which `migrator.environment` runs migrations.
 
     Raises SettingsError when the URL or an option is wrong, or the driver isn't installed.
     """
-    with shared_engine(config):
-        settings = settings_of(config)
-        made = config.attributes[ENGINE] or make_engine(settings)
-        config.attributes[ENGINE] = made
-        with open_connection(made, settings) as connection:
-            reads = config.attributes.get(READ_ONLY)
-            yield connection if reads else connection.execution_options(**{WRITES: True})
+    with shared_engine(context):
+        settings, database = context.settings, context.database
+        database.engine = database.engine or make_engine(settings)
+        with open_connection(database.engine, settings) as connection:
+            options = {} if database.only_reads else {WRITES: True}
+            yield connection.execution_options(**options)
 
 
-def database_name(config: Config) -> str:
+def database_name(context: RunContext) -> str:
     """Return the database's URL without its secrets."""
-    settings = settings_of(config)
+    settings = context.settings
     if not settings.has_url:
         return "the database of env.py"
     return engine_url(settings.url).set(query={}).render_as_string(hide_password=True)
 
 
-def missing_file(config: Config) -> str | None:
+def missing_file(context: RunContext) -> str | None:
     """Return the path of the SQLite file that is yet to be made, or None."""
-    settings = settings_of(config)
+    settings = context.settings
     path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
     return path if path is not None and is_absent(path) else None

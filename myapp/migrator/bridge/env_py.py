@@ -9,30 +9,26 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
-from .configuration import settings_of
+from .context import RunContext
 
-_KEPT = "migrate.env_py"
-_SPOKEN = "migrate.spoken"
-_SAID = "migrate.version_locations"
 _OPTION = "version_locations"
 
 
 @contextmanager
-def kept_env_py(config: Config) -> Iterator[None]:
+def kept_env_py(context: RunContext) -> Iterator[None]:
     """Read `env.py` from its file once within: it is asked again when a run has done its work."""
-    config.attributes[_KEPT] = {}
+    context.env_py.loaders = {}
     try:
         yield
     finally:
-        del config.attributes[_KEPT]
+        context.env_py.loaders = None
 
 
 def run_env(
-    config: Config,
+    context: RunContext,
     script: ScriptDirectory,
     fn: Callable[..., Any],
     instead: Callable[[EnvironmentContext], None] | None = None,
@@ -47,16 +43,17 @@ def run_env(
 
     Raises whatever `env.py` raises.
     """
-    given = config.attributes[_SPOKEN] = copy(script)
+    given = context.env_py.script = copy(script)
     given.version_locations = list(script.version_locations)
-    environment = EnvironmentContext(config, given, fn=fn, **options)
+    environment = EnvironmentContext(context.config, given, fn=fn, **options)
     if instead is not None:
         ask = instead
         # A subclass would not do: `alembic.context` only stands for this very class.
         environment.run_migrations = lambda **kw: ask(environment)  # type: ignore[method-assign]
-    with _hearing(config, given), environment:
+    with _hearing(context, given), environment:
         path = str(Path(script.dir, "env.py"))
-        kept = config.attributes.get(_KEPT, {})
+        kept = context.env_py.loaders
+        kept = {} if kept is None else kept
         if path not in kept and not Path(path).exists():
             given.run_env()  # from bytecode, or Alembic tells that there is none
             return
@@ -66,59 +63,58 @@ def run_env(
         loader.exec_module(module_from_spec(spec))
 
 
-def spoken(config: Config, script: ScriptDirectory) -> ScriptDirectory:
+def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:
     """Return `script` as `env.py` would have it when it ran last, `script` itself if it hasn't."""
-    left: ScriptDirectory = config.attributes.get(_SPOKEN, script)
-    return left
+    return context.env_py.script or script
 
 
 @contextmanager
-def option_as_spoken(config: Config) -> Iterator[None]:
+def option_as_spoken(context: RunContext) -> Iterator[None]:
     """Let Alembic, within, read from the Config what `env.py` has set there."""
-    said = config.attributes.get(_SAID)
+    said = context.env_py.version_locations
     if not said:
         yield
         return
-    with _restored(config):
-        _set(config, "\n".join(settings_of(config).split_locations(said)))
+    with _restored(context):
+        _set(context, "\n".join(context.settings.split_locations(said)))
         yield
 
 
 @contextmanager
-def _hearing(config: Config, given: ScriptDirectory) -> Iterator[None]:
+def _hearing(context: RunContext, given: ScriptDirectory) -> Iterator[None]:
     """Take what `env.py` sets within, in `given` or else in the Config, over into `given`.
 
     Alembic reads the files when `env.py` has run, so that the former has its effect; the latter has
     it on the next command with that Config, as ours with it is, after the first look.
     """
     handed, before = given.version_locations, list(given.version_locations)
-    option = config.get_main_option(_OPTION)
-    with _restored(config):
+    option = context.config.get_main_option(_OPTION)
+    with _restored(context):
         try:
             yield
         finally:
-            said = config.get_main_option(_OPTION)
+            said = context.config.get_main_option(_OPTION)
             is_left = given.version_locations is handed and handed == before
             is_set = is_left and said and said != option
-            config.attributes[_SAID] = said if is_set else None
+            context.env_py.version_locations = said if is_set else None
             if said and is_set:
-                given.version_locations = settings_of(config).split_locations(said)
+                given.version_locations = context.settings.split_locations(said)
 
 
 @contextmanager
-def _restored(config: Config) -> Iterator[None]:
-    option = config.get_main_option(_OPTION)
+def _restored(context: RunContext) -> Iterator[None]:
+    option = context.config.get_main_option(_OPTION)
     try:
         yield
     finally:
         if option is not None:
-            _set(config, option)
-        elif config.get_main_option(_OPTION) is not None:
-            config.remove_main_option(_OPTION)
+            _set(context, option)
+        elif context.config.get_main_option(_OPTION) is not None:
+            context.config.remove_main_option(_OPTION)
 
 
-def _set(config: Config, value: str) -> None:
-    config.set_main_option(_OPTION, value.replace("%", "%%"))
+def _set(context: RunContext, value: str) -> None:
+    context.config.set_main_option(_OPTION, value.replace("%", "%%"))
 
 
 class _Once(SourceFileLoader):

@@ -7,17 +7,16 @@ from os import PathLike
 from pathlib import Path
 from types import ModuleType
 
-from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 from alembic.util.exc import CommandError
 
 from ..base.errors import HistoryError, SettingsError
 from ..database.failures import described
-from ..revisions.files import why_not_read
+from ..revisions.files import Reading, why_not_read
 from ..revisions.graph import Graph
 from ..revisions.history import History
-from .configuration import settings_of, take_reading
+from .context import RunContext
 from .env_py import spoken
 from .lazy_scripts import LazyScript, read_graph, run_graph, version_folders
 
@@ -29,15 +28,11 @@ class ScriptHistory(History):
         self, script: ScriptDirectory, graph: Graph, modules: Mapping[str, ModuleType]
     ) -> None:
         """Join `script` and its `graph`; `modules` are the files that have run."""
-        super().__init__(graph)
-        self._script = script
+        super().__init__(graph, script.dir)
+        #: The same revisions for Alembic.
+        self.script = script
         self._modules = modules
         self._scripts: dict[str, LazyScript] = {}
-
-    @property
-    def script(self) -> ScriptDirectory:
-        """The same revisions for Alembic."""
-        return self._script
 
     def script_of(self, revision: str) -> Script:
         """Return the revision file with exactly this id, which can be run."""
@@ -47,14 +42,14 @@ class ScriptHistory(History):
         return self._scripts[revision]
 
 
-def load_history(config: Config) -> ScriptHistory:
-    """Load the revision files of `config`.
+def load_history(context: RunContext, reading: Reading | None = None) -> ScriptHistory:
+    """Load the revision files of `context`; `reading` is what they say, for who has just read them.
 
     Raises SettingsError when there is no such folder, HistoryError when the files form no history.
     """
-    location = settings_of(config).script_location
+    location = context.settings.script_location
     try:
-        script = ScriptDirectory.from_config(config)
+        script = ScriptDirectory.from_config(context.config)
     except (CommandError, ModuleNotFoundError) as error:
         why = "" if isinstance(error, CommandError) else f": {error.msg}"
         raise _bad_location(f"`{location}`, which does not exist{why}") from None
@@ -67,19 +62,18 @@ def load_history(config: Config) -> ScriptHistory:
         _require_readable(script.dir, "migrations")
     if not any(Path(script.dir).glob("env.py*")):
         raise _bad_location(f"`{location}`, which has no env.py")
-    return _load(config, script)
+    return _load(script, reading)
 
 
-def settled(config: Config, history: ScriptHistory) -> ScriptHistory:
+def settled(context: RunContext, history: ScriptHistory) -> ScriptHistory:
     """Return `history`, or that of the files which count now that `env.py` has run.
 
     Raises HistoryError when the files form no history.
     """
-    left = spoken(config, history.script)
+    left = spoken(context, history.script)
     if _files(left) == _files(history.script):
         return history
     return _load(
-        config,
         ScriptDirectory(
             left.dir,
             file_template=left.file_template,
@@ -104,11 +98,11 @@ def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
     return locations, script.sourceless, script.recursive_version_locations
 
 
-def _load(config: Config, script: ScriptDirectory) -> ScriptHistory:
+def _load(script: ScriptDirectory, reading: Reading | None = None) -> ScriptHistory:
     for folder in version_folders(script):
         _require_readable(folder, "revisions")
     try:
-        history = ScriptHistory(script, *read_graph(script, take_reading(config)))
+        history = ScriptHistory(script, *read_graph(script, reading))
     except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content
         return _run_all(script)
     script.revision_map = RevisionMap(lambda: map(history.script_of, history.graph.files))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from alembic.config import Config
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
@@ -14,14 +13,14 @@ from ..database.connecting import FOR_EVER, LIBPQ_DRIVERS, open_in_time
 from ..database.failures import database_failed
 from ..database.libpq import parameters
 from ..database.listening import listening
-from .configuration import canceller_of
+from .context import RunContext
 from .readiness import until_up
 
 _ASYNCHRONOUS = ("psycopg_async",)
 
 
 @contextmanager
-def opened(config: Config, time_left: TimeLeft = FOR_EVER) -> Iterator[None]:
+def opened(context: RunContext, time_left: TimeLeft = FOR_EVER) -> Iterator[None]:
     """Open all PostgreSQL connections within in the same way, and in the `time_left`.
 
     A server that is not up, or has no connection free, is waited for, `migrate.wait_db` seconds.
@@ -37,16 +36,16 @@ def opened(config: Config, time_left: TimeLeft = FOR_EVER) -> Iterator[None]:
 
         def attempt() -> Any:
             connection = open_in_time(dialect, cargs, cparams, time_left)
-            canceller_of(config).watch(connection)
+            context.canceller.watch(connection)
             return connection
 
-        return attempt() if is_waited_for() else _wait_for(config, dialect, attempt)
+        return attempt() if is_waited_for() else _wait_for(context, dialect, attempt)
 
     with listening(do_connect=connect):
         yield
 
 
-def _wait_for(config: Config, dialect: Dialect, attempt: Any) -> Any:
+def _wait_for(context: RunContext, dialect: Dialect, attempt: Any) -> Any:
     def ask() -> Any:
         try:
             return attempt()
@@ -54,6 +53,6 @@ def _wait_for(config: Config, dialect: Dialect, attempt: Any) -> Any:
             raise database_failed(DBAPIError("", None, error)) from error
 
     try:
-        return until_up(config, ask)
+        return until_up(context, ask)
     except MigrateError as error:
         raise error.__cause__ or error from None  # SQLAlchemy takes a driver's error only

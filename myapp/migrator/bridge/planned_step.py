@@ -22,7 +22,8 @@ class PlannedStep(MigrationStep):
         self._script = script = history.script_of(id_)
         self.revision = history.get(id_)
         self.is_upgrade = is_upgrade
-        self.migration_fn = script.module.upgrade if is_upgrade else script.module.downgrade
+        self.function = script.module.upgrade if is_upgrade else script.module.downgrade
+        self.migration_fn = self.function
         down, here = self.revision.down_revisions, (id_,)
         self.from_revisions_no_deps = down if is_upgrade else here
         self.to_revisions_no_deps = here if is_upgrade else down

@@ -13,14 +13,14 @@ from ..base.errors import MigrateError, MultipleHeads, RevisionNotFound, UsageEr
 from ..base.results import Revision
 from ..base.spelling import nearest
 from ..revisions.graph import RESERVED
-from ..revisions.history import History
+from .loading import ScriptHistory
 
 T = TypeVar("T")
 
 _RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
 
 
-def find(history: History, target: str, command: str) -> tuple[Revision, ...]:
+def find(history: ScriptHistory, target: str, command: str) -> tuple[Revision, ...]:
     """Return the revisions that `target` names; `base` gives none.
 
     Raises RevisionNotFound or MultipleHeads.
@@ -33,7 +33,7 @@ def find(history: History, target: str, command: str) -> tuple[Revision, ...]:
     return tuple(history.get(script.revision) for script in found if script is not None)
 
 
-def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -> T:
+def resolve(history: ScriptHistory, target: str, command: str, ask: Callable[[], T]) -> T:
     """Call `ask`, and tell in this package's errors why Alembic can't resolve `target`.
 
     Raises RevisionNotFound or MultipleHeads.
@@ -50,7 +50,7 @@ def resolve(history: History, target: str, command: str, ask: Callable[[], T]) -
         raise _unresolved(target, cause) from None
 
 
-def _not_reached(history: History, target: str, error: RangeNotAncestorError) -> MigrateError:
+def _not_reached(history: ScriptHistory, target: str, error: RangeNotAncestorError) -> MigrateError:
     start, colon, end = target.partition(":")
     if colon and _is_range(history, error.upper, error.lower):
         return UsageError(
@@ -64,14 +64,14 @@ def _not_reached(history: History, target: str, error: RangeNotAncestorError) ->
     )
 
 
-def _is_range(history: History, base: Any, head: Any) -> bool:
+def _is_range(history: ScriptHistory, base: Any, head: Any) -> bool:
     try:
         return any(history.script.walk_revisions(base or "base", head or "heads"))
     except (RevisionError, CommandError):
         return False
 
 
-def check_known(history: History, target: str) -> None:
+def check_known(history: ScriptHistory, target: str) -> None:
     """Raise RevisionNotFound when a name in `target` is unknown or ambiguous.
 
     Alembic by itself takes `nope@base` for `base`, whatever the branch.
@@ -96,7 +96,7 @@ def is_relative(target: str) -> bool:
 
 
 def several_heads(
-    history: History, heads: tuple[str, ...], command: str, *, hint: str | None = None
+    history: ScriptHistory, heads: tuple[str, ...], command: str, *, hint: str | None = None
 ) -> MigrateError:
     """Return the error of `command`, which needs one head where there are several."""
     return MultipleHeads(
@@ -106,7 +106,7 @@ def several_heads(
     )
 
 
-def _how_to_choose(history: History, heads: tuple[str, ...], option: str) -> str:
+def _how_to_choose(history: ScriptHistory, heads: tuple[str, ...], option: str) -> str:
     name_one = f"name one{f' with `{option}`' if option else ''}."
     if not all(history.get(head).is_head for head in heads):
         return name_one
@@ -116,7 +116,7 @@ def _how_to_choose(history: History, heads: tuple[str, ...], option: str) -> str
     return f'join them with `{{cmd}} merge {named} -m "join"`, or {name_one}'
 
 
-def _check_name(history: History, name: str) -> None:
+def _check_name(history: ScriptHistory, name: str) -> None:
     if not name:
         raise RevisionNotFound(
             "The revision is empty.", hint="is a variable of the shell unset? Name a revision."
@@ -130,7 +130,7 @@ def _check_name(history: History, name: str) -> None:
             raise _unknown(history, name) from None
 
 
-def _unknown(history: History, name: str) -> RevisionNotFound:
+def _unknown(history: ScriptHistory, name: str) -> RevisionNotFound:
     branch, _, wanted = name.rpartition("@")
     ids = history.ids
     labels = history.graph.labelled

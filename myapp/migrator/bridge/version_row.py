@@ -6,12 +6,13 @@ And it is asked whether the table has kept what was written: a trigger or a rule
 Alembic looks at some of its statements only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, column, select, table
+from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import SettingsError
 from ..database.listening import listening
@@ -37,6 +38,7 @@ class VersionRow:
         self._move: tuple[str, str] | None = None
         self._statements: dict[Table, Update] = {}
         self._is_in_doubt = False
+        self._uncommitted: set[Connection] = set()
         #: How many statements have written the table, and how many of these were committed.
         self.written = 0
         self.committed = 0
@@ -64,13 +66,16 @@ class VersionRow:
         is_in_doubt, self._is_in_doubt = self._is_in_doubt, False
         if not is_in_doubt:
             return
-        rows = table(ctx.version_table, column("version_num"), schema=ctx.version_table_schema)
-        assert ctx.connection is not None  # noqa: S101 - a step that runs has one
-        kept = set(ctx.connection.scalars(select(rows.c.version_num)))
+        kept = set(_rows(ctx))
         wanted = heads.intersection(step.destination_revision_ids)
         gone = set(step.source_revision_ids) - heads
         if not wanted <= kept or gone & kept:
             raise RowNotKept(ctx.version_table)
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether each connection that has written the table has committed since."""
+        return not self._uncommitted
 
     def expect(self, move: tuple[str, str]) -> None:
         """Take the next UPDATE for Alembic's, which moves the row on as `move` says."""
@@ -92,6 +97,7 @@ class VersionRow:
         if element.table.columns.keys() != ["version_num"]:
             return
         self.written += 1
+        self._uncommitted.add(connection)
         if not connection.dialect.supports_sane_rowcount or others[-1].rowcount != 0:
             return
         if isinstance(element, Insert):
@@ -101,6 +107,7 @@ class VersionRow:
 
     def _commit(self, connection: Connection) -> None:
         self.committed = self.written
+        self._uncommitted.discard(connection)
 
     def _statement(self, table: Table) -> Update:
         if table not in self._statements:
@@ -111,3 +118,27 @@ class VersionRow:
                 .where(row == bindparam(_FROM, literal_execute=True))
             )
         return self._statements[table]
+
+
+def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
+    """Return the table's rows as the connection of a run sees them, None where it is lost.
+
+    The connection is left in the transaction, or outside one, as it was.
+    """
+    connection = migration_context.connection
+    assert connection is not None  # noqa: S101 - a run has one
+    was_in_transaction = connection.in_transaction()
+    try:
+        return tuple(_rows(migration_context))
+    except DBAPIError:
+        return None
+    finally:
+        if not was_in_transaction:
+            connection.rollback()
+
+
+def _rows(migration_context: MigrationContext) -> Sequence[str]:
+    name, schema = migration_context.version_table, migration_context.version_table_schema
+    rows = table(name, column("version_num"), schema=schema)
+    assert migration_context.connection is not None  # noqa: S101 - a run has one
+    return migration_context.connection.scalars(select(rows.c.version_num)).all()

@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -23,8 +22,7 @@ from ..database.version_rows import oddity
 from ..revisions.answers import union
 from ..revisions.files import may_be_named_by
 from .bounds import looking
-from .configuration import settings_of, take_heads
-from .connection import ENGINE, OPENED, READ_ONLY
+from .context import RunContext
 from .env_failures import told_as_errors
 from .env_py import run_env
 from .loading import ScriptHistory, load_history, settled
@@ -34,7 +32,7 @@ from .readiness import until_up
 PATIENCE = 3.0
 
 
-def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
+def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
     """Return what `read_each` returns, or None where that must wait for the lock.
 
     It waits no longer for another session than for another run.
@@ -42,22 +40,21 @@ def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | Non
     An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
     What is opened for it is closed again: a server may not grant the wait for the lock.
     """
-    heads = take_heads(config)
-    if heads is not None:
-        return [heads]
+    if context.rows is not None:
+        return [context.rows]
     try:
-        return read_each(config, script, lock_wait=settings_of(config).options.lock_wait)
+        return read_each(context, script, lock_wait=context.settings.options.lock_wait)
     except DatabaseUnreachable as error:
         if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
             raise
         return None
     finally:
-        if made := config.attributes.get(ENGINE):
+        if made := context.database.engine:
             made.dispose()
 
 
 def read_heads(
-    config: Config,
+    context: RunContext,
     script: ScriptDirectory,
     *,
     seconds: float | None = None,
@@ -70,11 +67,11 @@ def read_heads(
 
     Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
     """
-    return union(read_each(config, script, seconds=seconds, has_run=has_run))
+    return union(read_each(context, script, seconds=seconds, has_run=has_run))
 
 
 def read_each(
-    config: Config,
+    context: RunContext,
     script: ScriptDirectory,
     *,
     seconds: float | None = None,
@@ -91,56 +88,57 @@ def read_each(
     """
 
     def ask() -> list[tuple[str, ...]]:
-        return _ask_each(config, script, seconds, lock_wait, has_run)
+        return _ask_each(context, script, seconds, lock_wait, has_run)
 
     if seconds is not None:
         with asked_once():
             return ask()
-    return until_up(config, ask)
+    return until_up(context, ask)
 
 
 def _ask_each(
-    config: Config,
+    context: RunContext,
     script: ScriptDirectory,
     seconds: float | None,
     lock_wait: float | None,
     has_run: bool,
 ) -> list[tuple[str, ...]]:
+    database = context.database
     found: list[tuple[str, ...]] = []
 
-    def keep(rev: Any, context: MigrationContext) -> list[Any]:
-        found.append(_checked(rev, context))
+    def keep(rev: Any, migration_context: MigrationContext) -> list[Any]:
+        found.append(_checked(rev, migration_context))
         return []
 
     def ask(environment: EnvironmentContext) -> None:
         # Alembic's own fails at some rows before it gives them to anyone.
-        context = environment.get_context()
-        keep(context.get_current_heads(), context)
+        migration_context = environment.get_context()
+        keep(migration_context.get_current_heads(), migration_context)
 
     seen: list[Connection] = []
 
     def opened(connection: Connection) -> None:
-        config.attributes.setdefault(OPENED, connection.engine.url)
+        database.url = database.url or connection.engine.url
         seen.append(connection)
 
-    config.attributes[READ_ONLY] = True
+    database.only_reads = True
     try:
         with (
             told_as_errors(has_run=has_run),
             listening(do_connect=_refuse_to_create, engine_connect=opened),
-            looking(config, seconds=seconds, lock_wait=lock_wait),
+            looking(context, seconds=seconds, lock_wait=lock_wait),
         ):
             try:
-                run_env(config, script, keep, ask, dont_mutate=True)
+                run_env(context, script, keep, ask, dont_mutate=True)
             except _NoFile as missing:
-                config.attributes.setdefault(OPENED, missing.url)
+                database.url = database.url or missing.url
                 found.append(())
             except (ArgumentError, KeyError):
-                engine_url(settings_of(config).url)  # where env.py misses that, this tells
+                engine_url(context.settings.url)  # where env.py misses that, this tells
                 raise
     finally:
-        del config.attributes[READ_ONLY]
-        _close(seen, config.attributes.get(ENGINE))
+        database.only_reads = False
+        _close(seen, database.engine)
     if not found:
         raise HistoryError(
             "env.py ended without running Alembic, so nothing is known of the database.",
@@ -149,18 +147,18 @@ def _ask_each(
     return found
 
 
-def history_of_files(config: Config) -> ScriptHistory:
+def history_of_files(context: RunContext) -> ScriptHistory:
     """Return the history for a command that asks no database.
 
     Where `env.py` may say which files count, it is run; whether it reaches a database is the same.
 
     Raises what `loading.load_history` raises.
     """
-    history = load_history(config)
+    history = load_history(context)
     if may_be_named_by(Path(history.script.dir, "env.py")):
         with suppress(MigrateError):
-            read_heads(config, history.script, seconds=PATIENCE)
-    return settled(config, history)
+            read_heads(context, history.script, seconds=PATIENCE)
+    return settled(context, history)
 
 
 def _close(connections: Iterable[Connection], own: Engine | None) -> None:
@@ -180,10 +178,12 @@ def _close(connections: Iterable[Connection], own: Engine | None) -> None:
             engine.dispose()
 
 
-def _checked(rows: Sequence[Any], context: MigrationContext) -> tuple[str, ...]:
+def _checked(rows: Sequence[Any], migration_context: MigrationContext) -> tuple[str, ...]:
     """Return the version table's `rows`; raises SettingsError when one is no revision's id."""
     if odd := oddity(rows):
-        table = ".".join(filter(None, [context.version_table_schema, context.version_table]))
+        table = ".".join(
+            filter(None, [migration_context.version_table_schema, migration_context.version_table])
+        )
         raise SettingsError(
             f"The version table {table} holds {odd}, so where the database stands can't be told.",
             hint="mend its rows by hand; or is it a table of something else? Without"

@@ -9,19 +9,19 @@ from typing import TypeVar
 
 from alembic import command
 from alembic.autogenerate import RevisionContext
-from alembic.config import Config
 from alembic.util.exc import CommandError
 
 from ..base.errors import RevisionNotFound, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
 from ..bridge import hooks
 from ..bridge.connection import shared_engine
+from ..bridge.context import RunContext
 from ..bridge.diagnosis import revision_files
-from ..bridge.loading import load_history, settled
+from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import find, resolve
 from ..database.failures import described
 from ..revisions.graph import RESERVED
-from ..revisions.history import History
+from .alembic_source import AlembicSource
 from .comparison import describe_operations, require_at_heads, run_comparison
 from .offline import captured_sql
 from .reports import show
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def revision(
-    config: Config,
+    context: RunContext,
     message: str | None = None,
     *,
     autogenerate: bool = False,
@@ -47,7 +47,7 @@ def revision(
     Raises PendingMigrations when `autogenerate` is asked for a database behind the code,
     MultipleHeads, RevisionNotFound, UsageError, or SettingsError when a post-write hook fails.
     """
-    history = load_history(config)
+    history = load_history(context)
     if autogenerate and sql:
         raise UsageError(
             "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
@@ -63,15 +63,15 @@ def revision(
         "rev_id": rev_id,
         "depends_on": list(depends_on) or None,
     }
-    uses_environment = config.get_main_option("revision_environment") == "true"
-    with shared_engine(config), captured_sql(config) as written:
+    uses_environment = context.config.get_main_option("revision_environment") == "true"
+    with shared_engine(context), captured_sql(context) as written:
         if autogenerate:
-            history, _ = require_at_heads(config, history)
-        context = RevisionContext(config, history.script, arguments)
+            history, _ = require_at_heads(context, history)
+        generated = RevisionContext(context.config, history.script, arguments)
         if autogenerate or uses_environment:
-            run_comparison(config, history, context)
-            history = settled(config, history)
-            context.script_directory = history.script
+            run_comparison(context, history, generated)
+            history = settled(context, history)
+            generated.script_directory = history.script
         elif sql:
             raise UsageError(
                 "`revision --sql` has nothing to write: no env.py runs for an empty revision.",
@@ -80,15 +80,15 @@ def revision(
     _check_new(history, rev_id, branch_label)
     for name in (head, *depends_on):
         find(history, name, "revision")
-    found = tuple(line for s in context.generated_revisions for line in describe_operations(s))
+    found = tuple(line for s in generated.generated_revisions for line in describe_operations(s))
     if autogenerate and not found:
         return NewRevisions((), ())
-    _write(history, "revision", lambda: list(context.generate_scripts()))
-    return NewRevisions(_added(config, history), found, written.getvalue())
+    _write(history, "revision", lambda: list(generated.generate_scripts()))
+    return NewRevisions(_added(context, history), found, written.getvalue())
 
 
 def merge(
-    config: Config,
+    context: RunContext,
     revisions: Sequence[str],
     message: str | None = None,
     *,
@@ -100,7 +100,7 @@ def merge(
 
     Raises UsageError when they are fewer than two, and what `revision` raises.
     """
-    history = load_history(config)
+    history = load_history(context)
     _check_new(history, rev_id, branch_label)
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:
@@ -112,39 +112,41 @@ def merge(
     _write(
         history,
         "merge",
-        lambda: command.merge(config, list(revisions), message, branch_label, rev_id, splice),
+        lambda: command.merge(
+            context.config, list(revisions), message, branch_label, rev_id, splice
+        ),
     )
-    return NewRevisions(_added(config, history), ())
+    return NewRevisions(_added(context, history), ())
 
 
-def edit(config: Config, target: str) -> tuple[Revision, ...]:
+def edit(context: RunContext, target: str) -> tuple[Revision, ...]:
     """Open the files that `target` names in $EDITOR; `current` asks the database.
 
     Raises RevisionNotFound when it names none, UsageError when there is no editor.
     """
-    found = show(config, target, command="edit")
+    found = show(AlembicSource(context), target, command="edit")
     for each in found:
-        if reason := _open_editor(config, each):
+        if reason := _open_editor(context, each):
             raise UsageError(
                 f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
             )
     return found
 
 
-def _added(config: Config, history: History) -> tuple[Revision, ...]:
+def _added(context: RunContext, history: ScriptHistory) -> tuple[Revision, ...]:
     """Return the revisions whose files have been written since `history` was loaded."""
-    now = settled(config, load_history(config))
+    now = settled(context, load_history(context))
     return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
 
 
-def _open_editor(config: Config, revision: Revision) -> str | None:
+def _open_editor(context: RunContext, revision: Revision) -> str | None:
     """Return why the editor failed, None when it didn't."""
     # Alembic looks for an editor where none is named. One that is named it takes for a file without
     # arguments, so that for `EDITOR="code --wait"` another editor would open.
     editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
     try:
         if not editor:
-            command.edit(config, revision.revision)
+            command.edit(context.config, revision.revision)
             return None
         status = subprocess.run([*editor, revision.path], check=False).returncode  # noqa: S603 - the user's own
     except CommandError as error:
@@ -154,7 +156,7 @@ def _open_editor(config: Config, revision: Revision) -> str | None:
     return f"`{editor[0]}` ended with exit status {status}" if status else None
 
 
-def _check_new(history: History, rev_id: str | None, branch_label: str | None) -> None:
+def _check_new(history: ScriptHistory, rev_id: str | None, branch_label: str | None) -> None:
     if rev_id in RESERVED:
         raise UsageError(
             f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.",
@@ -177,7 +179,7 @@ def _check_new(history: History, rev_id: str | None, branch_label: str | None) -
         )
 
 
-def _write(history: History, name: str, write: Callable[[], T]) -> T:
+def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
     hooks.register()
     before = set(revision_files(history.script))
     try:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
-from alembic.config import Config
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
@@ -14,32 +13,32 @@ from ..base.errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from ..base.results import Agreement
 from ..bridge.bounds import looking
 from ..bridge.connection import database_name, missing_file, shared_engine
+from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.version_table import read_each
 from ..revisions import answers
-from ..revisions.history import History
 
 #: Seconds for one question about a database, which may have many thousand tables.
 _SILENCE = 300.0
 
 
-def check(config: Config) -> Agreement:
+def check(context: RunContext) -> Agreement:
     """Compare the models with the database, creating nothing.
 
     Raises SchemaDrift with the differences, PendingMigrations when the database is behind the
     code, SettingsError when there are no models to compare with.
     """
-    history = load_history(config)
-    with shared_engine(config):
-        history, heads = require_at_heads(config, history)
-        if path := missing_file(config):
+    history = load_history(context)
+    with shared_engine(context):
+        history, heads = require_at_heads(context, history)
+        if path := missing_file(context):
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",
                 hint='write the first revision with `{cmd} revision --autogenerate -m "..."`.',
             )
-        compared = compare(config, history)
+        compared = compare(context, history)
     differences = [line for script in compared for line in describe_operations(script)]
     if differences:
         listed = "".join(f"\n  {line}" for line in differences)
@@ -53,20 +52,20 @@ def check(config: Config) -> Agreement:
 
 
 def require_at_heads(
-    config: Config, history: ScriptHistory
+    context: RunContext, history: ScriptHistory
 ) -> tuple[ScriptHistory, tuple[str, ...]]:
     """Return the history as `env.py` has it, and the database's heads, which are all of its.
 
     Raises PendingMigrations when a revision is not applied, since a comparison would then find
     what the pending revisions are about to change.
     """
-    each = read_each(config, history.script)
-    history = settled(config, history)
-    name = database_name(config)
+    each = read_each(context, history.script)
+    history = settled(context, history)
+    name = database_name(context)
     return history, answers.current(history, name, each, check_heads=True).heads
 
 
-def compare(config: Config, history: History) -> list[MigrationScript]:
+def compare(context: RunContext, history: ScriptHistory) -> list[MigrationScript]:
     """Run `env.py` to compare the models with the database, and return the operations found."""
     arguments = {
         "message": None,
@@ -79,26 +78,28 @@ def compare(config: Config, history: History) -> list[MigrationScript]:
         "rev_id": None,
         "depends_on": None,
     }
-    context = RevisionContext(config, history.script, arguments)
-    run_comparison(config, history, context)
-    return context.generated_revisions
+    generated = RevisionContext(context.config, history.script, arguments)
+    run_comparison(context, history, generated)
+    return generated.generated_revisions
 
 
-def run_comparison(config: Config, history: History, revision_context: RevisionContext) -> None:
+def run_comparison(
+    context: RunContext, history: ScriptHistory, revision_context: RevisionContext
+) -> None:
     """Let `env.py` fill `revision_context`; with `autogenerate` in its arguments, by comparing."""
     arguments = revision_context.command_args
 
-    def fill(rev: Any, context: MigrationContext) -> list[Any]:
+    def fill(rev: Any, migration_context: MigrationContext) -> list[Any]:
         if arguments["autogenerate"]:
-            revision_context.run_autogenerate(rev, context)
+            revision_context.run_autogenerate(rev, migration_context)
         else:
-            revision_context.run_no_autogenerate(rev, context)
+            revision_context.run_no_autogenerate(rev, migration_context)
         return []
 
-    with told_as_errors(), looking(config, silence=_SILENCE):
+    with told_as_errors(), looking(context, silence=_SILENCE):
         try:
             run_env(
-                config,
+                context,
                 history.script,
                 fill,
                 as_sql=arguments["sql"],

@@ -1,13 +1,12 @@
 """Upgrade and downgrade: plan, lock, run each revision, try again what may be, and say the end."""
 
 from collections.abc import Sequence
-
-from alembic.config import Config
+from functools import cache
 
 from ..base.errors import DatabaseUnreachable
 from ..base.results import Direction, Run
-from ..bridge.configuration import settings_of, watcher_of
 from ..bridge.connection import shared_engine
+from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.planned_step import PlannedStep
 from ..bridge.version_table import look, read_heads
@@ -21,7 +20,7 @@ from ..run.writing import writing
 
 
 def upgrade(
-    config: Config,
+    context: RunContext,
     target: str = "heads",
     *,
     tag: str | None = None,
@@ -42,21 +41,22 @@ def upgrade(
         history.require_not_ahead(heads)
         return plan_upgrade(history, target, heads)
 
-    return _run(config, "upgrade", plan, target, tag)
+    return _run(context, "upgrade", plan, target, tag)
 
 
-def downgrade(config: Config, target: str, *, tag: str | None = None) -> Run:
+def downgrade(context: RunContext, target: str, *, tag: str | None = None) -> Run:
     """Downgrade the database to `target`; raises what `upgrade` raises."""
-    return _run(config, "downgrade", plan_downgrade, target, tag)
+    return _run(context, "downgrade", plan_downgrade, target, tag)
 
 
 def _run(
-    config: Config, direction: Direction, planner: Planner, target: str, tag: str | None
+    context: RunContext, direction: Direction, planner: Planner, target: str, tag: str | None
 ) -> Run:
-    history = load_history(config)
-    with shared_engine(config):
-        each = look(config, history.script)
-        history = settled(config, history)
+    history = load_history(context, context.reading)
+    planner = cache(planner)  # under the lock, the database mostly stands where it stood before it
+    with shared_engine(context):
+        each = look(context, history.script)
+        history = settled(context, history)
         if each is not None and not any(planner(history, target, heads) for heads in each):
             before = union(each)
             past = (
@@ -65,9 +65,9 @@ def _run(
                 and is_past(history, target, before)
             )
             return Run(direction, target, before, before, (), past, standing(history, before))
-        with interruptible(config, history):
-            with writing(config) as lock:
-                execution = Execution(config, history, direction, planner, target, lock)
+        with interruptible(context, history):
+            with writing(context) as lock:
+                execution = Execution(context, history, direction, planner, target, lock)
                 after = _execute(execution, tag)
             done = tuple(execution.done)
             before, now = execution.before, standing(history, after)
@@ -75,23 +75,25 @@ def _run(
 
 
 def _heads_after(execution: Execution) -> tuple[str, ...]:
-    """Return the heads after a run, on another connection where the run's was cut meanwhile."""
+    """Return the rows after a run; `env.py` is asked where the run itself doesn't know them."""
+    if execution.after is not None:
+        return execution.after
     try:
-        return read_heads(execution.config, execution.history.script, has_run=True)
+        return read_heads(execution.context, execution.history.script, has_run=True)
     except DatabaseUnreachable:
-        return read_heads(execution.config, execution.history.script, has_run=True)
+        return read_heads(execution.context, execution.history.script, has_run=True)
 
 
 def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
     """Run to the end, trying again a revision that met others' locks; return the heads after it."""
-    attempts = Attempts(execution, settings_of(execution.config).options.retries)
+    attempts = Attempts(execution, execution.context.settings.options.retries)
     try:
         while True:
             try:
                 try:
                     execution.run(tag)
                 finally:
-                    watcher_of(execution.config).ended()
+                    execution.context.watcher.ended()
                 break
             except Exception as error:
                 if not attempts.another(error):
@@ -103,7 +105,7 @@ def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
         execution.evidence.close()
     require_recorded(execution, after)
     if left := execution.invalid_indexes():
-        watcher_of(execution.config).notice(
+        execution.context.watcher.notice(
             f"the run left invalid indexes, of use to no query: {', '.join(left)}"
         )
     return after

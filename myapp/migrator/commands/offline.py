@@ -6,33 +6,32 @@ from contextlib import contextmanager
 from typing import Any
 
 from alembic import command
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from ..base.errors import MigrateError, MigrationFailed, UsageError
 from ..base.results import Revision
+from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
-from ..bridge.loading import load_history
+from ..bridge.loading import ScriptHistory, load_history
 from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import find, resolve, several_heads
 from ..bridge.version_table import history_of_files, read_heads
 from ..database.failures import reason_of
-from ..revisions.history import History
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
 from ..run.remedies import where_in
 from .stamping import check_stamp
 
 
-def upgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:
+def upgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -> str:
     """Return the SQL of an upgrade to `target`, or of `from:to`; `current:to` asks the database.
 
     Without a start, it begins at an empty database.
     """
-    return _run_sql(config, "upgrade", plan_upgrade, target, tag)
+    return _run_sql(context, "upgrade", plan_upgrade, target, tag)
 
 
-def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str:
+def downgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -> str:
     """Return the SQL of a downgrade, `from:to`; `current:to` asks the database.
 
     Raises UsageError when the start is missing.
@@ -42,49 +41,49 @@ def downgrade_sql(config: Config, target: str, *, tag: str | None = None) -> str
             "`downgrade --sql` needs a start: it does not look at the database.",
             hint=f"write `downgrade FROM:{target} --sql`; FROM may be `current`.",
         )
-    return _run_sql(config, "downgrade", plan_downgrade, target, tag)
+    return _run_sql(context, "downgrade", plan_downgrade, target, tag)
 
 
-def stamp_sql(config: Config, revisions: Sequence[str], *, tag: str | None = None) -> str:
+def stamp_sql(context: RunContext, revisions: Sequence[str], *, tag: str | None = None) -> str:
     """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
-    history = history_of_files(config)
-    split = [_split(config, history, revision, "stamp") for revision in revisions]
+    history = history_of_files(context)
+    split = [_split(context, history, revision, "stamp") for revision in revisions]
     check_stamp(history, [end for _, end in split])
     targets = [f"{start}:{end}" if start else end for start, end in split]
     return _write(
-        config,
+        context,
         lambda: resolve(
             history,
             " ".join(targets),
             "stamp --sql",
-            lambda: command.stamp(config, targets, sql=True, tag=tag),
+            lambda: command.stamp(context.config, targets, sql=True, tag=tag),
         ),
     )
 
 
-def ensure_version_sql(config: Config) -> str:
+def ensure_version_sql(context: RunContext) -> str:
     """Return the SQL that creates the version table."""
-    load_history(config)
-    return _write(config, lambda: command.ensure_version(config, sql=True))
+    load_history(context)
+    return _write(context, lambda: command.ensure_version(context.config, sql=True))
 
 
 @contextmanager
-def captured_sql(config: Config) -> Iterator[io.StringIO]:
+def captured_sql(context: RunContext) -> Iterator[io.StringIO]:
     """Keep what Alembic writes as SQL until it is whole: half a script in psql would be run."""
     written = io.StringIO()
-    output, config.output_buffer = config.output_buffer, written
+    output, context.config.output_buffer = context.config.output_buffer, written
     try:
         yield written
     finally:
-        config.output_buffer = output
+        context.config.output_buffer = output
 
 
-def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str | None) -> str:
-    history = history_of_files(config)
-    start, end = _split(config, history, target, name)
+def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag: str | None) -> str:
+    history = history_of_files(context)
+    start, end = _split(context, history, target, name)
     running: list[Revision] = []
 
-    def steps(heads: Any, context: MigrationContext) -> Iterator[PlannedStep]:
+    def steps(heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         plan = planner(history, end, heads)
         is_typed = not target.startswith("current:")
         if not plan and name == "upgrade" and is_typed and is_past(history, end, heads):
@@ -99,7 +98,7 @@ def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str 
 
     def run() -> None:
         run_env(
-            config,
+            context,
             history.script,
             steps,
             as_sql=True,
@@ -109,7 +108,7 @@ def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str 
         )
 
     try:
-        return _write(config, run)
+        return _write(context, run)
     except MigrateError as error:
         if not running:
             raise
@@ -122,7 +121,9 @@ def _run_sql(config: Config, name: str, planner: Planner, target: str, tag: str 
         ) from cause
 
 
-def _split(config: Config, history: History, target: str, name: str) -> tuple[str | None, str]:
+def _split(
+    context: RunContext, history: ScriptHistory, target: str, name: str
+) -> tuple[str | None, str]:
     """Return the start, None when it isn't given, and the end; `current` asks the database."""
     start, colon, end = target.rpartition(":")
     if not colon:
@@ -131,14 +132,14 @@ def _split(config: Config, history: History, target: str, name: str) -> tuple[st
         found = find(history, start or "base", f"{name} --sql {target}")
         heads = tuple(revision.revision for revision in found)
     else:
-        heads = read_heads(config, history.script)
+        heads = read_heads(context, history.script)
         history.require_known(heads)
     if len(heads) > 1:
         raise several_heads(history, heads, f"{name} --sql {target}")
     return heads[0] if heads else "base", end
 
 
-def _write(config: Config, run: Callable[[], None]) -> str:
-    with captured_sql(config) as written, told_as_errors():
+def _write(context: RunContext, run: Callable[[], None]) -> str:
+    with captured_sql(context) as written, told_as_errors():
         run()
     return written.getvalue()

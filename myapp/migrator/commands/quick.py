@@ -1,23 +1,25 @@
 """Answers without Alembic and SQLAlchemy, where nothing about the project is unusual.
 
-Most runs of `upgrade` change nothing, and importing both takes far longer than to see that. `run`
-and `reports` give the same answers in every case; a reader can skip this file.
+Most runs of `upgrade` change nothing, and importing both takes far longer than to see that.
+`alembic_source` gives the same answers in every case; a reader can skip this file.
 """
 
 import configparser
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
 from ..base.ask_alembic import AskAlembic
 from ..base.faces import ENVIRONMENT
-from ..base.results import Branch, HistoryReport, Revision, Run, Standing
+from ..base.results import Revision, Run, Standing
 from ..database.driver import read_versions, shown
 from ..revisions import answers
 from ..revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
 from ..revisions.history import History, standing
 from ..settings.settings import Settings
+from . import reports
 
 #: What these settings mean is either known here, or of no matter to what is answered here.
 _KNOWN = {
@@ -41,8 +43,8 @@ _KNOWN = {
 _ENV_PY = ["from", ENVIRONMENT, "import", "run_migrations", "run_migrations()"]
 
 
-class Quick:
-    """What can be told of the project of `settings`, within `seconds` where these are given.
+class QuickSource:
+    """A `reports.Source` for the project of `settings`, within `seconds` where these are given.
 
     Raises AskAlembic, here or from a method, when only the ordinary path can answer.
     """
@@ -53,8 +55,8 @@ class Quick:
         _require_plain(settings.path)
         self._settings = settings
         self._seconds = seconds
-        #: Where the database stands, once that has been read.
-        self.heads_found: tuple[str, ...] | None = None
+        #: The version table's rows, once they have been read.
+        self.rows_found: tuple[str, ...] | None = None
         self._folder = _folder(settings.script_location)
         if not os.path.exists(self._folder / "env.py"):
             raise AskAlembic("there is no env.py")
@@ -63,49 +65,32 @@ class Quick:
         if not all(map(os.path.isabs, self._locations)):
             raise AskAlembic("a location is named by a package")
 
-    def upgrade(self, target: str) -> Run:
-        """Return the run that has nothing to do, where all is applied that `target` names."""
-        history, heads = self._history, self._heads
-        if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
-            raise AskAlembic("the target is not all there is")
-        self._require_at_heads()
-        return Run("upgrade", target, heads, heads, (), False, standing(history, heads))
+    @property
+    def database(self) -> str:
+        """The database's URL without its secrets."""
+        return shown(self._settings.url)
 
-    def wait(self) -> Standing:
-        """Return where the database stands, when that is at all heads."""
-        self._require_at_heads()
-        return self.current()
+    def history(self) -> History:
+        """Return the revisions."""
+        return self._history
 
-    def current(self, *, check_heads: bool = False) -> Standing:
-        """Return what `reports.current` returns, and raise what it raises."""
-        each = [self._heads]
-        database = shown(self._settings.url)
-        return answers.current(self._history, database, each, check_heads=check_heads)
+    def history_so_far(self) -> History:
+        """Return the revisions."""
+        return self._history
 
-    def history(self) -> HistoryReport:
-        """Return what `reports.history` returns of all revisions."""
-        if self._history.unknown(self._heads):
-            raise AskAlembic("the marks are left out")
-        return answers.marked(self._history, self._history.ids, self._heads)
+    def stand(self, *, is_needed: bool = True) -> tuple[History, list[tuple[str, ...]]]:
+        """Return the revisions, and the version table's rows."""
+        return self._history, [self._rows]
 
-    def heads(self, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
-        """Return what `reports.heads` returns."""
-        return answers.heads(self._history, resolve_dependencies=resolve_dependencies)
+    def find(self, history: History, target: str, command: str) -> tuple[Revision, ...]:
+        """Return the revisions that `target` names."""
+        return history.find(target)
 
-    def branches(self) -> tuple[Branch, ...]:
-        """Return what `reports.branches` returns."""
-        return answers.branches(self._history)
-
-    def show(self, target: str) -> tuple[Revision, ...]:
-        """Return what `reports.show` returns, and raise what it raises."""
-        if target != "current":
-            return answers.found(target, self._history.find(target))
-        self._history.require_known(self._heads)
-        return answers.found(target, tuple(map(self._history.get, self._heads)))
-
-    def _require_at_heads(self) -> None:
-        if self._history.unknown(self._heads) or self._history.pending([self._heads]):
-            raise AskAlembic("there is something to do, to wait for, or to complain of")
+    def between(
+        self, history: History, typed: str, base: str | Sequence[str], head: str | Sequence[str]
+    ) -> Sequence[str]:
+        """Return the ids of a range; raises AskAlembic, as that is seldom asked."""
+        raise AskAlembic("the range may be written in any way")
 
     @cached_property
     def reading(self) -> Reading:
@@ -126,18 +111,42 @@ class Quick:
         reading = self.reading
         if not reading.certain or reading.twice or not reading.files:
             raise AskAlembic("a file has to be run, or there is none")
-        return History(reading.graph)
+        return History(reading.graph, str(self._folder))
 
     @cached_property
-    def _heads(self) -> tuple[str, ...]:
+    def _rows(self) -> tuple[str, ...]:
         settings = self._settings
         if len(settings.engine_options) != 1 or not settings.has_url:
             raise AskAlembic("the engine has options")
         _require_own_environment(self._folder)
         table = settings.alembic.get("version_table", "alembic_version")
         schema = settings.alembic.get("version_table_schema")
-        self.heads_found = read_versions(settings.url, table, schema, self._seconds)
-        return self.heads_found
+        self.rows_found = read_versions(settings.url, table, schema, self._seconds)
+        return self.rows_found
+
+
+def nothing_to_do(source: QuickSource, target: str) -> Run:
+    """Return the run of an upgrade where all is applied that `target` names.
+
+    Raises AskAlembic when it isn't, or can't be told.
+    """
+    history, (rows,) = source.stand()
+    if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
+        raise AskAlembic("the target is not all there is")
+    _require_at_heads(history, rows)
+    return Run("upgrade", target, rows, rows, (), False, standing(history, rows))
+
+
+def at_heads(source: QuickSource) -> Standing:
+    """Return where the database stands; raises AskAlembic unless that is at all heads."""
+    history, (rows,) = source.stand()
+    _require_at_heads(history, rows)
+    return reports.current(source)
+
+
+def _require_at_heads(history: History, rows: tuple[str, ...]) -> None:
+    if answers.status(history, [rows]).state != "ok":
+        raise AskAlembic("there is something to do, to wait for, or to complain of")
 
 
 def _require_plain(path: Path) -> None:

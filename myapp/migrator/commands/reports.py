@@ -1,96 +1,100 @@
-"""Where the reading commands have their facts from: the revision files, and the database."""
+"""What the reading commands ask, and of whom: a source of facts, with Alembic or without.
 
-from alembic.config import Config
+`quick.QuickSource` answers most of it without Alembic, and raises AskAlembic for the rest.
+`alembic_source.AlembicSource` answers all of it.
+"""
 
-from ..base.ask_alembic import AskAlembic
+from collections.abc import Sequence
+from typing import Protocol
+
 from ..base.errors import MigrateError, UsageError
 from ..base.results import Branch, HistoryReport, Revision, Standing
-from ..bridge.configuration import settings_of
-from ..bridge.connection import database_name
-from ..bridge.loading import ScriptHistory, load_history, settled
-from ..bridge.targets import check_known, find, resolve
-from ..bridge.version_table import PATIENCE, history_of_files, read_each, read_heads
 from ..revisions import answers
-from ..revisions.resolution import revisions_between
+from ..revisions.history import History
 
 
-def current(config: Config, *, check_heads: bool = False) -> Standing:
+class Source(Protocol):
+    """The revision files and the database of one application."""
+
+    @property
+    def database(self) -> str:
+        """The database's URL without its secrets."""
+
+    def history(self) -> History:
+        """Return the revisions, for who asks no database."""
+
+    def stand(self, *, is_needed: bool = True) -> tuple[History, list[tuple[str, ...]]]:
+        """Return the revisions, and the version table's rows of each database.
+
+        A database that is not needed is not waited for.
+        """
+
+    def history_so_far(self) -> History:
+        """Return the revisions as they are known when the database could not be asked."""
+
+    def find(self, history: History, target: str, command: str) -> tuple[Revision, ...]:
+        """Return the revisions that `target` names, in a `command` that an error quotes."""
+
+    def between(
+        self, history: History, typed: str, base: str | Sequence[str], head: str | Sequence[str]
+    ) -> Sequence[str]:
+        """Return the ids from `head` down to `base`, which was `typed` as a range."""
+
+
+def current(source: Source, *, check_heads: bool = False) -> Standing:
     """Return where the database stands, creating nothing; raises what `answers.current` raises."""
-    history = load_history(config)
-    each = read_each(config, history.script)
-    history = settled(config, history)
-    return answers.current(history, database_name(config), each, check_heads=check_heads)
+    history, each = source.stand()
+    return answers.current(history, source.database, each, check_heads=check_heads)
 
 
-def heads(config: Config, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
+def heads(source: Source, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
     """Return the revisions that no other follows, as `answers.heads`."""
-    return answers.heads(history_of_files(config), resolve_dependencies=resolve_dependencies)
+    return answers.heads(source.history(), resolve_dependencies=resolve_dependencies)
 
 
-def branches(config: Config) -> tuple[Branch, ...]:
+def branches(source: Source) -> tuple[Branch, ...]:
     """Return the revisions at which the history branches, the newest first."""
-    return answers.branches(history_of_files(config))
+    return answers.branches(source.history())
 
 
-def show(config: Config, target: str, *, command: str = "show") -> tuple[Revision, ...]:
+def show(source: Source, target: str, *, command: str = "show") -> tuple[Revision, ...]:
     """Return the revisions that `target` names, one at least; `current` asks the database.
 
     Raises RevisionNotFound when it names none.
     """
     if target != "current":
-        history = history_of_files(config)
-        return answers.found(target, find(history, target, f"{command} {target}"))
-    history = load_history(config)
-    heads = read_heads(config, history.script)
-    history = settled(config, history)
-    history.require_known(heads)
-    return answers.found(target, tuple(map(history.get, heads)))
+        known = source.history()
+        return answers.found(target, source.find(known, target, f"{command} {target}"))
+    known, each = source.stand()
+    rows = answers.union(each)
+    known.require_known(rows)
+    return answers.found(target, tuple(map(known.get, rows)))
 
 
 def history(
-    config: Config, rev_range: str | None = None, *, require_database: bool = False
+    source: Source, rev_range: str | None = None, *, require_database: bool = False
 ) -> HistoryReport:
     """Return the revisions of `rev_range`, `[start]:[end]`, each with its state in the database.
 
     When the database can't be asked, the revisions come without a state, unless
     `require_database` is set or the range names `current`: then the database's error is raised.
     """
-    known = load_history(config)
     base, head = _range(rev_range)
-    needs_database = require_database or "current" in (base, head)
+    is_needed = require_database or "current" in (base, head)
     unmarked = None
-    heads: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     try:
-        # Where the database is only asked for the marks, a dead one must not hold the answer up.
-        is_patient = needs_database or settings_of(config).options.wait_db
-        heads = read_heads(config, known.script, seconds=None if is_patient else PATIENCE)
-        known = settled(config, known)
-        known.require_known(heads)
+        known, each = source.stand(is_needed=is_needed)
+        rows = answers.union(each)
+        known.require_known(rows)
     except MigrateError as error:
-        if needs_database:
+        if is_needed:
             raise
-        known = settled(config, known)
+        known = source.history_so_far()
         unmarked = error.message
-    for end in (base, head):
-        if end not in ("", "current"):
-            check_known(known, end)
-    ends = _end(base, heads) or "base", _end(head, heads) or "heads"
-    return answers.marked(known, _between(known, rev_range or "", *ends), heads, unmarked)
-
-
-def _between(
-    history: ScriptHistory, typed: str, base: str | tuple[str, ...], head: str | tuple[str, ...]
-) -> list[str]:
-    """Return the revisions from `head` down to `base`, which was `typed` as a range."""
-    try:
-        if isinstance(base, str) and isinstance(head, str):
-            return revisions_between(history.graph, base, head)
-    except AskAlembic:
-        pass  # Alembic is asked below
-    walk = history.script.walk_revisions
-    # Alembic takes several revisions here; its annotation says one.
-    found = resolve(history, typed, "history", lambda: list(walk(base, head)))  # type: ignore[arg-type]
-    return [script.revision for script in found]
+    ends = _end(base, rows) or "base", _end(head, rows) or "heads"
+    ids = known.ids if rev_range is None else source.between(known, rev_range, *ends)
+    return answers.marked(known, ids, rows, unmarked)
 
 
 def _range(rev_range: str | None) -> tuple[str, str]:
@@ -105,8 +109,8 @@ def _range(rev_range: str | None) -> tuple[str, str]:
     return base, head
 
 
-def _end(symbol: str, heads: tuple[str, ...]) -> str | tuple[str, ...]:
+def _end(symbol: str, rows: tuple[str, ...]) -> str | tuple[str, ...]:
     """Return one end of a range, with `current` as the database has it."""
     if symbol != "current":
         return symbol
-    return heads or "base"
+    return rows or "base"

@@ -8,7 +8,7 @@ from alembic.config import Config
 from ..base.errors import UsageError
 from ..base.faces import ENVIRONMENT
 from ..base.results import Scaffold
-from ..bridge.configuration import settings_of
+from ..bridge.context import RunContext
 
 DEFAULT_TEMPLATE = "pyramid"
 _ENV_PY = f'''"""Run the migrations: every decision stands in the .ini file and in the migrator."""
@@ -31,7 +31,7 @@ def templates() -> dict[str, str]:
 
 
 def init(
-    config: Config, directory: str, *, template: str = DEFAULT_TEMPLATE, package: bool = False
+    context: RunContext, directory: str, *, template: str = DEFAULT_TEMPLATE, package: bool = False
 ) -> Scaffold:
     """Make the migrations folder `directory`, relative to the working directory.
 
@@ -54,7 +54,7 @@ def init(
             f"{folder} can't be made: {error.strerror}.", hint="name a folder that can be written."
         ) from None
     written = tuple(str(path) for path in sorted(files))
-    return Scaffold(written, _ini_lines(config, folder, template))
+    return Scaffold(written, _ini_lines(context, folder, template))
 
 
 def _alembic_templates() -> Path:
@@ -76,8 +76,8 @@ def _write(folder: Path, template: str, package: bool) -> list[Path]:
     return files
 
 
-def _ini_lines(config: Config, folder: Path, template: str) -> tuple[str, ...]:
-    settings = settings_of(config)
+def _ini_lines(context: RunContext, folder: Path, template: str) -> tuple[str, ...]:
+    settings = context.settings
     here = settings.path.parent
     location = folder.relative_to(here) if folder.is_relative_to(here) else folder
     lines = [

@@ -5,54 +5,57 @@ from contextlib import contextmanager
 from itertools import permutations
 
 from alembic import command
-from alembic.config import Config
 
 from ..base.errors import UsageError
 from ..base.results import Stamp
-from ..bridge.configuration import settings_of
 from ..bridge.connection import shared_engine
+from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import option_as_spoken
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import find
 from ..bridge.version_row import RowNotKept, VersionRow
 from ..bridge.version_table import look, read_heads
-from ..revisions.history import History, standing
+from ..revisions.history import standing
 from ..run.outcome import interruptible
 from ..run.writing import writing
 
 
 def stamp(
-    config: Config, revisions: Sequence[str], *, purge: bool = False, tag: str | None = None
+    context: RunContext, revisions: Sequence[str], *, purge: bool = False, tag: str | None = None
 ) -> Stamp:
     """Set the version table to `revisions`; with `purge`, empty it first.
 
     Raises RevisionNotFound, MultipleHeads, DatabaseAhead (which `purge` overrides), LockNotObtained
     or Interrupted, or what `read_heads` raises.
     """
-    with shared_engine(config):
-        history = _looked_at(config)
+    with shared_engine(context):
+        history = _looked_at(context)
         check_stamp(history, revisions)
-        return _stamp(config, history, revisions, purge, tag)
+        return _stamp(context, history, revisions, purge, tag)
 
 
 def _stamp(
-    config: Config, history: ScriptHistory, revisions: Sequence[str], purge: bool, tag: str | None
+    context: RunContext,
+    history: ScriptHistory,
+    revisions: Sequence[str],
+    purge: bool,
+    tag: str | None,
 ) -> Stamp:
-    with _locked(config, history):
-        before = read_heads(config, history.script)
+    with _locked(context, history):
+        before = read_heads(context, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
-        with told_as_errors(), option_as_spoken(config), VersionRow().moving():
-            command.stamp(config, list(revisions), tag=tag, purge=purge)
-        after = read_heads(config, history.script, has_run=True)
+        with told_as_errors(), option_as_spoken(context), VersionRow().moving():
+            command.stamp(context.config, list(revisions), tag=tag, purge=purge)
+        after = read_heads(context, history.script, has_run=True)
         named = {r.revision for target in revisions for r in find(history, target, "stamp")}
         if not named <= history.applied(after):
-            raise RowNotKept(settings_of(config).alembic.get("version_table", "alembic_version"))
+            raise RowNotKept(context.settings.alembic.get("version_table", "alembic_version"))
     return Stamp(before, after, standing(history, after))
 
 
-def check_stamp(history: History, targets: Sequence[str]) -> None:
+def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
     """Raise when a database can't stand at all of `targets`.
 
     Alembic would write them, and then be unable to go on from there.
@@ -68,30 +71,30 @@ def check_stamp(history: History, targets: Sequence[str]) -> None:
             )
 
 
-def ensure_version(config: Config) -> Stamp:
+def ensure_version(context: RunContext) -> Stamp:
     """Create the version table if it doesn't exist; raises what `stamp` raises."""
-    with shared_engine(config):
-        history = _looked_at(config)
-        return _ensure_version(config, history)
+    with shared_engine(context):
+        history = _looked_at(context)
+        return _ensure_version(context, history)
 
 
-def _ensure_version(config: Config, history: ScriptHistory) -> Stamp:
-    with _locked(config, history):
-        history.require_known(read_heads(config, history.script))
+def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
+    with _locked(context, history):
+        history.require_known(read_heads(context, history.script))
         with told_as_errors():
-            command.ensure_version(config)
-        heads = read_heads(config, history.script)
+            command.ensure_version(context.config)
+        heads = read_heads(context, history.script)
     return Stamp(heads, heads, standing(history, heads))
 
 
-def _looked_at(config: Config) -> ScriptHistory:
+def _looked_at(context: RunContext) -> ScriptHistory:
     """Return the history, once `env.py` has said which database is to be locked."""
-    history = load_history(config)
-    look(config, history.script)
-    return settled(config, history)
+    history = load_history(context)
+    look(context, history.script)
+    return settled(context, history)
 
 
 @contextmanager
-def _locked(config: Config, history: History) -> Iterator[None]:
-    with interruptible(config, history), writing(config):
+def _locked(context: RunContext, history: ScriptHistory) -> Iterator[None]:
+    with interruptible(context, history), writing(context):
         yield

@@ -2,13 +2,11 @@
 
 import time
 
-from alembic.config import Config
-
 from ..base.attempts import attempts
 from ..base.errors import DatabaseUnreachable, MigrateError, PendingMigrations
 from ..base.results import Standing
-from ..bridge.configuration import watcher_of
 from ..bridge.connection import database_name, shared_engine
+from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.version_table import read_heads
 from ..revisions import answers
@@ -17,7 +15,7 @@ from ..revisions import answers
 _LEAST = 1.0
 
 
-def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standing:
+def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> Standing:
     """Wait up to `timeout` seconds until the database is at the code's heads.
 
     For containers of the application that start beside the one that migrates. With `allow_ahead`,
@@ -26,12 +24,12 @@ def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standi
     Raises PendingMigrations or DatabaseUnreachable when it isn't in time, DatabaseAhead at once.
     """
     deadline = time.monotonic() + timeout
-    history = load_history(config)
+    history = load_history(context)
     told = None
-    with shared_engine(config):
+    with shared_engine(context):
         for is_last in attempts(timeout):
             seconds = max(deadline - time.monotonic(), _LEAST)
-            found = _look(config, history, allow_ahead, seconds)
+            found = _look(context, history, allow_ahead, seconds)
             if isinstance(found, Standing):
                 return found
             if is_last or time.monotonic() >= deadline:
@@ -39,24 +37,24 @@ def wait(config: Config, timeout: float, *, allow_ahead: bool = False) -> Standi
             # How long another session has held a lock changes all the time.
             if found.message.partition("\n")[0] != told:
                 told = found.message.partition("\n")[0]
-                watcher_of(config).notice(f"waiting. {told}")
+                context.watcher.notice(f"waiting. {told}")
     raise AssertionError("attempts() ends with a last one")
 
 
 def _look(
-    config: Config, history: ScriptHistory, allow_ahead: bool, seconds: float
+    context: RunContext, history: ScriptHistory, allow_ahead: bool, seconds: float
 ) -> Standing | MigrateError:
     try:
-        heads = read_heads(config, history.script, seconds=seconds)
+        heads = read_heads(context, history.script, seconds=seconds)
     except DatabaseUnreachable as error:
         if not error.is_passing:
             raise
         return error
-    history = settled(config, history)
+    history = settled(context, history)
     if allow_ahead and history.unknown(heads):
-        return Standing(database_name(config), heads, (), ())
+        return Standing(database_name(context), heads, (), ())
     history.require_not_ahead(heads)
     try:
-        return answers.current(history, database_name(config), [heads], check_heads=True)
+        return answers.current(history, database_name(context), [heads], check_heads=True)
     except PendingMigrations as error:
         return error

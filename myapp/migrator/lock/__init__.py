@@ -6,11 +6,9 @@ A holder that dies loses it: the server, or the kernel, sees to that.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from alembic.config import Config
-
 from ..base.errors import SettingsError
-from ..bridge.configuration import application_of, settings_of
 from ..bridge.connection import opened_url
+from ..bridge.context import RunContext
 from ..database.url import sqlite_file
 from .holding import Lock
 
@@ -18,7 +16,7 @@ __all__ = ["Lock", "writer_lock"]
 
 
 @contextmanager
-def writer_lock(config: Config, notice: Callable[[str], None]) -> Iterator[Lock]:
+def writer_lock(context: RunContext, notice: Callable[[str], None]) -> Iterator[Lock]:
     """Hold the lock on `config`'s database, waiting for it up to `migrate.lock_wait` seconds.
 
     `notice` is told, in a sentence, who holds it, or that this kind of database has no lock.
@@ -26,8 +24,8 @@ def writer_lock(config: Config, notice: Callable[[str], None]) -> Iterator[Lock]
     Raises LockNotObtained, DatabaseUnreachable, or SettingsError when `migrate.lock_url` is wrong
     or the connection goes through a pooler.
     """
-    settings = settings_of(config)
-    url = opened_url(config)
+    settings = context.settings
+    url = opened_url(context)
     if url is None:
         notice("nothing keeps a second run out: env.py alone knows the database.")
         yield Lock()
@@ -42,12 +40,12 @@ def writer_lock(config: Config, notice: Callable[[str], None]) -> Iterator[Lock]
     if backend == "postgresql":
         from .postgresql import advisory_lock
 
-        with advisory_lock(config, url, notice) as lock:
+        with advisory_lock(context, url, notice) as lock:
             yield lock
     elif backend == "sqlite" and (path := sqlite_file(url)):
         from .sqlite import file_lock
 
-        with file_lock(path, application_of(config), settings.options.lock_wait, notice) as lock:
+        with file_lock(path, context.application, settings.options.lock_wait, notice) as lock:
             yield lock
     else:
         if backend != "sqlite":

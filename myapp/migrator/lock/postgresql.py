@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
-from alembic.config import Config
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..base.attempts import asked_once, attempts
 from ..base.errors import DatabaseUnreachable, LockLost, SettingsError
-from ..bridge.configuration import application_of, canceller_of, settings_of
+from ..bridge.context import RunContext
 from ..bridge.readiness import until_up
 from ..database.blockers import Blocker, BlockerWatch
 from ..database.engine import make_own_engine
@@ -70,15 +69,15 @@ _SILENCE = 30.0
 
 @contextmanager
 def advisory_lock(
-    config: Config, url: URL, notice: Callable[[str], None]
+    context: RunContext, url: URL, notice: Callable[[str], None]
 ) -> Iterator["HeldAdvisoryLock"]:
     """Hold the lock of `config`'s version table at `url`; raises what `writer_lock` raises."""
-    settings = settings_of(config)
+    settings = context.settings
     engine = make_own_engine(lock_url(settings, url))
     silence = Silence(_SILENCE)
 
     def connected(dbapi_connection: Any, record: Any) -> None:
-        canceller_of(config).watch(dbapi_connection)
+        context.canceller.watch(dbapi_connection)
         silence.watch(dbapi_connection)
 
     def connect() -> Connection:
@@ -86,14 +85,14 @@ def advisory_lock(
             connection = engine.connect()
         except DBAPIError as error:
             raise failed(error, settings) from error
-        configure_session(connection, {**PATIENT, "application_name": application_of(config)})
+        configure_session(connection, {**PATIENT, "application_name": context.application})
         return connection
 
     event.listen(engine, "connect", connected)
     try:
         with (
             silence.bounded(),
-            until_up(config, connect) as first,
+            until_up(context, connect) as first,
             closing(HeldAdvisoryLock(engine, first, settings)) as lock,
         ):
             lock.acquire(connect, settings.options.lock_wait, notice)

@@ -3,8 +3,16 @@
 from collections.abc import Iterable, Sequence
 
 from ..base.errors import PendingMigrations, RevisionNotFound
-from ..base.results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State
+from ..base.results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State, Status
 from .history import History, standing
+
+
+def status(history: History, each: Sequence[Sequence[str]]) -> Status:
+    """Return where the database stands; `each` has the version table's rows of every database."""
+    rows = union(each)
+    unknown = tuple(history.unknown(rows))
+    current = () if unknown else history.current(rows)
+    return Status(rows, tuple(current), tuple(history.pending(each)), unknown)
 
 
 def current(
@@ -14,18 +22,16 @@ def current(
     *,
     check_heads: bool = False,
 ) -> Standing:
-    """Return where `database` stands; `each` has the heads of every database behind that name.
+    """Return where `database` stands; `each` has the rows of every database behind that name.
 
     Raises PendingMigrations when `check_heads` is set and a revision has not been applied,
     DatabaseAhead when a database stands at a revision that the code lacks.
     """
-    heads = union(each)
-    history.require_known(heads)
-    pending = tuple(history.pending(each))
-    if check_heads and pending:
-        raise _pending_error(history, heads, pending)
-    revisions = tuple(history.get(revision) for revision in history.current(heads))
-    return Standing(database, heads, revisions, pending)
+    history.require_known(union(each))
+    found = status(history, each)
+    if check_heads and found.pending:
+        raise _pending_error(history, found.rows, found.pending)
+    return Standing(database, found.rows, tuple(map(history.get, found.current)), found.pending)
 
 
 def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:

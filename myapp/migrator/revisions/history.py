@@ -4,28 +4,20 @@ There is no Alembic here. `loading.ScriptHistory` adds it, for all that only Ale
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from ..base.ask_alembic import AskAlembic
 from ..base.errors import DatabaseAhead
 from ..base.results import Revision
 from .graph import Graph
 from .resolution import resolve
 
-if TYPE_CHECKING:
-    from alembic.script import ScriptDirectory
-
 
 class History:
     """The revisions of one graph; an id that is given to a method has to be one of theirs."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, folder: str) -> None:
+        """`folder` is where the migrations are, for an error to name."""
         self.graph = graph
-
-    @property
-    def script(self) -> "ScriptDirectory":
-        """The same revisions for Alembic. Raises AskAlembic, as it isn't loaded here."""
-        raise AskAlembic("Alembic is not loaded")
+        self._folder = folder
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -102,7 +94,7 @@ class History:
         if unknown and not self.ids:
             raise DatabaseAhead(
                 f"The database stands at {named}, and this code has no revisions.",
-                hint=f"are the revision files deployed, and may this user read {self.script.dir}?",
+                hint=f"are the revision files deployed, and may this user read {self._folder}?",
                 unknown=unknown,
             )
         if unknown:

@@ -6,18 +6,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from ..base.results import Direction, Step
-from ..bridge.configuration import canceller_of, settings_of, watcher_of
+from ..bridge.context import RunContext
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, settled
 from ..bridge.planned_step import PlannedStep
-from ..bridge.version_row import VersionRow
+from ..bridge.version_row import VersionRow, rows_left
 from ..database.listening import listening
 from ..database.sqlite import Writer
 from ..lock import Lock
+from ..revisions.answers import union
 from .evidence import Evidence
 from .leftovers import Leftovers
 from .plan import Planner
@@ -30,6 +30,7 @@ class _Plan:
     before: tuple[str, ...]
     steps: list[PlannedStep]
     done: list[Step] = field(default_factory=list)
+    after: tuple[str, ...] | None = None
 
 
 class Execution:
@@ -37,19 +38,19 @@ class Execution:
 
     def __init__(
         self,
-        config: Config,
+        context: RunContext,
         history: ScriptHistory,
         direction: Direction,
         planner: Planner,
         target: str,
         lock: Lock,
     ) -> None:
-        self.config = config
+        self.context = context
         self.history = history
         self.direction = direction
         self.target = target
         self.lock = lock
-        is_pooled = bool(settings_of(config).options.lock_url)
+        is_pooled = bool(context.settings.options.lock_url)
         self.evidence = Evidence(lock.committed_since, is_pooled=is_pooled)
         self.running: Step | None = None
         self._planner = planner
@@ -71,6 +72,14 @@ class Execution:
         return tuple(dict.fromkeys(head for plan in self._plans for head in plan.before))
 
     @property
+    def after(self) -> tuple[str, ...] | None:
+        """The version table's rows, as the run has committed them; None where that isn't known."""
+        found = [plan.after for plan in self._plans[: self._asked]]
+        if not found or not self._row.is_committed:
+            return None
+        return None if None in found else union(rows for rows in found if rows)
+
+    @property
     def was_asked(self) -> bool:
         """Whether `env.py` has let Alembic ask for revisions."""
         return bool(self._asked)
@@ -85,7 +94,7 @@ class Execution:
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
             run_env(
-                self.config,
+                self.context,
                 self.history.script,
                 self._steps,
                 destination_rev=self.target,
@@ -131,18 +140,18 @@ class Execution:
         applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
         return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
-    def _steps(self, heads: Any, context: MigrationContext) -> Iterator[PlannedStep]:
+    def _steps(self, heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
         plan = self._plan(heads)
-        connection = context.connection
+        connection = migration_context.connection
         assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
-        context.on_version_apply_callbacks = (
+        migration_context.on_version_apply_callbacks = (
             self._row.require_kept,
-            *context.on_version_apply_callbacks,
+            *migration_context.on_version_apply_callbacks,
         )
-        watcher = watcher_of(self.config)
+        watcher = self.context.watcher
         for step in plan.steps[len(plan.done) :]:
-            canceller_of(self.config).check()
+            self.context.canceller.check()
             self.lock.require_held()
             self.lock.blockers()  # those of the revision before are none of this one's
             number = len(plan.done) + 1
@@ -153,9 +162,9 @@ class Execution:
             self.evidence.begin_revision(
                 step.revision.revision,
                 connection,
-                transactional_ddl=context.impl.transactional_ddl,
+                transactional_ddl=migration_context.impl.transactional_ddl,
             )
-            step.migration_fn = self.evidence.watched(step.migration_fn)
+            step.migration_fn = self.evidence.watched(step.function)
             step.moves_row = self._row.expect
             yield step
             self.evidence.end_revision(connection)
@@ -165,14 +174,18 @@ class Execution:
             plan.done.append(finished)
             watcher.step(finished)
         self._writer.end()
+        plan.after = rows_left(migration_context) if plan.steps else plan.before
 
     def _plan(self, heads: Any) -> _Plan:
         """Plan from `heads`, or take the plan of the try before: `+2` meant two from there."""
         self._asked += 1
         if self._asked > len(self._plans):
-            self.history = settled(self.config, self.history)
-            self._plans.append(_Plan(tuple(heads), self._planner(self.history, self.target, heads)))
+            self.history = settled(self.context, self.history)
+            self._plans.append(
+                _Plan(tuple(heads), self._planner(self.history, self.target, tuple(heads)))
+            )
         plan = self._plans[self._asked - 1]
+        plan.after = None
         # With one transaction for the whole run, a try that failed has undone them all.
         plan.done = self.recorded(plan.done, heads)
         return plan

@@ -4,7 +4,6 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 
 from ..base.canceller import ended_by
@@ -18,11 +17,12 @@ from ..base.errors import (
     MigrationFailed,
 )
 from ..base.results import Step
-from ..bridge.configuration import canceller_of
+from ..bridge.context import RunContext
 from ..bridge.env_failures import environment_failed
+from ..bridge.loading import ScriptHistory
 from ..bridge.version_table import read_heads
 from ..database.failures import RETRYABLE, described, error_code, is_read_only, reason_of
-from ..revisions.history import History, standing
+from ..revisions.history import standing
 from ..settings.redaction import redacted
 from .execution import Execution
 from .leftovers import Leftovers
@@ -31,7 +31,7 @@ from .remedies import remedy, what_to_do, where_in
 
 def failure(execution: Execution, error: BaseException) -> MigrateError:
     """Return the error that tells of `error`, which ended `execution`."""
-    if isinstance(error, KeyboardInterrupt) or canceller_of(execution.config).signal:
+    if isinstance(error, KeyboardInterrupt) or execution.context.canceller.signal:
         return _interrupted(execution, error)
     if isinstance(error, LockLost):
         where, heads = _left(execution)
@@ -43,7 +43,7 @@ def failure(execution: Execution, error: BaseException) -> MigrateError:
 
 
 @contextmanager
-def interruptible(config: Config, history: History) -> Iterator[None]:
+def interruptible(context: RunContext, history: ScriptHistory) -> Iterator[None]:
     """Let a signal that comes within, while no revision runs, end in an error that tells it.
 
     With the end of it, all is done, and a signal that comes later stops nothing more.
@@ -52,10 +52,10 @@ def interruptible(config: Config, history: History) -> Iterator[None]:
     """
     try:
         yield
-        canceller_of(config).finish()
+        context.canceller.finish()
     except KeyboardInterrupt as interrupt:
-        what, exit_code = _signal(config, interrupt)
-        where, heads = stands(config, history)
+        what, exit_code = _signal(context, interrupt)
+        where, heads = stands(context, history)
         raise Interrupted(f"{what}. {where}", exit_code=exit_code, heads=heads) from None
 
 
@@ -116,10 +116,10 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
     )
 
 
-def stands(config: Config, history: History) -> tuple[str, list[str] | None]:
+def stands(context: RunContext, history: ScriptHistory) -> tuple[str, list[str] | None]:
     """Say where the database stands now, as far as it can still be asked."""
     try:
-        heads = read_heads(config, history.script, has_run=True)
+        heads = read_heads(context, history.script, has_run=True)
     except MigrateError as error:
         return f"Where the database stands can't be told: {error.message}", None
     return f"The database stands at {standing(history, heads)}.", list(heads)
@@ -127,7 +127,7 @@ def stands(config: Config, history: History) -> tuple[str, list[str] | None]:
 
 def _left(execution: Execution) -> tuple[str, list[str] | None]:
     """Say where a run has left the database, and what of it was undone that was told as done."""
-    where, heads = stands(execution.config, execution.history)
+    where, heads = stands(execution.context, execution.history)
     if heads is None:
         return where, None
     undone = len(execution.done) - len(execution.recorded(execution.done, heads))
@@ -234,7 +234,7 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
 
 
 def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
-    what, exit_code = _signal(execution.config, error)
+    what, exit_code = _signal(execution.context, error)
     step = execution.running
     where, heads = _left(execution)
     left = execution.leftovers(heads)
@@ -252,8 +252,8 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
     )
 
 
-def _signal(config: Config, error: BaseException) -> tuple[str, int]:
-    number = canceller_of(config).signal or (int(error.args[0]) if error.args else signal.SIGINT)
+def _signal(context: RunContext, error: BaseException) -> tuple[str, int]:
+    number = context.canceller.signal or (int(error.args[0]) if error.args else signal.SIGINT)
     return ended_by(number), 128 + number
 
 

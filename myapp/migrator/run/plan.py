@@ -8,7 +8,7 @@ from ..base.errors import HistoryError, RevisionNotFound, UsageError
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import check_known, find, is_relative, resolve, several_heads
-from ..revisions.history import History, standing
+from ..revisions.history import standing
 from ..revisions.resolution import downgrade_plan, upgrade_plan
 from ..revisions.rows import downgrade_rows, upgrade_rows
 
@@ -92,7 +92,7 @@ def _iterated(
     return [revision.revision for revision in found]
 
 
-def _is_at_the_end(history: History, branch: str | None, heads: Sequence[str]) -> bool:
+def _is_at_the_end(history: ScriptHistory, branch: str | None, heads: Sequence[str]) -> bool:
     ends = find(history, f"{branch}@heads" if branch else "heads", "upgrade")
     return history.applied(heads).issuperset(end.revision for end in ends)
 
@@ -107,7 +107,7 @@ def _check_sign(command: str, sign: str, steps: re.Match[str]) -> None:
 
 
 def _check_one_head(
-    history: History, command: str, steps: re.Match[str], heads: Sequence[str]
+    history: ScriptHistory, command: str, steps: re.Match[str], heads: Sequence[str]
 ) -> None:
     if len(heads) > 1 and not steps["branch"]:
         raise several_heads(
@@ -128,7 +128,7 @@ def _require_function(history: ScriptHistory, name: str, ids: Iterable[str]) -> 
             )
 
 
-def _require_applied(history: History, target: str, heads: Sequence[str]) -> None:
+def _require_applied(history: ScriptHistory, target: str, heads: Sequence[str]) -> None:
     named = {revision.revision for revision in find(history, target, "downgrade")}
     if named and named.isdisjoint(history.applied(heads)):
         raise RevisionNotFound(

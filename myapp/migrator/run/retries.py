@@ -3,7 +3,6 @@
 import random
 import time
 
-from ..bridge.configuration import watcher_of
 from ..database.failures import RETRYABLE, error_code
 from .execution import Execution
 
@@ -40,7 +39,7 @@ class Attempts:
         what = (
             f"revision {running.revision.title} was rolled back" if running else "nothing was done"
         )
-        watcher_of(execution.config).notice(
+        execution.context.watcher.notice(
             f"{what} because {RETRYABLE[code]}; try {self._failed + 1} of {self._retries + 1} in"
             f" {pause:.1f} s{blocked}"
         )

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alembic.config import Config
 from sqlalchemy.engine import Connection
 
 from ..base.canceller import Canceller
-from ..bridge.configuration import application_of, canceller_of, settings_of, watcher_of
 from ..bridge.connection import shared_engine
+from ..bridge.context import RunContext
 from ..bridge.opening import opened
 from ..database.listening import listening
 from ..database.sqlite import foreign_keys_checked_at_commit
@@ -18,14 +17,14 @@ from ..settings.settings import Settings
 
 
 @contextmanager
-def writing(config: Config) -> Iterator[Lock]:
+def writing(context: RunContext) -> Iterator[Lock]:
     """Hold the lock, and set up every connection that is opened within, whoever opens it."""
     with (
-        opened(config),
-        shared_engine(config),
-        writer_lock(config, watcher_of(config).notice) as lock,
+        opened(context),
+        shared_engine(context),
+        writer_lock(context, context.watcher.notice) as lock,
     ):
-        setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
+        setup = _Setup(context.settings, lock, context.application, context.canceller)
         with (
             listening(engine_connect=setup.connected, begin=setup.begun),
             foreign_keys_checked_at_commit(),

@@ -3,8 +3,8 @@
 import configparser
 import itertools
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,15 +42,12 @@ def read_ini(path: Path, name: str | None, config_vars: Mapping[str, str]) -> In
     Raises SettingsError when the file or the section can't be read.
     """
     name = name or "main"
-    try:
+    with _told(path):
         if not path.exists():
             raise _missing_file(path)
         if path.is_dir():
             raise is_a_folder(path)
-        # The order in which PasteDeploy adds them decides that [DEFAULT] wins over a config var.
-        loader = _SettingsLoader(str(path))
-        defaults = {"__file__": str(path), "here": str(path.parent), **config_vars}
-        loader.update_defaults(defaults, overwrite=False)
+        loader, defaults = _loader(path, config_vars)
         if not loader.has_application(name):
             raise _missing_section(path, name, loader.parser.sections())
         application = _application(loader.get_context(loadwsgi.APP, name, defaults))
@@ -62,6 +59,31 @@ def read_ini(path: Path, name: str | None, config_vars: Mapping[str, str]) -> In
             defaults=loader.parser.defaults(),
             has_logging=loader.parser.has_section("loggers"),
         )
+
+
+def read_alembic_section(path: Path, config_vars: Mapping[str, str]) -> dict[str, str]:
+    """Read what stands in [alembic] of a file that an application was started from.
+
+    Raises SettingsError when it can't be read.
+    """
+    with _told(path):
+        loader, _ = _loader(path, config_vars)
+        return _alembic_section(loader.parser)
+
+
+def _loader(path: Path, config_vars: Mapping[str, str]) -> tuple["_SettingsLoader", dict[str, str]]:
+    # The order in which PasteDeploy adds them decides that [DEFAULT] wins over a config var.
+    loader = _SettingsLoader(str(path))
+    defaults = {"__file__": str(path), "here": str(path.parent), **config_vars}
+    loader.update_defaults(defaults, overwrite=False)
+    return loader, defaults
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Raise as a SettingsError what is wrong with the file that is read within."""
+    try:
+        yield
     except (OSError, UnicodeError) as error:
         raise _unreadable(path, error) from None
     except configparser.Error as error:

@@ -11,7 +11,7 @@ import plaster
 from ..base.errors import SettingsError
 from ..base.spelling import nearest
 from .alembic_options import doubts
-from .ini import is_a_folder, read_ini
+from .ini import IniFile, is_a_folder, read_alembic_section, read_ini
 from .options import Options, read_options
 from .url_secrets import secrets_in_settings
 from .variables import Expanded
@@ -152,6 +152,33 @@ def load_settings(
     everything = {**ini.defaults, **ini.alembic, **ini.app}
     learn(secrets_in_settings(everything))
     learn(secrets_in_settings(Expanded(everything).known()))
+    return _combined(ini, variables)
+
+
+def application_settings(global_config: Mapping[str, str], settings: Mapping[str, str]) -> Settings:
+    """Return the settings of an application that is about to start, as a command has them.
+
+    The two are what PasteDeploy gives the application's factory.
+
+    Raises SettingsError.
+    """
+    file = global_config.get("__file__")
+    path = Path(os.path.abspath(file or "application"))
+    alembic = read_alembic_section(path, global_config) if file else {}
+    return _combined(
+        IniFile(
+            path=path,
+            section="The application",
+            app=settings,
+            alembic=alembic,
+            defaults={},
+            has_logging=False,
+        ),
+        {},
+    )
+
+
+def _combined(ini: IniFile, variables: dict[str, str]) -> Settings:
     alembic = {**ini.alembic, **_under("alembic.", ini.app)}
     engine_options = Expanded(
         {k: v for k, v in {**alembic, **ini.app}.items() if k.startswith("sqlalchemy.")}
@@ -160,11 +187,11 @@ def load_settings(
     # An env.py may look for `sqlalchemy.*` among them, where the [alembic] section has it.
     alembic = {k: v for k, v in engine_options.known().items() if k in alembic} | dict(own)
     return Settings(
-        path=path,
+        path=ini.path,
         section=ini.section,
         config_vars=variables,
         engine_options=engine_options,
-        alembic=_normalised(alembic, path.parent),
+        alembic=_normalised(alembic, ini.path.parent),
         options=read_options(Expanded(_under("migrate.", ini.app), "migrate.")),
         default_keys=frozenset(ini.defaults),
         doubts=(*doubts(own), *_odd_booleans(own)),

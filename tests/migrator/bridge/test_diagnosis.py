@@ -10,7 +10,7 @@ from support.refusal import refused, told
 
 from myapp.migrator.base.errors import HistoryError
 from myapp.migrator.bridge.loading import load_history
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 A = Revision("aaaa1111", message="add a", **create_table("a"))
 FUNCTIONS = "\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n"
@@ -31,7 +31,7 @@ def add(ini: Path, content: str | bytes, name: str = "b_add_b.py") -> Path:
 
 def error_of(ini: Path) -> HistoryError:
     with pytest.raises(HistoryError) as raised:
-        load_history(alembic_config(ini))
+        load_history(run_context(ini))
     return raised.value
 
 

@@ -114,8 +114,8 @@ def test_one_config_sees_an_env_py_that_is_written_anew(
     code = f"""
         from pathlib import Path
         from myapp.migrator.commands import migration
-        from myapp.migrator.config import alembic_config
-        config = alembic_config({str(ini)!r})
+        from myapp.migrator.config import run_context
+        config = run_context({str(ini)!r})
         migration.upgrade(config)
         env_py = Path({str(tmp_path / "migrations" / "env.py")!r})
         env_py.write_text("print('anew')\\n" + env_py.read_text())

@@ -8,7 +8,7 @@ from support.history import MakeApp
 
 from myapp.migrator.base.errors import SettingsError, UsageError
 from myapp.migrator.commands.authoring import revision
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 HOOK = "[post_write_hooks]\nhooks = mine\n"
 MODULE = """\
@@ -41,7 +41,7 @@ def hook_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_hook_changes_the_new_file(
     make_app: MakeApp, sqlite_url: str, hook_module: str, lines: str
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, extra=HOOK + lines))
+    config = run_context(make_app(sqlite_url, extra=HOOK + lines))
 
     (new,) = revision(config, "First").revisions
 
@@ -52,7 +52,7 @@ def test_a_console_script_is_a_hook(make_app: MakeApp, sqlite_url: str) -> None:
     # `py.test` and `pytest` are console scripts of what runs this test.
     lines = "mine.type = console_scripts\nmine.entrypoint = pytest\nmine.options = --version"
 
-    (new,) = revision(alembic_config(make_app(sqlite_url, extra=HOOK + lines)), "First").revisions
+    (new,) = revision(run_context(make_app(sqlite_url, extra=HOOK + lines)), "First").revisions
 
     assert Path(new.path).exists()
 
@@ -62,7 +62,7 @@ def test_a_hook_runs_in_the_folder_that_is_set(
 ) -> None:
     lines = f"mine.type = exec\nmine.executable = touch\nmine.options = here\nmine.cwd = {tmp_path}"
 
-    revision(alembic_config(make_app(sqlite_url, extra=HOOK + lines)), "First")
+    revision(run_context(make_app(sqlite_url, extra=HOOK + lines)), "First")
 
     assert (tmp_path / "here").exists()
 
@@ -105,7 +105,7 @@ def test_a_hook_runs_in_the_folder_that_is_set(
 def test_a_failing_hook_is_an_error_that_names_the_written_file(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path, lines: str, reason: str
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, extra=HOOK + lines))
+    config = run_context(make_app(sqlite_url, extra=HOOK + lines))
 
     with pytest.raises(SettingsError) as raised:
         revision(config, "First", rev_id="aaa111")
@@ -134,7 +134,7 @@ def test_a_hook_of_no_known_type_is_an_error_that_names_the_written_file(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path, lines: str, reason: str
 ) -> None:
     with pytest.raises(UsageError) as raised:
-        revision(alembic_config(make_app(sqlite_url, extra=HOOK + lines)), "First", rev_id="aaa111")
+        revision(run_context(make_app(sqlite_url, extra=HOOK + lines)), "First", rev_id="aaa111")
 
     path = tmp_path / "migrations" / "versions" / "aaa111_first.py"
     assert raised.value.message == f"{path} was written, and then: {reason}."
@@ -151,7 +151,7 @@ def test_the_hooks_after_a_failing_one_do_not_run(
     )
 
     with pytest.raises(SettingsError, match="The post-write hook `first` failed"):
-        revision(alembic_config(make_app(sqlite_url, extra=lines)), "First")
+        revision(run_context(make_app(sqlite_url, extra=lines)), "First")
 
     assert not (tmp_path / "ran").exists()
 

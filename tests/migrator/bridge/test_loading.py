@@ -13,7 +13,7 @@ from support.history import MakeApp, Revision, add_revision, create_table
 
 from myapp.migrator.base.errors import HistoryError
 from myapp.migrator.bridge.loading import load_history
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 LINE = [
     Revision("aaa111", message="first", **create_table("a")),
@@ -121,7 +121,7 @@ def test_a_file_without_a_revision_id_of_its_own_is_known_by_its_name(
     legacy = app.parent / "migrations" / "versions" / "ddd444.py"
     legacy.write_text("down_revision = 'ccc333'\ndef upgrade(): pass\ndef downgrade(): pass\n")
 
-    history = load_history(alembic_config(app))
+    history = load_history(run_context(app))
 
     assert history.heads() == ("ddd444",)
     assert history.script_of("ddd444").path == str(legacy)
@@ -132,7 +132,7 @@ def test_alembic_sees_the_same_revisions(make_app: MakeApp) -> None:
     app = make_app("sqlite://", LINE)
     odd(app, "ddd444", "ccc333")
 
-    history = load_history(alembic_config(app))
+    history = load_history(run_context(app))
 
     for script in history.script.walk_revisions():
         assert script is history.script_of(script.revision)
@@ -144,7 +144,7 @@ def test_an_id_with_a_meaning_of_its_own_is_refused(make_app: MakeApp, name: str
     app = make_app("sqlite://", [*LINE, Revision(name, "ccc333")])
 
     with pytest.raises(HistoryError) as raised:
-        load_history(alembic_config(app))
+        load_history(run_context(app))
 
     path = app.parent / "migrations" / "versions" / f"{name}_.py"
     assert raised.value.message == (

@@ -11,9 +11,10 @@ from support.graphs import BRANCHES, DEPENDENT, GRAPHS, LINE, states
 from support.history import MakeApp, Revision
 
 from myapp.migrator.base.errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
+from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.bridge.targets import find
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 from myapp.migrator.revisions.history import History
 from myapp.migrator.run.plan import plan_downgrade, plan_upgrade
 
@@ -50,19 +51,19 @@ def graph(request: pytest.FixtureRequest) -> list[Revision]:
 
 
 @pytest.fixture
-def config(graph: list[Revision], make_app: MakeApp) -> Config:
+def context(graph: list[Revision], make_app: MakeApp) -> RunContext:
     keep = "context.config.attributes['ran'].append(revision)"
     body = {"upgrade": f"from alembic import context; {keep}"}
     body["downgrade"] = body["upgrade"]
     recording = [Revision(**vars(each) | body) for each in graph]
-    return alembic_config(make_app("sqlite://", recording))
+    return run_context(make_app("sqlite://", recording))
 
 
 @pytest.fixture
-def alembic(config: Config) -> Iterator[Alembic]:
+def alembic(context: RunContext) -> Iterator[Alembic]:
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
-        yield Alembic(config, connection)
+        yield Alembic(context.config, connection)
     engine.dispose()
 
 
@@ -97,9 +98,9 @@ def is_ours(direction: str, target: str, heads: Sequence[str], history: History)
 
 @pytest.mark.parametrize("direction", ["upgrade", "downgrade"])
 def test_every_target_leads_through_the_revisions_that_alembic_runs(
-    graph: list[Revision], config: Config, alembic: Alembic, direction: str
+    graph: list[Revision], context: RunContext, alembic: Alembic, direction: str
 ) -> None:
-    history = load_history(config)
+    history = load_history(context)
     plan = plan_upgrade if direction == "upgrade" else plan_downgrade
     compared = 0
     for heads in states(history):
@@ -132,7 +133,7 @@ def test_every_target_leads_through_the_revisions_that_alembic_runs(
 def test_steps_up_from_the_end_are_none(
     make_app: MakeApp, target: str, heads: tuple[str, ...], expected: list[str]
 ) -> None:
-    history = load_history(alembic_config(make_app("sqlite://", LINE)))
+    history = load_history(run_context(make_app("sqlite://", LINE)))
 
     plan = plan_upgrade(history, target, heads)
 
@@ -213,7 +214,7 @@ def test_a_target_of_upgrade_that_leads_nowhere_is_told(
     message: str,
     hint: str,
 ) -> None:
-    history = load_history(alembic_config(make_app("sqlite://", revisions)))
+    history = load_history(run_context(make_app("sqlite://", revisions)))
 
     with pytest.raises(RevisionNotFound) as raised:
         plan_upgrade(history, target, heads)
@@ -224,7 +225,7 @@ def test_a_target_of_upgrade_that_leads_nowhere_is_told(
 def test_an_ambiguous_prefix_lists_five_candidates_at_most(make_app: MakeApp) -> None:
     ids = [f"abc{number}" for number in range(7)]
     line = [Revision(each, before) for each, before in zip(ids, [None, *ids], strict=False)]
-    history = load_history(alembic_config(make_app("sqlite://", line)))
+    history = load_history(run_context(make_app("sqlite://", line)))
 
     with pytest.raises(RevisionNotFound) as raised:
         find(history, "abc", "show")
@@ -238,7 +239,7 @@ def test_an_ambiguous_prefix_lists_five_candidates_at_most(make_app: MakeApp) ->
 
 @pytest.mark.parametrize("target", ["aaa111:head", ":head", "base:aaa111:head"])
 def test_a_range_is_refused_where_one_revision_is_needed(make_app: MakeApp, target: str) -> None:
-    history = load_history(alembic_config(make_app("sqlite://", LINE)))
+    history = load_history(run_context(make_app("sqlite://", LINE)))
 
     with pytest.raises(UsageError) as raised:
         plan_upgrade(history, target, ())
@@ -266,7 +267,7 @@ def test_a_range_is_refused_where_one_revision_is_needed(make_app: MakeApp, targ
 def test_an_upgrade_that_could_go_up_several_branches_names_them(
     make_app: MakeApp, heads: tuple[str, ...], target: str, message: str, hint: str
 ) -> None:
-    history = load_history(alembic_config(make_app("sqlite://", BRANCHES)))
+    history = load_history(run_context(make_app("sqlite://", BRANCHES)))
 
     with pytest.raises(MultipleHeads) as raised:
         plan_upgrade(history, target, heads)
@@ -276,7 +277,7 @@ def test_an_upgrade_that_could_go_up_several_branches_names_them(
 
 def test_a_head_that_another_depends_on_is_named_for_the_merge(make_app: MakeApp) -> None:
     graph = [*DEPENDENT[:2], *DEPENDENT[3:]]
-    history = load_history(alembic_config(make_app("sqlite://", graph)))
+    history = load_history(run_context(make_app("sqlite://", graph)))
 
     with pytest.raises(MultipleHeads) as raised:
         plan_upgrade(history, "head", ())
@@ -285,7 +286,7 @@ def test_a_head_that_another_depends_on_is_named_for_the_merge(make_app: MakeApp
 
 
 def test_the_branch_that_the_hint_names_can_be_followed(make_app: MakeApp) -> None:
-    history = load_history(alembic_config(make_app("sqlite://", BRANCHES)))
+    history = load_history(run_context(make_app("sqlite://", BRANCHES)))
 
     up = plan_upgrade(history, "bbb222@+1", ("bbb222", "ccc333"))
     down = plan_downgrade(history, "bbb222@-1", ("bbb222", "ccc333"))

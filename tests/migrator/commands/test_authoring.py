@@ -18,7 +18,7 @@ from myapp.migrator.base.errors import (
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.commands.authoring import edit, merge, revision
 from myapp.migrator.commands.migration import upgrade
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 LINE = [Revision("aaa111", message="add a"), Revision("bbb222", "aaa111", message="add b")]
 BRANCHES = [
@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> set[str]:
 
 
 def test_a_new_revision_follows_the_head(make_app: MakeApp, sqlite_url: str) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
 
     (new,) = revision(config, "Add c").revisions
 
@@ -45,7 +45,7 @@ def test_a_new_revision_follows_the_head(make_app: MakeApp, sqlite_url: str) -> 
 
 
 def test_a_new_revision_needs_no_database(make_app: MakeApp, tmp_path: Path) -> None:
-    config = alembic_config(make_app("postgresql://nobody@127.0.0.1:1/lost", LINE))
+    config = run_context(make_app("postgresql://nobody@127.0.0.1:1/lost", LINE))
 
     revision(config, "Add c", rev_id="ccc333")
 
@@ -53,7 +53,7 @@ def test_a_new_revision_needs_no_database(make_app: MakeApp, tmp_path: Path) -> 
 
 
 def test_every_option_of_revision_arrives_in_the_file(make_app: MakeApp, sqlite_url: str) -> None:
-    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    config = run_context(make_app(sqlite_url, BRANCHES))
 
     (new,) = revision(
         config,
@@ -85,7 +85,7 @@ def test_every_option_of_revision_arrives_in_the_file(make_app: MakeApp, sqlite_
 def test_a_new_revision_follows_the_head_that_is_named(
     make_app: MakeApp, sqlite_url: str, head: str, parents: tuple[str, ...]
 ) -> None:
-    (new,) = revision(alembic_config(make_app(sqlite_url, BRANCHES)), "Add d", head=head).revisions
+    (new,) = revision(run_context(make_app(sqlite_url, BRANCHES)), "Add d", head=head).revisions
 
     assert sorted(new.down_revisions) == sorted(parents)
 
@@ -99,7 +99,7 @@ def test_a_new_revision_goes_to_the_folder_that_is_named(
         "alembic.version_locations": f"{first}\n{second}",
         "alembic.path_separator": "newline",
     }
-    config = alembic_config(make_app(sqlite_url, LINE, settings))
+    config = run_context(make_app(sqlite_url, LINE, settings))
 
     (new,) = revision(config, "Add c", version_path=str(second)).revisions
 
@@ -179,7 +179,7 @@ def test_a_revision_that_cannot_be_made_is_not_written(
     before = files(tmp_path)
 
     with pytest.raises(error) as raised:
-        revision(alembic_config(app), "Add d", **options)  # type: ignore[arg-type]
+        revision(run_context(app), "Add d", **options)  # type: ignore[arg-type]
 
     assert (raised.value.message, raised.value.hint) == (message, hint)
     assert files(tmp_path) == before
@@ -187,7 +187,7 @@ def test_a_revision_that_cannot_be_made_is_not_written(
 
 def test_an_id_that_is_taken_is_refused(make_app: MakeApp, sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
-        revision(alembic_config(make_app(sqlite_url, LINE)), "Add a", rev_id="aaa111")
+        revision(run_context(make_app(sqlite_url, LINE)), "Add a", rev_id="aaa111")
 
     path = tmp_path / "migrations" / "versions" / "aaa111_.py"
     assert raised.value.message == f"There is a revision aaa111 already: {path}."
@@ -202,7 +202,7 @@ def test_an_id_that_is_taken_is_refused(make_app: MakeApp, sqlite_url: str, tmp_
 def test_any_message_gives_a_file_that_can_be_loaded(
     make_app: MakeApp, sqlite_url: str, message: str
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
 
     (new,) = revision(config, message).revisions
 
@@ -217,7 +217,7 @@ def test_a_message_that_breaks_another_template_leaves_no_file(
     template.write_text(template.read_text().replace("${docstring(message)}", "${message}"))
 
     with pytest.raises(UsageError, match=r"^No revision was written: the file would not be valid"):
-        revision(alembic_config(app), 'triple """ quotes')
+        revision(run_context(app), 'triple """ quotes')
 
     assert files(tmp_path) == {"aaa111_.py", "bbb222_.py"}
 
@@ -228,7 +228,7 @@ def test_the_sql_of_env_py_is_written_where_it_runs_for_revisions(
     app = make_app(sqlite_url, LINE, {"alembic.revision_environment": "True"})
     env = tmp_path / "migrations" / "env.py"
     env.write_text(env.read_text() + "from alembic import context\ncontext.execute('SELECT 1')\n")
-    config = alembic_config(app)
+    config = run_context(app)
 
     done = revision(config, "Add c", sql=True)
 
@@ -257,7 +257,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 def test_autogenerate_writes_what_the_models_have_and_the_database_lacks(
     make_app: MakeApp, database_url: str, models: str
 ) -> None:
-    config = alembic_config(make_app(database_url, [], {"alembic.target_metadata": models}))
+    config = run_context(make_app(database_url, [], {"alembic.target_metadata": models}))
 
     done = revision(config, "First", autogenerate=True)
 
@@ -272,7 +272,7 @@ def test_an_autogenerate_that_finds_nothing_writes_nothing(
     make_app: MakeApp, database_url: str, models: str, tmp_path: Path
 ) -> None:
     first = Revision("aaa111", **create_table("a"))
-    config = alembic_config(make_app(database_url, [first], {"alembic.target_metadata": models}))
+    config = run_context(make_app(database_url, [first], {"alembic.target_metadata": models}))
     upgrade(config)
 
     done = revision(config, "Nothing", autogenerate=True)
@@ -285,7 +285,7 @@ def test_autogenerate_wants_a_database_that_is_up_to_date(
     make_app: MakeApp, database_url: str, models: str, tmp_path: Path
 ) -> None:
     first = Revision("aaa111", **create_table("a"))
-    config = alembic_config(make_app(database_url, [first], {"alembic.target_metadata": models}))
+    config = run_context(make_app(database_url, [first], {"alembic.target_metadata": models}))
 
     with pytest.raises(PendingMigrations, match="1 revision pending"):
         revision(config, "Too early", autogenerate=True)
@@ -296,7 +296,7 @@ def test_autogenerate_wants_a_database_that_is_up_to_date(
 
 def test_autogenerate_wants_models(make_app: MakeApp, sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as raised:
-        revision(alembic_config(make_app(sqlite_url)), "First", autogenerate=True)
+        revision(run_context(make_app(sqlite_url)), "First", autogenerate=True)
 
     assert raised.value.message == (
         "There are no models to compare the database with: env.py has no `target_metadata`."
@@ -305,7 +305,7 @@ def test_autogenerate_wants_models(make_app: MakeApp, sqlite_url: str, tmp_path:
 
 
 def test_a_merge_joins_the_heads(make_app: MakeApp, sqlite_url: str) -> None:
-    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    config = run_context(make_app(sqlite_url, BRANCHES))
 
     (new,) = merge(config, ["heads"], "Join", branch_label="joined", rev_id="ddd444").revisions
 
@@ -317,14 +317,14 @@ def test_a_merge_joins_the_heads(make_app: MakeApp, sqlite_url: str) -> None:
 
 @pytest.mark.parametrize("named", [["bbb222", "ccc333"], ["left", "right"], ["bbb", "right@head"]])
 def test_a_merge_joins_what_is_named(make_app: MakeApp, sqlite_url: str, named: list[str]) -> None:
-    (new,) = merge(alembic_config(make_app(sqlite_url, BRANCHES)), named, "Join").revisions
+    (new,) = merge(run_context(make_app(sqlite_url, BRANCHES)), named, "Join").revisions
 
     assert new.is_merge_point
 
 
 def test_a_merge_of_what_is_no_head_needs_splice(make_app: MakeApp, sqlite_url: str) -> None:
     graph = [*BRANCHES, Revision("ddd444", "bbb222")]
-    config = alembic_config(make_app(sqlite_url, graph))
+    config = run_context(make_app(sqlite_url, graph))
 
     with pytest.raises(UsageError, match="Revision bbb222 is not a head revision"):
         merge(config, ["bbb222", "ccc333"])
@@ -353,7 +353,7 @@ def test_a_merge_of_one_revision_is_refused(
     before = files(tmp_path)
 
     with pytest.raises(UsageError) as raised:
-        merge(alembic_config(app), named)
+        merge(run_context(app), named)
 
     assert raised.value.message == f"`merge` joins two revisions or more; {what}."
     assert files(tmp_path) == before
@@ -386,7 +386,7 @@ def test_edit_opens_the_files_of_a_revision(
     target: str,
     expected: list[str],
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    config = run_context(make_app(sqlite_url, BRANCHES))
     upgrade(config, "aaa111")
 
     found = edit(config, target)
@@ -416,7 +416,7 @@ def test_an_editor_that_fails_is_told(
     monkeypatch.setenv("EDITOR", command)
 
     with pytest.raises(UsageError) as raised:
-        edit(alembic_config(make_app(sqlite_url, LINE)), "aaa111")
+        edit(run_context(make_app(sqlite_url, LINE)), "aaa111")
 
     path = tmp_path / "migrations" / "versions" / "aaa111_.py"
     assert raised.value.message == f"{path} can't be edited: {why}."
@@ -431,11 +431,11 @@ def test_edit_without_any_editor_is_told(
     monkeypatch.setenv("PATH", "/no/such/folder")
 
     with pytest.raises(UsageError, match=r"can't be edited: .*No suitable editor found"):
-        edit(alembic_config(make_app(sqlite_url, LINE)), "aaa111")
+        edit(run_context(make_app(sqlite_url, LINE)), "aaa111")
 
 
 def test_edit_at_base_has_nothing_to_open(make_app: MakeApp, sqlite_url: str, editor: Path) -> None:
     with pytest.raises(RevisionNotFound):
-        edit(alembic_config(make_app(sqlite_url, LINE)), "current")
+        edit(run_context(make_app(sqlite_url, LINE)), "current")
 
     assert not editor.exists()

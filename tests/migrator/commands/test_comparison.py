@@ -15,7 +15,7 @@ from myapp.migrator.base.errors import (
 )
 from myapp.migrator.commands.comparison import check
 from myapp.migrator.commands.migration import upgrade
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 SETTING = "alembic.target_metadata"
 FIRST = Revision("aaa111", message="add a", **create_table("a"))
@@ -53,7 +53,7 @@ ID = "Column('id', Integer, primary_key=True)"
 def test_models_that_match_agree(
     make_app: MakeApp, make_models: MakeModels, database_url: str
 ) -> None:
-    config = alembic_config(make_app(database_url, [FIRST], {SETTING: make_models(table(ID))}))
+    config = run_context(make_app(database_url, [FIRST], {SETTING: make_models(table(ID))}))
     upgrade(config)
 
     assert check(config).heads == ("aaa111",)
@@ -79,7 +79,7 @@ def test_what_the_models_have_more_is_listed(
     line: str,
 ) -> None:
     models = make_models(table(*columns))
-    config = alembic_config(make_app(database_url, [FIRST], {SETTING: models}))
+    config = run_context(make_app(database_url, [FIRST], {SETTING: models}))
     upgrade(config)
 
     with pytest.raises(SchemaDrift) as raised:
@@ -112,7 +112,7 @@ def test_every_kind_of_difference_is_one_line(
     """
     first = Revision("aaa111", upgrade=made)
     settings = {SETTING: make_models(code), "alembic.compare_server_default": "true"}
-    config = alembic_config(make_app(postgresql_url, [first], settings))
+    config = run_context(make_app(postgresql_url, [first], settings))
     upgrade(config)
 
     with pytest.raises(SchemaDrift) as raised:
@@ -136,7 +136,7 @@ def test_the_error_lists_the_differences_and_the_command_for_them(
     make_app: MakeApp, make_models: MakeModels, database_url: str
 ) -> None:
     models = make_models(table(ID, "Column('x', Integer)") + table(ID, name="b"))
-    config = alembic_config(make_app(database_url, [FIRST], {SETTING: models}))
+    config = run_context(make_app(database_url, [FIRST], {SETTING: models}))
     upgrade(config)
 
     with pytest.raises(SchemaDrift) as raised:
@@ -155,7 +155,7 @@ def test_a_database_behind_the_code_is_not_compared(
 ) -> None:
     later = Revision("bbb222", "aaa111")
     models = make_models(table(ID))
-    config = alembic_config(make_app(database_url, [FIRST, later], {SETTING: models}))
+    config = run_context(make_app(database_url, [FIRST, later], {SETTING: models}))
     upgrade(config, "aaa111")
 
     with pytest.raises(PendingMigrations) as raised:
@@ -167,7 +167,7 @@ def test_a_database_behind_the_code_is_not_compared(
 def test_a_database_that_does_not_exist_is_not_made(
     make_app: MakeApp, make_models: MakeModels, sqlite_url: str, tmp_path: Path
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, [], {SETTING: make_models(table(ID))}))
+    config = run_context(make_app(sqlite_url, [], {SETTING: make_models(table(ID))}))
 
     with pytest.raises(DatabaseUnreachable) as raised:
         check(config)
@@ -186,7 +186,7 @@ def test_a_database_without_a_version_table_is_compared_as_it_is(
     make_app: MakeApp, make_models: MakeModels, postgresql_url: str
 ) -> None:
     change(postgresql_url, "CREATE TABLE a (id SERIAL PRIMARY KEY)")
-    config = alembic_config(make_app(postgresql_url, [], {SETTING: make_models(table(ID))}))
+    config = run_context(make_app(postgresql_url, [], {SETTING: make_models(table(ID))}))
 
     assert check(config).heads == ()
     assert tables(postgresql_url) == {"a"}
@@ -201,9 +201,9 @@ def test_what_env_py_leaves_out_is_left_out(
     leave_out += "lambda thing, name, kind, reflected, other: name != 'b'"
     env = app.parent / "migrations" / "env.py"
     env.write_text(ENV.replace("run_migrations()", f"run_migrations({leave_out})"))
-    upgrade(alembic_config(app))
+    upgrade(run_context(app))
 
-    assert check(alembic_config(app))
+    assert check(run_context(app))
 
 
 def test_the_models_of_several_modules_are_compared(
@@ -213,20 +213,20 @@ def test_the_models_of_several_modules_are_compared(
     module = models.partition(":")[0]
     both = f"{models}, {module}:more"
     app = make_app(sqlite_url, [FIRST], {SETTING: both})
-    upgrade(alembic_config(app))
+    upgrade(run_context(app))
 
     with pytest.raises(SchemaDrift) as raised:
-        check(alembic_config(app))
+        check(run_context(app))
 
     assert raised.value.details["differences"] == ["add table b"]
 
 
 def test_models_are_needed(make_app: MakeApp, sqlite_url: str) -> None:
     app = make_app(sqlite_url, [FIRST])
-    upgrade(alembic_config(app))
+    upgrade(run_context(app))
 
     with pytest.raises(SettingsError) as raised:
-        check(alembic_config(app))
+        check(run_context(app))
 
     assert raised.value.message == (
         "There are no models to compare the database with: env.py has no `target_metadata`."

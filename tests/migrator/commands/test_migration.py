@@ -10,9 +10,12 @@ from support.history import MakeApp, Revision, create_table
 from myapp.migrator.base.errors import HalfApplied, HistoryError, MigrationFailed
 from myapp.migrator.base.results import Step
 from myapp.migrator.base.watcher import Watcher
-from myapp.migrator.bridge.configuration import build_config
+from myapp.migrator.bridge.configuration import build_context
+from myapp.migrator.bridge.planned_step import PlannedStep
+from myapp.migrator.commands import migration
 from myapp.migrator.commands.migration import downgrade, upgrade
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
+from myapp.migrator.run.plan import plan_downgrade
 from myapp.migrator.settings.settings import load_settings
 
 LINE = [
@@ -45,7 +48,7 @@ def write_env(ini: Path, before: str = "", after: str = "", options: str = "") -
 def test_an_upgrade_runs_every_revision_and_says_what_it_did(
     make_app: MakeApp, database_url: str
 ) -> None:
-    done = upgrade(alembic_config(make_app(database_url, LINE)))
+    done = upgrade(run_context(make_app(database_url, LINE)))
 
     assert tables(database_url) == {"a", "b", "c", "alembic_version"}
     assert heads(database_url) == {"ccc333"}
@@ -69,7 +72,7 @@ def test_each_revision_is_committed_when_it_is_told_as_finished(
             told.append((step.revision.revision, step.seconds is None, seen))
 
     settings = load_settings(str(make_app(database_url, LINE)))
-    upgrade(build_config(settings, watcher=Progress()))
+    upgrade(build_context(settings, watcher=Progress()))
 
     assert told == [
         ("aaa111", True, set()),
@@ -84,7 +87,7 @@ def test_each_revision_is_committed_when_it_is_told_as_finished(
 def test_a_downgrade_goes_back_one_revision_or_all_of_them(
     make_app: MakeApp, database_url: str
 ) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config)
 
     one = downgrade(config, "-1")
@@ -104,7 +107,7 @@ def test_a_downgrade_goes_back_one_revision_or_all_of_them(
 def test_an_upgrade_with_nothing_to_do_does_nothing(
     make_app: MakeApp, database_url: str, start: str, target: str, is_past: bool
 ) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config, start)
 
     done = upgrade(config, target)
@@ -116,7 +119,7 @@ def test_an_upgrade_with_nothing_to_do_does_nothing(
 def test_a_downgrade_with_nothing_to_do_creates_nothing(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:
-    done = downgrade(alembic_config(make_app(sqlite_url, LINE)), "base")
+    done = downgrade(run_context(make_app(sqlite_url, LINE)), "base")
 
     assert (done.steps, done.is_past) == ((), False)
     assert not (tmp_path / "test.sqlite").exists()
@@ -132,7 +135,7 @@ def test_an_upgrade_follows_branches_dependencies_and_merges(
         Revision("ddd444", branch_labels="other", depends_on="left", **create_table("d")),
         Revision("eee555", ("bbb222", "ccc333"), **create_table("e")),
     ]
-    config = alembic_config(make_app(database_url, graph))
+    config = run_context(make_app(database_url, graph))
 
     other = upgrade(config, "other@head")
     everything = upgrade(config)
@@ -155,7 +158,7 @@ def test_a_failing_revision_is_rolled_back_and_those_before_it_stay(
     app = make_app(database_url, failing("op.execute('INSERT INTO b VALUES (1)')\n1 / 0"))
 
     with pytest.raises(MigrationFailed) as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     path = tmp_path / "migrations" / "versions" / "bbb222_.py"
     assert raised.value.message == (
@@ -176,7 +179,7 @@ def test_a_refused_statement_is_shown(make_app: MakeApp, database_url: str) -> N
     app = make_app(database_url, failing("op.execute('INSERT INTO  nowhere\\n VALUES (1)')"))
 
     with pytest.raises(MigrationFailed) as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     first = raised.value.message.splitlines()[0]
     assert first.startswith("Revision bbb222 (add b) failed and was rolled back: ")
@@ -187,10 +190,10 @@ def test_a_refused_statement_is_shown(make_app: MakeApp, database_url: str) -> N
 def test_a_failing_downgrade_is_rolled_back(make_app: MakeApp, database_url: str) -> None:
     body = {"upgrade": create_table("b")["upgrade"], "downgrade": "op.drop_table('b')\n1 / 0"}
     app = make_app(database_url, [LINE[0], Revision("bbb222", "aaa111", message="add b", **body)])
-    upgrade(alembic_config(app))
+    upgrade(run_context(app))
 
     with pytest.raises(MigrationFailed) as raised:
-        downgrade(alembic_config(app), "base")
+        downgrade(run_context(app), "base")
 
     assert raised.value.message == (
         "Revision bbb222 (add b) failed and was rolled back: ZeroDivisionError: division by zero.\n"
@@ -202,7 +205,7 @@ def test_a_failing_downgrade_is_rolled_back(make_app: MakeApp, database_url: str
 
 def test_a_revision_that_exits_is_a_failing_revision(make_app: MakeApp, database_url: str) -> None:
     with pytest.raises(MigrationFailed, match=r"rolled back: SystemExit: 0\."):
-        upgrade(alembic_config(make_app(database_url, failing("raise SystemExit(0)"))))
+        upgrade(run_context(make_app(database_url, failing("raise SystemExit(0)"))))
 
     assert tables(database_url) == {"a", "alembic_version"}
 
@@ -218,7 +221,7 @@ def test_a_failure_outside_a_transaction_lists_what_was_committed(
             op.execute("INSERT INTO nowhere VALUES (3)")
     """
     with pytest.raises(HalfApplied) as raised:
-        upgrade(alembic_config(make_app(database_url, failing(code))))
+        upgrade(run_context(make_app(database_url, failing(code))))
 
     lines = raised.value.message.splitlines()
     assert lines[0].startswith("Revision bbb222 (add b) failed outside a transaction: ")
@@ -246,7 +249,7 @@ def test_a_failure_after_an_autocommit_block_lists_only_what_stays(
         1 / 0
     """
     with pytest.raises(HalfApplied) as raised:
-        upgrade(alembic_config(make_app(database_url, failing(code))))
+        upgrade(run_context(make_app(database_url, failing(code))))
 
     assert raised.value.details["committed"][1:] == ["INSERT INTO b VALUES (1)"]
     assert rows(database_url, "SELECT id FROM b") == [(1,)]
@@ -259,7 +262,7 @@ def test_a_failure_in_the_first_statement_outside_a_transaction_has_committed_no
     app = make_app(database_url, [LINE[0], Revision("bbb222", "aaa111", upgrade=block)])
 
     with pytest.raises(MigrationFailed, match=r"^Revision bbb222 \(a change\) failed and was"):
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert heads(database_url) == {"aaa111"}
 
@@ -274,7 +277,7 @@ def test_of_many_committed_statements_the_first_hundred_are_listed(
             1 / 0
     """
     with pytest.raises(HalfApplied) as raised:
-        upgrade(alembic_config(make_app(sqlite_url, failing(code))))
+        upgrade(run_context(make_app(sqlite_url, failing(code))))
 
     assert len(raised.value.details["committed"]) == 100
     assert raised.value.details["committed"][-1] == "INSERT INTO b VALUES (98)"
@@ -291,7 +294,7 @@ def test_a_commit_that_a_revision_types_itself_is_known(
         1 / 0
     """
     with pytest.raises(HalfApplied) as raised:
-        upgrade(alembic_config(make_app(database_url, failing(code))))
+        upgrade(run_context(make_app(database_url, failing(code))))
 
     assert raised.value.details["committed"][1:] == ["INSERT INTO b VALUES (1)"]
     assert rows(database_url, "SELECT id FROM b") == [(1,)]
@@ -303,7 +306,7 @@ def test_a_commit_that_fails_has_committed_nothing(make_app: MakeApp, postgresql
         op.execute("INSERT INTO b VALUES (1)")
     """
     with pytest.raises(MigrationFailed, match="violates foreign key constraint"):
-        upgrade(alembic_config(make_app(postgresql_url, failing(code))))
+        upgrade(run_context(make_app(postgresql_url, failing(code))))
 
     assert tables(postgresql_url) == {"a", "alembic_version"}
     assert heads(postgresql_url) == {"aaa111"}
@@ -317,7 +320,7 @@ def test_a_revision_is_rolled_back_whole_on_an_engine_of_env_py_too(
     write_env(app)
 
     with pytest.raises(MigrationFailed, match="failed and was rolled back"):
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert tables(sqlite_url) == {"a", "alembic_version"}
 
@@ -329,7 +332,7 @@ def test_an_env_py_that_leaves_the_transactions_to_sqlite_has_what_stays_listed(
     write_env(app, before="connection.connection.driver_connection.isolation_level = None")
 
     with pytest.raises(HalfApplied) as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert raised.value.details["committed"] == [
         "CREATE TABLE b ( id INTEGER NOT NULL, PRIMARY KEY (id) )"
@@ -348,7 +351,7 @@ def test_what_may_stay_though_no_statement_is_known_to_is_told_with_the_reason(
     app = make_app(postgresql_url, [LINE[0], Revision("bbb222", "aaa111", upgrade=dedent(code))])
 
     with pytest.raises(HalfApplied) as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     path = app.parent / "migrations/versions/bbb222_.py"
     assert raised.value.message == (
@@ -374,7 +377,7 @@ def test_a_second_connection_is_the_reason_why_something_may_stay(
     app = make_app(postgresql_url, [LINE[0], Revision("bbb222", "aaa111", upgrade=dedent(code))])
 
     with pytest.raises(HalfApplied, match="used another connection, or started a program"):
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
 
 def test_a_database_that_turns_read_only_after_a_commit_has_what_stays_listed(
@@ -389,7 +392,7 @@ def test_a_database_that_turns_read_only_after_a_commit_has_what_stays_listed(
     app = make_app(postgresql_url, [LINE[0], Revision("bbb222", "aaa111", upgrade=dedent(code))])
 
     with pytest.raises(HalfApplied, match="read-only transaction") as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert raised.value.details["committed"] == ["INSERT INTO a VALUES (7)"]
     assert raised.value.details["heads"] == ["aaa111"]
@@ -402,7 +405,7 @@ def test_an_env_py_with_one_transaction_for_all_revisions_loses_them_all(
     write_env(app)
 
     with pytest.raises(MigrationFailed) as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert raised.value.message == (
         "Revision bbb222 (add b) failed and was rolled back: ZeroDivisionError: division by zero.\n"
@@ -421,7 +424,7 @@ def test_one_transaction_for_all_revisions_can_be_asked_for(
     env.write_text(env.read_text().replace("run_migrations()", one))
 
     with pytest.raises(MigrationFailed, match="The database stands at base"):
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert tables(database_url) == set()
 
@@ -432,14 +435,14 @@ def test_an_env_py_that_opens_a_transaction_of_its_own_has_persisted_nothing(
 ) -> None:
     app = make_app(postgresql_url, LINE)
     if direction == "downgrade":
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
     before = tables(postgresql_url)
     write_env(app, before="connection.execute(text('SELECT 1'))")
     run = upgrade if direction == "upgrade" else downgrade
     target = "heads" if direction == "upgrade" else "base"
 
     with pytest.raises(MigrationFailed) as raised:
-        run(alembic_config(app), target)
+        run(run_context(app), target)
 
     where = "base (no revision)" if direction == "upgrade" else "ccc333 (add c)"
     assert raised.value.message == (
@@ -463,7 +466,7 @@ def test_an_env_py_that_hides_a_failure_is_found_out(
     )
 
     with pytest.raises(MigrationFailed) as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert raised.value.message == (
         "env.py reported success, but revision bbb222 (add b) did not end: the database stands at"
@@ -492,7 +495,7 @@ def test_an_env_py_that_runs_no_migration_is_found_out(
     (app.parent / "migrations" / "env.py").write_text(code)
 
     with pytest.raises(HistoryError, match=r"^env\.py ended without running"):
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
 
 def test_an_env_py_that_fails_when_all_is_done_is_told_so(
@@ -502,7 +505,7 @@ def test_an_env_py_that_fails_when_all_is_done_is_told_so(
     write_env(app, after="if 'destination_rev' in context.get_context().opts: 1 / 0")
 
     with pytest.raises(MigrationFailed) as raised:
-        upgrade(alembic_config(app))
+        upgrade(run_context(app))
 
     assert raised.value.message == (
         "env.py failed when all revisions had run: ZeroDivisionError: division by zero.\n"
@@ -513,6 +516,38 @@ def test_an_env_py_that_fails_when_all_is_done_is_told_so(
 def test_an_upgrade_needs_no_models(make_app: MakeApp, database_url: str) -> None:
     app = make_app(database_url, LINE, {"alembic.target_metadata": "no.such:Base.metadata"})
 
-    upgrade(alembic_config(app))
+    upgrade(run_context(app))
 
     assert heads(database_url) == {"ccc333"}
+
+
+COUNTING = "with open(__file__ + '.ran', 'a') as file:\n    file.write('x')\n"
+
+
+@pytest.mark.parametrize("env_py", ["own", "foreign"])
+def test_env_py_runs_once_to_look_and_once_to_run(
+    env_py: str, make_app: MakeApp, database_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(database_url, [Revision("aaa111"), Revision("bbb222", "aaa111")])
+    if env_py == "foreign":
+        write_env(ini)
+    path = tmp_path / "migrations" / "env.py"
+    path.write_text(COUNTING + path.read_text())
+    assert upgrade(run_context(ini)).after == ("bbb222",)
+    assert (tmp_path / "migrations" / "env.py.ran").read_text() == "xx"
+
+
+def test_nothing_is_planned_twice_where_the_database_has_not_moved(
+    make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned: list[object] = []
+
+    def plan(*args: object) -> list[PlannedStep]:
+        planned.append(args)
+        return plan_downgrade(*args)
+
+    ini = make_app(database_url, [Revision("aaa111"), Revision("bbb222", "aaa111")])
+    upgrade(run_context(ini))
+    monkeypatch.setattr(migration, "plan_downgrade", plan)
+    downgrade(run_context(ini), "base")
+    assert len(planned) == 1

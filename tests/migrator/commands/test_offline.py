@@ -23,7 +23,7 @@ from myapp.migrator.commands.offline import (
     stamp_sql,
     upgrade_sql,
 )
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 INSERT = """
 op.create_table("b", sa.Column("name", sa.String(50)), sa.Column("number", sa.Integer))
@@ -57,7 +57,7 @@ def lost_url(database_url: str) -> str:
 def test_the_sql_alone_brings_a_database_to_its_heads(
     make_app: MakeApp, database_url: str, lost_url: str, graph: list[Revision]
 ) -> None:
-    script = upgrade_sql(alembic_config(make_app(lost_url, graph)), "heads")
+    script = upgrade_sql(run_context(make_app(lost_url, graph)), "heads")
 
     feed(database_url, script)
 
@@ -72,7 +72,7 @@ def test_the_sql_of_this_projects_migrations_brings_a_database_to_its_head(
     make_ini: MakeIni, database_url: str, lost_url: str
 ) -> None:
     ini = make_ini({"sqlalchemy.url": lost_url, "alembic.script_location": "myapp:migrations"})
-    script = upgrade_sql(alembic_config(ini), "head")
+    script = upgrade_sql(run_context(ini), "head")
 
     feed(database_url, script)
 
@@ -81,13 +81,13 @@ def test_the_sql_of_this_projects_migrations_brings_a_database_to_its_head(
 
 
 def test_data_arrives_as_it_is(make_app: MakeApp, database_url: str, lost_url: str) -> None:
-    feed(database_url, upgrade_sql(alembic_config(make_app(lost_url, LINE)), "heads"))
+    feed(database_url, upgrade_sql(run_context(make_app(lost_url, LINE)), "heads"))
 
     assert rows(database_url, "SELECT name, number FROM b") == [('it\'s; a "test" %s :x', 1)]
 
 
 def test_each_revision_has_a_transaction_of_its_own(make_app: MakeApp, lost_url: str) -> None:
-    script = upgrade_sql(alembic_config(make_app(lost_url, LINE)), "heads")
+    script = upgrade_sql(run_context(make_app(lost_url, LINE)), "heads")
 
     lines = [line for line in script.splitlines() if line in ("BEGIN;", "COMMIT;") or "--" in line]
     assert lines == [
@@ -106,7 +106,7 @@ def test_each_revision_has_a_transaction_of_its_own(make_app: MakeApp, lost_url:
 def test_a_script_that_fails_half_way_leaves_the_database_at_a_revision(
     make_app: MakeApp, database_url: str
 ) -> None:
-    script = upgrade_sql(alembic_config(make_app(database_url, LINE)), "heads")
+    script = upgrade_sql(run_context(make_app(database_url, LINE)), "heads")
 
     with pytest.raises(RuntimeError):
         feed(database_url, script.replace("CREATE TABLE c", "CREATE TABLE c; nonsense"))
@@ -130,7 +130,7 @@ def test_a_script_that_fails_half_way_leaves_the_database_at_a_revision(
 def test_an_upgrade_starts_where_it_is_told(
     make_app: MakeApp, lost_url: str, target: str, runs: list[str]
 ) -> None:
-    script = upgrade_sql(alembic_config(make_app(lost_url, LINE)), target)
+    script = upgrade_sql(run_context(make_app(lost_url, LINE)), target)
 
     told = [line for line in script.splitlines() if line.startswith("--")]
     assert told == [f"-- Running upgrade {run}" for run in runs]
@@ -138,7 +138,7 @@ def test_an_upgrade_starts_where_it_is_told(
 
 
 def test_an_upgrade_starts_at_the_database_when_asked(make_app: MakeApp, database_url: str) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config, "aaa111")
 
     script = upgrade_sql(config, "current:head")
@@ -152,7 +152,7 @@ def test_an_upgrade_starts_at_the_database_when_asked(make_app: MakeApp, databas
 def test_a_database_that_does_not_exist_is_at_base_and_stays_missing(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
 
     script = upgrade_sql(config, "current:head")
 
@@ -164,7 +164,7 @@ def test_a_database_that_does_not_exist_is_at_base_and_stays_missing(
 def test_the_sql_of_a_downgrade_brings_a_database_back(
     make_app: MakeApp, database_url: str, target: str
 ) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config)
 
     feed(database_url, downgrade_sql(config, target))
@@ -174,7 +174,7 @@ def test_the_sql_of_a_downgrade_brings_a_database_back(
 
 def test_a_downgrade_without_a_start_is_refused(make_app: MakeApp, sqlite_url: str) -> None:
     with pytest.raises(UsageError) as raised:
-        downgrade_sql(alembic_config(make_app(sqlite_url, LINE)), "-1")
+        downgrade_sql(run_context(make_app(sqlite_url, LINE)), "-1")
 
     assert raised.value.message == (
         "`downgrade --sql` needs a start: it does not look at the database."
@@ -197,7 +197,7 @@ def test_the_sql_of_a_stamp_writes_the_version_table(
     revisions: list[str],
     expected: set[str],
 ) -> None:
-    script = stamp_sql(alembic_config(make_app(lost_url, BRANCHES)), revisions)
+    script = stamp_sql(run_context(make_app(lost_url, BRANCHES)), revisions)
 
     feed(database_url, script)
 
@@ -206,7 +206,7 @@ def test_the_sql_of_a_stamp_writes_the_version_table(
 
 
 def test_the_sql_of_a_stamp_starts_where_it_is_told(make_app: MakeApp, database_url: str) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config, "aaa111")
 
     feed(database_url, stamp_sql(config, ["aaa111:ccc333"]))
@@ -217,7 +217,7 @@ def test_the_sql_of_a_stamp_starts_where_it_is_told(make_app: MakeApp, database_
 def test_the_sql_of_ensure_version_makes_an_empty_version_table(
     make_app: MakeApp, database_url: str, lost_url: str
 ) -> None:
-    feed(database_url, ensure_version_sql(alembic_config(make_app(lost_url, LINE))))
+    feed(database_url, ensure_version_sql(run_context(make_app(lost_url, LINE))))
 
     assert tables(database_url) == {"alembic_version"}
     assert heads(database_url) == set()
@@ -225,7 +225,7 @@ def test_the_sql_of_ensure_version_makes_an_empty_version_table(
 
 @pytest.mark.parametrize("write", [upgrade_sql, downgrade_sql])
 def test_an_unknown_start_or_end_is_told(make_app: MakeApp, lost_url: str, write: Any) -> None:
-    config = alembic_config(make_app(lost_url, LINE))
+    config = run_context(make_app(lost_url, LINE))
 
     for target in ("nope:aaa111", "aaa111:nope"):
         with pytest.raises(RevisionNotFound, match="There is no revision `nope`"):
@@ -235,7 +235,7 @@ def test_an_unknown_start_or_end_is_told(make_app: MakeApp, lost_url: str, write
 def test_several_heads_where_a_script_needs_one_are_told(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    config = run_context(make_app(sqlite_url, BRANCHES))
     upgrade(config, "left@head")
     upgrade(config, "right@head")
 
@@ -248,7 +248,7 @@ def test_several_heads_where_a_script_needs_one_are_told(
 def test_a_database_that_the_code_does_not_know_has_no_way_on(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
     upgrade(config)
     change(sqlite_url, "UPDATE alembic_version SET version_num = 'fff999'")
 
@@ -257,7 +257,7 @@ def test_a_database_that_the_code_does_not_know_has_no_way_on(
 
 
 def test_only_a_start_at_current_needs_the_database(make_app: MakeApp) -> None:
-    config = alembic_config(make_app(LOST["postgresql"], LINE))
+    config = run_context(make_app(LOST["postgresql"], LINE))
 
     assert upgrade_sql(config, "aaa111:head")
     with pytest.raises(DatabaseUnreachable):
@@ -271,7 +271,7 @@ def test_a_revision_that_asks_the_database_is_named_and_nothing_is_written(
     app = make_app(lost_url, [LINE[0], Revision("bbb222", "aaa111", message="ask", upgrade=asks)])
 
     with pytest.raises(MigrationFailed) as raised:
-        upgrade_sql(alembic_config(app), "heads")
+        upgrade_sql(run_context(app), "heads")
 
     path = tmp_path / "migrations" / "versions" / "bbb222_.py"
     assert raised.value.message == (

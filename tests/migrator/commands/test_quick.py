@@ -12,10 +12,11 @@ from support.ini import MakeIni
 
 from myapp.migrator.base.ask_alembic import AskAlembic
 from myapp.migrator.base.errors import MigrateError
-from myapp.migrator.bridge.configuration import build_config
+from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.commands import migration, reports
-from myapp.migrator.commands.quick import Quick
+from myapp.migrator.commands.alembic_source import AlembicSource
+from myapp.migrator.commands.quick import QuickSource, at_heads, nothing_to_do
 from myapp.migrator.settings.settings import load_settings
 
 LINE = [Revision("aaa111", message="first"), Revision("bbb222", "aaa111", message="second")]
@@ -29,8 +30,8 @@ def stand_at(url: str, heads: tuple[str, ...], table: str = "alembic_version") -
             connection.exec_driver_sql(f"INSERT INTO {table} VALUES ('{head}')")
 
 
-def quick(ini: Path) -> Quick:
-    return Quick(load_settings(str(ini)))
+def quick(ini: Path) -> QuickSource:
+    return QuickSource(load_settings(str(ini)))
 
 
 def outcome(ask: Callable[[], object]) -> object:
@@ -47,27 +48,27 @@ def test_its_answers_are_the_ordinary_ones(
 ) -> None:
     ini = make_app(database_url, GRAPHS[graph])
     settings = load_settings(str(ini))
-    config = build_config(settings)
+    config = build_context(settings)
     answered = 0
     for heads in states(load_history(config)):
         stand_at(database_url, heads)
         asked: list[tuple[Callable[[], object], Callable[[], object]]] = [
-            (lambda: quick(ini).current(), lambda: reports.current(config)),
+            (lambda: reports.current(quick(ini)), lambda: reports.current(AlembicSource(config))),
             (
-                lambda: quick(ini).current(check_heads=True),
-                lambda: reports.current(config, check_heads=True),
+                lambda: reports.current(quick(ini), check_heads=True),
+                lambda: reports.current(AlembicSource(config), check_heads=True),
             ),
-            (lambda: quick(ini).history(), lambda: reports.history(config)),
-            (lambda: quick(ini).heads(), lambda: reports.heads(config)),
+            (lambda: reports.history(quick(ini)), lambda: reports.history(AlembicSource(config))),
+            (lambda: reports.heads(quick(ini)), lambda: reports.heads(AlembicSource(config))),
             (
-                lambda: quick(ini).heads(resolve_dependencies=True),
-                lambda: reports.heads(config, resolve_dependencies=True),
+                lambda: reports.heads(quick(ini), resolve_dependencies=True),
+                lambda: reports.heads(AlembicSource(config), resolve_dependencies=True),
             ),
-            (lambda: quick(ini).branches(), lambda: reports.branches(config)),
+            (lambda: reports.branches(quick(ini)), lambda: reports.branches(AlembicSource(config))),
             *(
                 (
-                    lambda name=name: quick(ini).show(name),
-                    lambda name=name: reports.show(config, name),
+                    lambda name=name: reports.show(quick(ini), name),
+                    lambda name=name: reports.show(AlembicSource(config), name),
                 )
                 for name in ("current", "heads", "head", "aaa", "left@head", "nope")
             ),
@@ -78,7 +79,7 @@ def test_its_answers_are_the_ordinary_ones(
                 answered += 1
         for target in ("heads", "head", "+1", "aaa111", "base"):
             with suppress(AskAlembic):
-                assert quick(ini).upgrade(target) == migration.upgrade(config, target)
+                assert nothing_to_do(quick(ini), target) == migration.upgrade(config, target)
                 answered += 1
 
     assert answered >= 7 * len(states(load_history(config)))
@@ -88,8 +89,8 @@ def test_a_database_at_head_is_answered_for(make_app: MakeApp, database_url: str
     ini = make_app(database_url, LINE)
     stand_at(database_url, ("bbb222",))
 
-    assert quick(ini).upgrade("heads").standing == "bbb222 (second)"
-    assert quick(ini).current().pending == ()
+    assert nothing_to_do(quick(ini), "heads").standing == "bbb222 (second)"
+    assert reports.current(quick(ini)).pending == ()
 
 
 def test_a_database_that_does_not_exist_is_not_made(
@@ -97,7 +98,7 @@ def test_a_database_that_does_not_exist_is_not_made(
 ) -> None:
     ini = make_app(sqlite_url, LINE)
 
-    assert quick(ini).current().heads == ()
+    assert reports.current(quick(ini)).heads == ()
     assert not (tmp_path / "test.sqlite").exists()
 
 
@@ -106,7 +107,7 @@ def test_a_database_without_a_version_table_gets_none(
 ) -> None:
     ini = make_app(postgresql_url, LINE)
 
-    assert quick(ini).current().heads == ()
+    assert reports.current(quick(ini)).heads == ()
     with connection_to(postgresql_url) as connection:
         found = connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar()
     assert found is None
@@ -119,7 +120,7 @@ def test_a_pending_upgrade_is_left_to_the_ordinary_path(
     stand_at(database_url, ("aaa111",))
 
     with pytest.raises(AskAlembic):
-        quick(ini).upgrade("heads")
+        nothing_to_do(quick(ini), "heads")
 
 
 @pytest.mark.parametrize(
@@ -149,10 +150,10 @@ def test_an_unusual_setting_is_left_to_the_ordinary_path(
         "sqlalchemy.url": sqlite_url,
         "alembic.script_location": str(tmp_path / "migrations"),
     }
-    assert quick(make_ini(usual)).current()
+    assert reports.current(quick(make_ini(usual)))
 
     with pytest.raises(AskAlembic):
-        quick(make_ini(usual | setting)).current()
+        reports.current(quick(make_ini(usual | setting)))
 
 
 @pytest.mark.parametrize(
@@ -171,23 +172,24 @@ def test_an_env_py_of_its_own_is_left_to_the_ordinary_path(
     env_py: str, make_app: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:
     ini = make_app(sqlite_url, LINE)
-    assert quick(ini).current()
+    assert reports.current(quick(ini))
     (tmp_path / "migrations" / "env.py").write_text(env_py)
 
-    assert quick(ini).heads() == reports.heads(build_config(load_settings(str(ini))))
+    ordinary = AlembicSource(build_context(load_settings(str(ini))))
+    assert reports.heads(quick(ini)) == reports.heads(ordinary)
     with pytest.raises(AskAlembic):
-        quick(ini).current()
+        reports.current(quick(ini))
 
 
 def test_a_file_in_doubt_is_left_to_the_ordinary_path(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:
     ini = make_app(sqlite_url, LINE)
-    assert quick(ini).current()
+    assert reports.current(quick(ini))
     add_revision(tmp_path / "migrations", Revision("ccc333", "bbb222", upgrade="pass\n  x = ("))
 
     with pytest.raises(AskAlembic):
-        quick(ini).heads()
+        reports.heads(quick(ini))
 
 
 @pytest.mark.parametrize("heads", [("zzz999",), ("aaa111", "zzz999")])
@@ -195,13 +197,14 @@ def test_a_database_ahead_is_told_or_left_to_the_ordinary_path(
     heads: tuple[str, ...], make_app: MakeApp, database_url: str
 ) -> None:
     ini = make_app(database_url, LINE)
-    config = build_config(load_settings(str(ini)))
+    context = build_context(load_settings(str(ini)))
     stand_at(database_url, heads)
 
-    assert outcome(quick(ini).current) == outcome(lambda: reports.current(config))
-    for ask in (quick(ini).history, lambda: quick(ini).upgrade("heads")):
-        with pytest.raises(AskAlembic):
-            ask()
+    for ask in (reports.current, reports.history):
+        ordinary = outcome(lambda ask=ask: ask(AlembicSource(context)))
+        assert outcome(lambda ask=ask: ask(quick(ini))) == ordinary
+    with pytest.raises(AskAlembic):
+        nothing_to_do(quick(ini), "heads")
 
 
 def test_a_wait_that_is_not_over_is_left_to_the_ordinary_path(
@@ -210,7 +213,7 @@ def test_a_wait_that_is_not_over_is_left_to_the_ordinary_path(
     ini = make_app(database_url, LINE)
     stand_at(database_url, ("aaa111",))
     with pytest.raises(AskAlembic):
-        quick(ini).wait()
+        at_heads(quick(ini))
     stand_at(database_url, ("bbb222",))
 
-    assert quick(ini).wait() == quick(ini).current()
+    assert at_heads(quick(ini)) == reports.current(quick(ini))

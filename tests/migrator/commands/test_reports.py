@@ -20,8 +20,9 @@ from myapp.migrator.base.errors import (
     UsageError,
 )
 from myapp.migrator.commands import comparison, offline, reports
+from myapp.migrator.commands.alembic_source import AlembicSource
 from myapp.migrator.commands.migration import upgrade
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 LINE = [
     Revision("aaa111", message="add a", **create_table("a")),
@@ -37,13 +38,13 @@ BRANCHES = [
 ]
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/lost"
 READING: dict[str, Callable[[Any], object]] = {
-    "current": reports.current,
-    "heads": reports.heads,
-    "history": reports.history,
-    "history of a range": lambda config: reports.history(config, "-1:current"),
-    "branches": reports.branches,
-    "show": lambda config: reports.show(config, "aaa111"),
-    "show current": lambda config: reports.show(config, "current"),
+    "current": lambda config: reports.current(AlembicSource(config)),
+    "heads": lambda config: reports.heads(AlembicSource(config)),
+    "history": lambda config: reports.history(AlembicSource(config)),
+    "history of a range": lambda config: reports.history(AlembicSource(config), "-1:current"),
+    "branches": lambda config: reports.branches(AlembicSource(config)),
+    "show": lambda config: reports.show(AlembicSource(config), "aaa111"),
+    "show current": lambda config: reports.show(AlembicSource(config), "current"),
     "check": comparison.check,
     "upgrade --sql": lambda config: offline.upgrade_sql(config, "current:head"),
     "downgrade --sql": lambda config: offline.downgrade_sql(config, "current:base"),
@@ -56,7 +57,7 @@ READING: dict[str, Callable[[Any], object]] = {
 def test_a_reading_command_makes_no_file(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path, command: str
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
     before = sorted(tmp_path.rglob("*.sqlite*"))
 
     # `check` asks for an upgrade, and there is no revision to show.
@@ -71,7 +72,7 @@ def test_a_reading_command_makes_no_version_table(
     make_app: MakeApp, database_url: str, command: str
 ) -> None:
     change(database_url, "CREATE TABLE mine (id INTEGER)")
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
 
     # `check` asks for an upgrade, and there is no revision to show.
     with suppress(PendingMigrations, RevisionNotFound):
@@ -81,11 +82,11 @@ def test_a_reading_command_makes_no_version_table(
 
 
 def test_current_tells_where_a_database_stands(make_app: MakeApp, database_url: str) -> None:
-    config = alembic_config(make_app(database_url, LINE))
-    at_base = reports.current(config)
+    config = run_context(make_app(database_url, LINE))
+    at_base = reports.current(AlembicSource(config))
     upgrade(config, "bbb222")
 
-    found = reports.current(config)
+    found = reports.current(AlembicSource(config))
 
     assert (at_base.heads, at_base.current) == ((), ())
     assert found.heads == ("bbb222",)
@@ -96,10 +97,10 @@ def test_current_tells_where_a_database_stands(make_app: MakeApp, database_url: 
 def test_current_names_the_branch_that_another_depends_on(
     make_app: MakeApp, database_url: str
 ) -> None:
-    config = alembic_config(make_app(database_url, BRANCHES))
+    config = run_context(make_app(database_url, BRANCHES))
     upgrade(config, "other@head")
 
-    found = reports.current(config)
+    found = reports.current(AlembicSource(config))
 
     assert found.heads == ("ddd444",)
     assert sorted(each.revision for each in found.current) == ["bbb222", "ddd444"]
@@ -107,7 +108,7 @@ def test_current_names_the_branch_that_another_depends_on(
 
 
 def test_current_hides_the_password(make_app: MakeApp, postgresql_url: str) -> None:
-    found = reports.current(alembic_config(make_app(postgresql_url, LINE)))
+    found = reports.current(AlembicSource(run_context(make_app(postgresql_url, LINE))))
 
     assert found.database.startswith("postgresql+psycopg2://deploy:***@/t_")
 
@@ -115,11 +116,11 @@ def test_current_hides_the_password(make_app: MakeApp, postgresql_url: str) -> N
 def test_check_heads_names_how_many_revisions_are_pending(
     make_app: MakeApp, database_url: str
 ) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config, "ccc333")
 
     with pytest.raises(PendingMigrations) as raised:
-        reports.current(config, check_heads=True)
+        reports.current(AlembicSource(config), check_heads=True)
 
     assert raised.value.message == "1 revision pending: the database stands at ccc333 (add c)."
     assert raised.value.hint == "apply them with `{cmd} upgrade`."
@@ -130,11 +131,11 @@ def test_check_heads_passes_where_one_head_depends_on_another(
     make_app: MakeApp, database_url: str
 ) -> None:
     # Alembic compares the version table, which lacks a head that another depends on.
-    config = alembic_config(make_app(database_url, BRANCHES))
+    config = run_context(make_app(database_url, BRANCHES))
     upgrade(config)
     assert heads(database_url) == {"ccc333", "ddd444"}
 
-    found = reports.current(config, check_heads=True)
+    found = reports.current(AlembicSource(config), check_heads=True)
 
     assert sorted(each.revision for each in found.current) == ["bbb222", "ccc333", "ddd444"]
     assert found.pending == ()
@@ -144,14 +145,14 @@ def test_check_heads_passes_where_one_head_depends_on_another(
     "read",
     [
         reports.current,
-        lambda config: reports.show(config, "current"),
-        lambda config: reports.history(config, require_database=True),
+        lambda config: reports.show(AlembicSource(config), "current"),
+        lambda config: reports.history(AlembicSource(config), require_database=True),
     ],
 )
 def test_a_database_that_the_code_does_not_know_is_told(
     make_app: MakeApp, sqlite_url: str, read: Callable[[Any], object]
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
     upgrade(config)
     change(sqlite_url, "UPDATE alembic_version SET version_num = 'fff999'")
 
@@ -164,10 +165,10 @@ def marks(report: Any) -> dict[str, str | None]:
 
 
 def test_history_marks_each_revision(make_app: MakeApp, database_url: str) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config, "bbb222")
 
-    report = reports.history(config)
+    report = reports.history(AlembicSource(config))
 
     assert list(marks(report).items()) == [
         ("ddd444", "pending"),
@@ -179,10 +180,10 @@ def test_history_marks_each_revision(make_app: MakeApp, database_url: str) -> No
 
 
 def test_history_marks_each_branch(make_app: MakeApp, database_url: str) -> None:
-    config = alembic_config(make_app(database_url, BRANCHES))
+    config = run_context(make_app(database_url, BRANCHES))
     upgrade(config, "other@head")
 
-    assert marks(reports.history(config)) == {
+    assert marks(reports.history(AlembicSource(config))) == {
         "aaa111": "applied",
         "bbb222": "current",
         "ccc333": "pending",
@@ -193,7 +194,7 @@ def test_history_marks_each_branch(make_app: MakeApp, database_url: str) -> None
 def test_history_of_a_database_yet_to_be_made_is_all_pending(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
-    report = reports.history(alembic_config(make_app(sqlite_url, LINE)))
+    report = reports.history(AlembicSource(run_context(make_app(sqlite_url, LINE))))
 
     assert set(marks(report).values()) == {"pending"}
 
@@ -218,17 +219,17 @@ def test_history_of_a_database_yet_to_be_made_is_all_pending(
 def test_history_shows_a_range(
     make_app: MakeApp, database_url: str, rev_range: str, expected: list[str]
 ) -> None:
-    config = alembic_config(make_app(database_url, LINE))
+    config = run_context(make_app(database_url, LINE))
     upgrade(config, "ccc333")
 
-    assert list(marks(reports.history(config, rev_range))) == expected
+    assert list(marks(reports.history(AlembicSource(config), rev_range))) == expected
 
 
 @pytest.mark.parametrize(("rev_range", "count"), [(":current", 0), ("current:", 4)])
 def test_history_from_a_database_at_base(
     make_app: MakeApp, sqlite_url: str, rev_range: str, count: int
 ) -> None:
-    report = reports.history(alembic_config(make_app(sqlite_url, LINE)), rev_range)
+    report = reports.history(AlembicSource(run_context(make_app(sqlite_url, LINE))), rev_range)
 
     assert len(report.revisions) == count
 
@@ -236,7 +237,7 @@ def test_history_from_a_database_at_base(
 @pytest.mark.parametrize("rev_range", ["aaa111", "aaa111:bbb222:ccc333", ""])
 def test_what_is_no_range_is_refused(make_app: MakeApp, sqlite_url: str, rev_range: str) -> None:
     with pytest.raises(UsageError) as raised:
-        reports.history(alembic_config(make_app(sqlite_url, LINE)), rev_range)
+        reports.history(AlembicSource(run_context(make_app(sqlite_url, LINE))), rev_range)
 
     assert raised.value.message == f"`{rev_range}` is not a range of revisions."
     assert raised.value.hint == (
@@ -245,11 +246,11 @@ def test_what_is_no_range_is_refused(make_app: MakeApp, sqlite_url: str, rev_ran
 
 
 def test_a_range_of_unknown_revisions_is_refused(make_app: MakeApp, sqlite_url: str) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
 
     for rev_range in ("nope:", ":nope"):
         with pytest.raises(RevisionNotFound, match="There is no revision `nope`"):
-            reports.history(config, rev_range)
+            reports.history(AlembicSource(config), rev_range)
 
 
 @pytest.mark.parametrize(
@@ -259,25 +260,25 @@ def test_a_range_of_unknown_revisions_is_refused(make_app: MakeApp, sqlite_url: 
 def test_a_range_that_is_the_wrong_way_round_is_turned(
     make_app: MakeApp, sqlite_url: str, rev_range: str
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
     upgrade(config, "bbb222")
 
     with pytest.raises(UsageError) as raised:
-        reports.history(config, rev_range)
+        reports.history(AlembicSource(config), rev_range)
 
     start, _, end = rev_range.partition(":")
     assert raised.value.message == (
         f"`{rev_range}` is the wrong way round: a range goes from the older revision to the newer."
     )
     assert raised.value.hint == f"write `{end}:{start}`."
-    assert reports.history(config, f"{end}:{start}").revisions
+    assert reports.history(AlembicSource(config), f"{end}:{start}").revisions
 
 
 def test_a_range_across_branches_is_refused(make_app: MakeApp, sqlite_url: str) -> None:
-    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    config = run_context(make_app(sqlite_url, BRANCHES))
 
     with pytest.raises(RevisionNotFound) as raised:
-        reports.history(config, "bbb222:ccc333")
+        reports.history(AlembicSource(config), "bbb222:ccc333")
 
     assert raised.value.message == (
         "`bbb222:ccc333` can't be reached: it is no ancestor or descendant on the same branch."
@@ -285,7 +286,7 @@ def test_a_range_across_branches_is_refused(make_app: MakeApp, sqlite_url: str) 
 
 
 def test_history_without_a_database_is_unmarked_and_says_why(make_app: MakeApp) -> None:
-    report = reports.history(alembic_config(make_app(UNREACHABLE, LINE)))
+    report = reports.history(AlembicSource(run_context(make_app(UNREACHABLE, LINE))))
 
     assert set(marks(report).values()) == {None}
     assert len(report.revisions) == 4
@@ -298,7 +299,7 @@ def test_history_does_not_wait_long_for_a_server_that_does_not_answer(make_app: 
         port = silent.getsockname()[1]
         app = make_app(f"postgresql://nobody@127.0.0.1:{port}/lost", LINE)
         start = time.monotonic()
-        report = reports.history(alembic_config(app))
+        report = reports.history(AlembicSource(run_context(app)))
 
     assert time.monotonic() - start < 20
     assert report.unmarked is not None
@@ -313,7 +314,7 @@ def test_history_that_needs_the_database_fails_without_it(
 ) -> None:
     with pytest.raises(DatabaseUnreachable):
         reports.history(
-            alembic_config(make_app(UNREACHABLE, LINE)),
+            AlembicSource(run_context(make_app(UNREACHABLE, LINE))),
             rev_range,
             require_database=require_database,
         )
@@ -324,14 +325,17 @@ def names(found: Any) -> list[str]:
 
 
 def test_heads_are_all_that_no_other_follows(make_app: MakeApp, sqlite_url: str) -> None:
-    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    config = run_context(make_app(sqlite_url, BRANCHES))
 
-    assert sorted(names(reports.heads(config))) == ["bbb222", "ccc333", "ddd444"]
-    assert sorted(names(reports.heads(config, resolve_dependencies=True))) == ["ccc333", "ddd444"]
+    assert sorted(names(reports.heads(AlembicSource(config)))) == ["bbb222", "ccc333", "ddd444"]
+    assert sorted(names(reports.heads(AlembicSource(config), resolve_dependencies=True))) == [
+        "ccc333",
+        "ddd444",
+    ]
 
 
 def test_branches_are_the_revisions_that_several_follow(make_app: MakeApp, sqlite_url: str) -> None:
-    (branch,) = reports.branches(alembic_config(make_app(sqlite_url, BRANCHES)))
+    (branch,) = reports.branches(AlembicSource(run_context(make_app(sqlite_url, BRANCHES))))
 
     assert branch.revision.revision == "aaa111"
     assert names(branch.next_revisions) == ["bbb222", "ccc333"]
@@ -351,10 +355,10 @@ def test_branches_are_the_revisions_that_several_follow(make_app: MakeApp, sqlit
 def test_show_finds_what_is_named(
     make_app: MakeApp, sqlite_url: str, target: str, expected: list[str]
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, BRANCHES))
+    config = run_context(make_app(sqlite_url, BRANCHES))
     upgrade(config, "aaa111")
 
-    assert sorted(names(reports.show(config, target))) == expected
+    assert sorted(names(reports.show(AlembicSource(config), target))) == expected
 
 
 @pytest.mark.parametrize(
@@ -368,11 +372,11 @@ def test_show_of_nothing_is_told(
     make_app: MakeApp, sqlite_url: str, target: str, message: str
 ) -> None:
     with pytest.raises(RevisionNotFound) as raised:
-        reports.show(alembic_config(make_app(sqlite_url, LINE)), target)
+        reports.show(AlembicSource(run_context(make_app(sqlite_url, LINE))), target)
 
     assert raised.value.message == message
 
 
 def test_show_head_of_several_is_told(make_app: MakeApp, sqlite_url: str) -> None:
     with pytest.raises(MultipleHeads, match=r"^3 heads: .* `show head` can't choose one\.$"):
-        reports.show(alembic_config(make_app(sqlite_url, BRANCHES)), "head")
+        reports.show(AlembicSource(run_context(make_app(sqlite_url, BRANCHES))), "head")

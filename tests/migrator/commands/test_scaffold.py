@@ -9,7 +9,7 @@ from support.ini import MakeIni, write_ini
 
 from myapp.migrator.base.errors import UsageError
 from myapp.migrator.commands.scaffold import init, templates
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 LOGGING = """
 [loggers]
@@ -61,7 +61,7 @@ def test_every_template_can_be_used(tmp_path: Path, template: str) -> None:
 
 
 def test_the_default_template_is_this_packages_own(make_ini: MakeIni, tmp_path: Path) -> None:
-    config = alembic_config(make_ini({"sqlalchemy.url": "sqlite://"}))
+    config = run_context(make_ini({"sqlalchemy.url": "sqlite://"}))
 
     made = init(config, str(tmp_path / "my migrations"))
 
@@ -82,7 +82,7 @@ def test_the_default_template_is_this_packages_own(make_ini: MakeIni, tmp_path: 
 
 
 def test_with_package_the_folders_are_packages(make_ini: MakeIni, tmp_path: Path) -> None:
-    config = alembic_config(make_ini({"sqlalchemy.url": "sqlite://"}))
+    config = run_context(make_ini({"sqlalchemy.url": "sqlite://"}))
 
     init(config, str(tmp_path / "shop" / "migrations"), package=True)
 
@@ -94,13 +94,13 @@ def test_the_lines_name_the_section_and_what_it_lacks(make_ini: MakeIni, tmp_pat
     section = "[app:shop]\nuse = egg:myapp\nalembic.target_metadata = shop:metadata\n"
     ini = make_ini({"sqlalchemy.url": "sqlite://"}, extra=section)
 
-    made = init(alembic_config(f"{ini}#shop"), str(tmp_path / "100%"))
+    made = init(run_context(f"{ini}#shop"), str(tmp_path / "100%"))
 
     assert made.ini_lines == ("[app:shop]", "alembic.script_location = 100%%")
 
 
 def test_a_folder_elsewhere_is_named_with_its_whole_path(make_ini: MakeIni, tmp_path: Path) -> None:
-    config = alembic_config(make_ini({"sqlalchemy.url": "sqlite://"}, name="etc/app.ini"))
+    config = run_context(make_ini({"sqlalchemy.url": "sqlite://"}, name="etc/app.ini"))
 
     made = init(config, str(tmp_path / "migrations"))
 
@@ -112,7 +112,7 @@ def test_a_relative_folder_is_made_in_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    init(alembic_config(make_ini({"sqlalchemy.url": "sqlite://"}, name="etc/app.ini")), "new")
+    init(run_context(make_ini({"sqlalchemy.url": "sqlite://"}, name="etc/app.ini")), "new")
 
     assert (tmp_path / "new" / "env.py").exists()
 
@@ -122,9 +122,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(make_ini: MakeIni, tmp_path: P
     (tmp_path / "migrations" / "mine.txt").write_text("mine")
 
     with pytest.raises(UsageError) as raised:
-        init(
-            alembic_config(make_ini({"sqlalchemy.url": "sqlite://"})), str(tmp_path / "migrations")
-        )
+        init(run_context(make_ini({"sqlalchemy.url": "sqlite://"})), str(tmp_path / "migrations"))
 
     assert raised.value.message == f"{tmp_path / 'migrations'} is not empty."
     assert [path.name for path in (tmp_path / "migrations").iterdir()] == ["mine.txt"]
@@ -136,7 +134,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(make_ini: MakeIni, tmp_path: P
 def test_a_folder_that_cannot_be_made_is_told(
     make_ini: MakeIni, tmp_path: Path, folder: str, why: str
 ) -> None:
-    config = alembic_config(make_ini({"sqlalchemy.url": "sqlite://"}))
+    config = run_context(make_ini({"sqlalchemy.url": "sqlite://"}))
 
     with pytest.raises(UsageError) as raised:
         init(config, str(tmp_path / folder))
@@ -148,7 +146,7 @@ def test_a_folder_that_cannot_be_made_is_told(
 def test_an_unknown_template_is_told(make_ini: MakeIni, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         init(
-            alembic_config(make_ini({"sqlalchemy.url": "sqlite://"})),
+            run_context(make_ini({"sqlalchemy.url": "sqlite://"})),
             str(tmp_path / "migrations"),
             template="nope",
         )

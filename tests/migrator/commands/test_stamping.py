@@ -11,7 +11,7 @@ from myapp.migrator.base.results import Stamp
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.commands.offline import stamp_sql
 from myapp.migrator.commands.stamping import ensure_version, stamp
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 
 GRAPH = [
     Revision("aaa111", message="root", **create_table("a")),
@@ -23,7 +23,7 @@ GRAPH = [
 
 
 def test_a_stamp_writes_the_version_table_alone(make_app: MakeApp, database_url: str) -> None:
-    done = stamp(alembic_config(make_app(database_url, GRAPH)), ["bbb222"])
+    done = stamp(run_context(make_app(database_url, GRAPH)), ["bbb222"])
 
     assert done == Stamp((), ("bbb222",), "bbb222 (left one)")
     assert heads(database_url) == {"bbb222"}
@@ -51,7 +51,7 @@ def test_a_stamp_goes_up_and_down(
     revisions: list[str],
     expected: set[str],
 ) -> None:
-    config = alembic_config(make_app(database_url, GRAPH))
+    config = run_context(make_app(database_url, GRAPH))
     if before:
         stamp(config, before)
 
@@ -61,7 +61,7 @@ def test_a_stamp_goes_up_and_down(
 
 
 def test_purge_empties_the_version_table_first(make_app: MakeApp, database_url: str) -> None:
-    config = alembic_config(make_app(database_url, GRAPH))
+    config = run_context(make_app(database_url, GRAPH))
     stamp(config, ["ddd444", "ccc333"])
 
     stamp(config, ["eee555"], purge=True)
@@ -72,7 +72,7 @@ def test_purge_empties_the_version_table_first(make_app: MakeApp, database_url: 
 def test_purge_alone_overrides_a_revision_that_no_file_has(
     make_app: MakeApp, database_url: str
 ) -> None:
-    config = alembic_config(make_app(database_url, GRAPH))
+    config = run_context(make_app(database_url, GRAPH))
     stamp(config, ["ccc333"])
     change(database_url, "UPDATE alembic_version SET version_num = 'fff999'")
 
@@ -111,7 +111,7 @@ def test_revisions_that_overlap_are_not_stamped(
     message: str,
     hint: str,
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, GRAPH))
+    config = run_context(make_app(sqlite_url, GRAPH))
 
     for write in (stamp, stamp_sql):
         with pytest.raises(UsageError) as raised:
@@ -131,13 +131,13 @@ def test_a_stamp_that_names_no_revision_writes_nothing(
     error: type[Exception],
 ) -> None:
     with pytest.raises(error):
-        stamp(alembic_config(make_app(sqlite_url, GRAPH)), revisions, purge=True)
+        stamp(run_context(make_app(sqlite_url, GRAPH)), revisions, purge=True)
 
     assert not (tmp_path / "test.sqlite").exists()
 
 
 def test_a_stamped_database_goes_on_from_there(make_app: MakeApp, database_url: str) -> None:
-    config = alembic_config(make_app(database_url, GRAPH))
+    config = run_context(make_app(database_url, GRAPH))
     change(database_url, "CREATE TABLE a (id INTEGER)", "CREATE TABLE b (id INTEGER)")
 
     stamp(config, ["bbb222"])
@@ -147,7 +147,7 @@ def test_a_stamped_database_goes_on_from_there(make_app: MakeApp, database_url: 
 
 
 def test_ensure_version_makes_an_empty_version_table(make_app: MakeApp, database_url: str) -> None:
-    done = ensure_version(alembic_config(make_app(database_url, GRAPH)))
+    done = ensure_version(run_context(make_app(database_url, GRAPH)))
 
     assert done == Stamp((), (), "base (no revision)")
     assert tables(database_url) == {"alembic_version"}
@@ -156,7 +156,7 @@ def test_ensure_version_makes_an_empty_version_table(make_app: MakeApp, database
 def test_ensure_version_leaves_a_version_table_as_it_is(
     make_app: MakeApp, database_url: str
 ) -> None:
-    config = alembic_config(make_app(database_url, GRAPH))
+    config = run_context(make_app(database_url, GRAPH))
     stamp(config, ["bbb222"])
 
     done = ensure_version(config)

@@ -253,12 +253,12 @@ def test_a_database_that_is_behind_is_migrated_with_the_option_all_the_same(
 def test_a_database_that_gets_ahead_while_the_lock_is_waited_for_is_accepted(
     make_app: MakeApp, sqlite_url: str, start: Start
 ) -> None:
-    from myapp.migrator.config import alembic_config
+    from myapp.migrator.config import run_context
     from myapp.migrator.lock import writer_lock
 
     ini = make_app(sqlite_url, LINE)
     invoke(ini, "upgrade", "aaa111")
-    with writer_lock(alembic_config(ini), lambda sentence: None):
+    with writer_lock(run_context(ini), lambda sentence: None):
         accepting, refusing = start(ini, "upgrade", "--allow-ahead"), start(ini, "upgrade")
         for process in (accepting, refusing):
             process.until_told("waiting for another run")

@@ -26,7 +26,7 @@ from support.sessions import (
     until_running,
 )
 
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 from myapp.migrator.lock import writer_lock
 
 PATIENT = {"migrate.lock_timeout": "0"}
@@ -70,7 +70,7 @@ WRITERS = [["upgrade"], ["downgrade", "base"], ["stamp", "bbb222"], ["ensure-ver
 @contextmanager
 def another_run(ini: Path) -> Iterator[None]:
     """Hold the lock as another run would."""
-    with writer_lock(alembic_config(ini), lambda sentence: None):
+    with writer_lock(run_context(ini), lambda sentence: None):
         yield
 
 
@@ -329,7 +329,7 @@ def test_runs_with_version_tables_of_their_own_do_not_wait_for_each_other(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
     ini = make_app(postgresql_url, LINE, {"alembic.version_table": "other"})
-    other = alembic_config(ini)
+    other = run_context(ini)
     ini.write_text(ini.read_text().replace("alembic.version_table = other", ""))
     with writer_lock(other, lambda sentence: None):
         assert invoke(ini, "upgrade", "--lock-wait", "0").returncode == 0
@@ -348,6 +348,6 @@ def test_nothing_is_left_behind_by_an_engine_that_an_env_py_keeps(
 
 def test_the_lock_holds_for_another_dialect_only_as_a_warning(make_app: MakeApp) -> None:
     told: list[str] = []
-    with writer_lock(alembic_config(make_app("mysql://user@host/shop", LINE)), told.append):
+    with writer_lock(run_context(make_app("mysql://user@host/shop", LINE)), told.append):
         pass
     assert told == ["nothing keeps a second run out: there is no lock for mysql."]

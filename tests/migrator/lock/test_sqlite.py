@@ -15,7 +15,7 @@ from support.database import heads, tables
 from support.history import MakeApp, Revision, create_table
 from support.processes import Start, seconds_of, until, write_env
 
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 from myapp.migrator.lock import writer_lock
 from myapp.migrator.lock.sqlite import file_lock
 
@@ -55,7 +55,7 @@ def waits_for(path: Path) -> str:
 @contextmanager
 def another_run(ini: Path) -> Iterator[None]:
     """Hold the lock as another run would."""
-    with writer_lock(alembic_config(ini), lambda sentence: None):
+    with writer_lock(run_context(ini), lambda sentence: None):
         yield
 
 

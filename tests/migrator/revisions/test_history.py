@@ -12,7 +12,7 @@ from support.history import MakeApp, Revision, add_revision
 from myapp.migrator.base.errors import DatabaseAhead
 from myapp.migrator.base.results import Revision as Described
 from myapp.migrator.bridge.loading import load_history
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 from myapp.migrator.revisions.history import History, standing
 
 GRAPH = [
@@ -25,7 +25,7 @@ GRAPH = [
 
 @pytest.fixture
 def history(make_app: MakeApp) -> History:
-    return load_history(alembic_config(make_app("sqlite://", GRAPH)))
+    return load_history(run_context(make_app("sqlite://", GRAPH)))
 
 
 def test_a_revision_is_described_by_its_file(history: History, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_one_of_several_databases_lacks_is_pending(history: History) -> Non
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_database_stands_where_alembic_says_it_does(make_app: MakeApp, name: str) -> None:
-    history = load_history(alembic_config(make_app("sqlite://", GRAPHS[name])))
+    history = load_history(run_context(make_app("sqlite://", GRAPHS[name])))
 
     for heads in states(history):
         theirs = {script.revision for script in history.script.get_all_current(heads)}
@@ -98,8 +98,9 @@ def test_a_database_beyond_the_code_is_told(history: History, hint: str) -> None
 
 
 def test_loading_leaves_the_files_as_they_are_for_alembic(make_app: MakeApp) -> None:
-    config = alembic_config(make_app("sqlite://", GRAPH))
-    load_history(config)
+    context = run_context(make_app("sqlite://", GRAPH))
+    load_history(context)
+    config = context.config
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -117,7 +118,7 @@ def test_revisions_are_found_in_all_version_locations(make_app: MakeApp, tmp_pat
         {"alembic.version_locations": locations, "alembic.path_separator": "newline"},
     )
 
-    assert load_history(alembic_config(app)).ids == ("bbb222", "aaa111")
+    assert load_history(run_context(app)).ids == ("bbb222", "aaa111")
 
 
 def _folder(path: Path) -> Path:

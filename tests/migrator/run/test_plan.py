@@ -5,7 +5,7 @@ from support.history import MakeApp, Revision
 
 from myapp.migrator.base.errors import DatabaseAhead, MultipleHeads, RevisionNotFound, UsageError
 from myapp.migrator.bridge.loading import load_history
-from myapp.migrator.config import alembic_config
+from myapp.migrator.config import run_context
 from myapp.migrator.revisions.history import History
 from myapp.migrator.run.plan import is_past, plan_downgrade, plan_upgrade
 
@@ -19,12 +19,12 @@ BRANCHES = [
 
 @pytest.fixture
 def line(make_app: MakeApp) -> History:
-    return load_history(alembic_config(make_app("sqlite://", LINE)))
+    return load_history(run_context(make_app("sqlite://", LINE)))
 
 
 @pytest.fixture
 def branches(make_app: MakeApp) -> History:
-    return load_history(alembic_config(make_app("sqlite://", BRANCHES)))
+    return load_history(run_context(make_app("sqlite://", BRANCHES)))
 
 
 @pytest.mark.parametrize("target", ["-1", "-2"])

@@ -1,0 +1,57 @@
+"""What one command works with, from its settings to what it has opened."""
+
+from dataclasses import dataclass, field
+from importlib.abc import Loader
+from typing import TYPE_CHECKING
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from ..base.canceller import Canceller
+from ..base.watcher import Watcher
+from ..settings.settings import Settings
+
+if TYPE_CHECKING:
+    from ..revisions.files import Reading
+
+
+@dataclass
+class OpenDatabase:
+    """The engine while it is shared, and which database `env.py` has opened."""
+
+    is_shared: bool = False
+    engine: Engine | None = None
+    url: URL | None = None
+    only_reads: bool = False
+
+
+@dataclass
+class EnvPy:
+    """`env.py` as it was read, and where it says that the revision files are."""
+
+    loaders: dict[str, Loader] | None = None
+    script: ScriptDirectory | None = None
+    version_locations: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What one command works with.
+
+    `application` is the name under which a run is seen in the database, `canceller` stops its
+    statement, and `watcher` hears of its progress. `reading` is what the revision files say, and
+    `rows` are the version table's, for a caller who has just read them. `config` is Alembic's; an
+    `env.py` finds this context in it.
+    """
+
+    config: Config = field(repr=False)
+    settings: Settings
+    application: str = "alembic"
+    canceller: Canceller = field(default_factory=Canceller)
+    watcher: Watcher = field(default_factory=Watcher)
+    reading: "Reading | None" = field(default=None, repr=False)
+    rows: tuple[str, ...] | None = None
+    database: OpenDatabase = field(default_factory=OpenDatabase)
+    env_py: EnvPy = field(default_factory=EnvPy)

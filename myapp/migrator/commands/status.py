@@ -1,0 +1,42 @@
+"""Where a database stands against the code, for an application that runs."""
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
+
+from ..base.results import Status
+from ..bridge.configuration import build_context
+from ..bridge.loading import load_history
+from ..revisions import answers
+from ..settings.settings import Settings
+
+
+class Code:
+    """The revisions of the code that runs, read once: a running process keeps its code.
+
+    No `env.py` runs, so that folders which it adds to `version_locations` are not seen.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the revision files.
+
+        Raises SettingsError, or HistoryError when they form no history.
+        """
+        self._options = settings.alembic
+        self._history = load_history(build_context(settings))
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The ids of the revisions that no other follows."""
+        return self._history.heads()
+
+    def status(self, connection: Connection | None) -> Status:
+        """Return where the database of `connection` stands; raises SQLAlchemy's errors.
+
+        None is a database that is yet to be made.
+        """
+        return answers.status(self._history, [self._rows(connection) if connection else ()])
+
+    def _rows(self, connection: Connection) -> tuple[str, ...]:
+        names = ("version_table", "version_table_schema")
+        options = {name: self._options[name] for name in names if name in self._options}
+        return MigrationContext.configure(connection, opts=options).get_current_heads()
