@@ -331,6 +331,14 @@ def _no_database(ini: Path) -> None:
     (ini.parent / "test.sqlite").write_text("this is not a database")
 
 
+def _broken_env(ini: Path) -> None:
+    (ini.parent / "migrations" / "env.py").write_text("1 / 0\n")
+
+
+def _idle_env(ini: Path) -> None:
+    (ini.parent / "migrations" / "env.py").write_text("pass\n")
+
+
 HALF = """\
 with op.get_context().autocommit_block():
     op.execute("CREATE TABLE x (i int)")
@@ -349,6 +357,9 @@ FAILURES: list[tuple[str, int, str, Callable[[Path], None]]] = [
     ("usage", 2, "downgrade base --sql", _nothing),
     ("settings", 2, "check", _upgraded),
     ("history", 2, "heads", _one_more(message='"""')),
+    ("env_py", 2, "upgrade", _broken_env),
+    ("env_py", 2, "current", _idle_env),
+    ("env_py", 2, "upgrade --sql", _broken_env),
     ("revision", 2, "upgrade zzzz", _nothing),
     ("revision", 2, "upgrade bbbb", _nothing),
     ("revision", 2, "downgrade -99", _upgraded),
@@ -392,6 +403,12 @@ def test_a_failed_migration_is_told_with_its_place(ini: Path) -> None:
     assert error["revision"] == "dddd1"
     assert error["path"] == str(ini.parent / "migrations" / "versions" / "dddd1_.py")
     assert error["heads"] == ["cccc1"]
+
+
+def test_a_failing_env_py_is_told_with_its_place(ini: Path) -> None:
+    _broken_env(ini)
+    error = document(ini, "upgrade", status=2)["error"]
+    assert (error["path"], error["line"]) == (str(ini.parent / "migrations" / "env.py"), 1)
 
 
 def test_an_ambiguous_revision_comes_with_its_candidates(ini: Path) -> None:

@@ -53,6 +53,14 @@ class HistoryError(MigrateError):
     details_of = ("paths",)
 
 
+class EnvPyFailed(MigrateError):
+    """The migrations' `env.py` raised an exception, or did not run Alembic."""
+
+    code = "env_py"
+    exit_code = 2
+    details_of = ("path", "line")
+
+
 class RevisionNotFound(MigrateError):
     """A revision was named that is unknown, ambiguous or out of reach."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
 from ..base.attempts import asked_once
-from ..base.errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
+from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError, SettingsError
 from ..database.absence import can_be_made
 from ..database.failures import BUSY_FILE, error_code
 from ..database.listening import listening
@@ -68,7 +68,7 @@ def read_heads(
     `seconds` is how long that may take, whatever the settings say. With `has_run`, it is not told
     that nothing has run yet.
 
-    Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
+    Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
     """
     return union(read_each(config, script, seconds=seconds, has_run=has_run))
 
@@ -142,9 +142,10 @@ def _ask_each(
         del config.attributes[READ_ONLY]
         _close(seen, config.attributes.get(ENGINE))
     if not found:
-        raise HistoryError(
+        raise EnvPyFailed(
             "env.py ended without running Alembic, so nothing is known of the database.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
+            path=str(Path(script.dir, "env.py")),
         )
     return found
 

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
@@ -10,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from ..base.canceller import ended_by
 from ..base.errors import (
     DatabaseUnreachable,
+    EnvPyFailed,
     HalfApplied,
-    HistoryError,
     Interrupted,
     LockLost,
     MigrateError,
@@ -67,9 +68,10 @@ def require_recorded(execution: Execution, after: Sequence[str]) -> None:
     """
     where = f"the database stands at {standing(execution.history, after)}."
     if not execution.was_asked:
-        raise HistoryError(
+        raise EnvPyFailed(
             f"env.py ended without running any revision: {where}",
             hint="let env.py call `context.run_migrations()`.",
+            path=str(Path(execution.history.script.dir, "env.py")),
         )
     if execution.running and (left := execution.leftovers(after)):
         raise HalfApplied(
