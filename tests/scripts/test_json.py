@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -416,6 +417,28 @@ def test_an_ambiguous_revision_comes_with_its_candidates(ini: Path) -> None:
     assert (sorted(error["candidates"]), error["nearest"]) == (["bbbb1", "bbbb2"], None)
     error = document(ini, "show", "cccc2", status=2)["error"]
     assert (error["candidates"], error["nearest"]) == (None, "cccc1")
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("show nope", "unknown"),
+        ("show left@bbbb2", "unknown"),
+        ("show bbbb", "ambiguous"),
+        ("upgrade aaaa1+1", "ambiguous"),
+        ("upgrade ''", "empty"),
+        ("show base", "empty"),
+        ("downgrade -99", "out_of_reach"),
+        ("history -r bbbb1:bbbb2", "out_of_reach"),
+        ("downgrade aaaa1", "not_applied"),
+        ("downgrade left@-1", "not_applied"),
+    ],
+)
+def test_a_revision_that_cannot_be_used_comes_with_the_reason(
+    ini: Path, command: str, reason: str
+) -> None:
+    error = document(ini, *shlex.split(command), status=2)["error"]
+    assert (error["code"], error["reason"]) == ("revision", reason), error
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """The one family of errors: what happened, what to type, and the exit status that scripts test."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+#: Why a revision can't be used. `empty`: it names none. `out_of_reach`: no way leads to it.
+BadRevisionReason = Literal["unknown", "ambiguous", "empty", "out_of_reach", "not_applied"]
 
 
 class MigrateError(Exception):
@@ -61,12 +64,17 @@ class EnvPyFailed(MigrateError):
     details_of = ("path", "line")
 
 
-class RevisionNotFound(MigrateError):
-    """A revision was named that is unknown, ambiguous or out of reach."""
+class BadRevision(MigrateError):
+    """A revision was typed that can't be used; `reason` says why, in a word for machines."""
 
     code = "revision"
     exit_code = 2
-    details_of = ("candidates", "nearest")
+    details_of = ("reason", "candidates", "nearest")
+
+    def __init__(
+        self, message: str, *, reason: BadRevisionReason, hint: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, hint=hint, reason=reason, **details)
 
 
 class PendingMigrations(MigrateError):

@@ -12,7 +12,7 @@ from alembic.autogenerate import RevisionContext
 from alembic.config import Config
 from alembic.util.exc import CommandError
 
-from ..base.errors import RevisionNotFound, SettingsError, UsageError
+from ..base.errors import BadRevision, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
 from ..bridge import hooks
 from ..bridge.connection import shared_engine
@@ -45,7 +45,7 @@ def revision(
     """Write a new revision file; an autogenerate that finds nothing writes none.
 
     Raises PendingMigrations when `autogenerate` is asked for a database behind the code,
-    MultipleHeads, RevisionNotFound, UsageError, or SettingsError when a post-write hook fails.
+    MultipleHeads, BadRevision, UsageError, or SettingsError when a post-write hook fails.
     """
     history = load_history(config)
     if autogenerate and sql:
@@ -120,7 +120,7 @@ def merge(
 def edit(config: Config, target: str) -> tuple[Revision, ...]:
     """Open the files that `target` names in $EDITOR; `current` asks the database.
 
-    Raises RevisionNotFound when it names none, UsageError when there is no editor.
+    Raises BadRevision when it names none, UsageError when there is no editor.
     """
     found = show(config, target, command="edit")
     for each in found:
@@ -202,7 +202,7 @@ def _write(history: History, name: str, write: Callable[[], T]) -> T:
             hint="mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
             " minute, second and epoch) or `alembic.output_encoding`.",
         ) from error
-    except RevisionNotFound as error:
+    except BadRevision as error:
         reason = str(error.__context__ or error.message).rstrip(".")
         written = [str(path) for path in set(revision_files(history.script)) - before]
         raise UsageError(

@@ -35,7 +35,7 @@ def branches(config: Config) -> tuple[Branch, ...]:
 def show(config: Config, target: str, *, command: str = "show") -> tuple[Revision, ...]:
     """Return the revisions that `target` names, one at least; `current` asks the database.
 
-    Raises RevisionNotFound when it names none.
+    Raises BadRevision when it names none.
     """
     if target != "current":
         history = history_of_files(config)

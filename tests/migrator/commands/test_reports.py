@@ -12,11 +12,11 @@ from support.database import change, heads, tables
 from support.history import MakeApp, Revision, create_table
 
 from myapp.migrator.base.errors import (
+    BadRevision,
     DatabaseAhead,
     DatabaseUnreachable,
     MultipleHeads,
     PendingMigrations,
-    RevisionNotFound,
     UsageError,
 )
 from myapp.migrator.commands import comparison, offline, reports
@@ -60,7 +60,7 @@ def test_a_reading_command_makes_no_file(
     before = sorted(tmp_path.rglob("*.sqlite*"))
 
     # `check` asks for an upgrade, and there is no revision to show.
-    with suppress(PendingMigrations, RevisionNotFound):
+    with suppress(PendingMigrations, BadRevision):
         READING[command](config)
 
     assert sorted(tmp_path.rglob("*.sqlite*")) == before == []
@@ -74,7 +74,7 @@ def test_a_reading_command_makes_no_version_table(
     config = alembic_config(make_app(database_url, LINE))
 
     # `check` asks for an upgrade, and there is no revision to show.
-    with suppress(PendingMigrations, RevisionNotFound):
+    with suppress(PendingMigrations, BadRevision):
         READING[command](config)
 
     assert tables(database_url) == {"mine"}
@@ -248,7 +248,7 @@ def test_a_range_of_unknown_revisions_is_refused(make_app: MakeApp, sqlite_url: 
     config = alembic_config(make_app(sqlite_url, LINE))
 
     for rev_range in ("nope:", ":nope"):
-        with pytest.raises(RevisionNotFound, match="There is no revision `nope`"):
+        with pytest.raises(BadRevision, match="There is no revision `nope`"):
             reports.history(config, rev_range)
 
 
@@ -276,7 +276,7 @@ def test_a_range_that_is_the_wrong_way_round_is_turned(
 def test_a_range_across_branches_is_refused(make_app: MakeApp, sqlite_url: str) -> None:
     config = alembic_config(make_app(sqlite_url, BRANCHES))
 
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         reports.history(config, "bbb222:ccc333")
 
     assert raised.value.message == (
@@ -367,7 +367,7 @@ def test_show_finds_what_is_named(
 def test_show_of_nothing_is_told(
     make_app: MakeApp, sqlite_url: str, target: str, message: str
 ) -> None:
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         reports.show(alembic_config(make_app(sqlite_url, LINE)), target)
 
     assert raised.value.message == message
