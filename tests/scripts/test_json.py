@@ -286,7 +286,7 @@ def test_the_progress_goes_to_standard_error(ini: Path) -> None:
 
 
 def test_every_error_is_documented_with_its_details() -> None:
-    classes = [errors.MigrateError, *errors.MigrateError.__subclasses__()]
+    classes = errors.MigrateError.__subclasses__()
     assert {each.code: set(each.details_of) for each in classes} == ERRORS
 
 
@@ -417,6 +417,17 @@ def test_an_ambiguous_revision_comes_with_its_candidates(ini: Path) -> None:
     assert (sorted(error["candidates"]), error["nearest"]) == (["bbbb1", "bbbb2"], None)
     error = document(ini, "show", "cccc2", status=2)["error"]
     assert (error["candidates"], error["nearest"]) == (None, "cccc1")
+
+
+@pytest.mark.parametrize(
+    ("url", "retryable"),
+    [("postgresql://deploy:s3cret@/nowhere?host={}", True), ("sqlite:///{}/app.ini", False)],
+)
+def test_an_unreachable_database_is_told_as_one_that_may_come_up_or_not(
+    make_app: MakeApp, tmp_path: Path, url: str, retryable: bool
+) -> None:
+    error = document(make_app(url.format(tmp_path)), "current", status=6)["error"]
+    assert (error["code"], error["retryable"]) == ("unreachable", retryable)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ class MigrateError(Exception):
     names that the class lists, None where one is not known.
     """
 
-    code: ClassVar[str] = "internal"
-    exit_code: int = 70
+    code: ClassVar[str]
+    exit_code: int
     details_of: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
@@ -114,8 +114,12 @@ class DatabaseUnreachable(MigrateError):
 
     code = "unreachable"
     exit_code = 6
-    #: Whether the database may well answer a moment later.
-    is_passing = False
+    details_of = ("retryable",)
+
+    def __init__(self, message: str, *, retryable: bool = False, **details: Any) -> None:
+        super().__init__(message, retryable=retryable, **details)
+        #: Whether the database may answer a moment later.
+        self.retryable = retryable
 
 
 class DatabaseAhead(MigrateError):
@@ -159,3 +163,10 @@ class Interrupted(MigrateError):
     def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
         super().__init__(message, **details)
         self.exit_code = exit_code
+
+
+class InternalError(MigrateError):
+    """An exception that nobody expected: a bug."""
+
+    code = "internal"
+    exit_code = 70

@@ -136,14 +136,13 @@ class _Look:
         return "".join(f"\nBlocked by {blocker}." for blocker in seen)
 
     def _locked(self) -> DatabaseUnreachable:
-        error = DatabaseUnreachable(
+        return DatabaseUnreachable(
             "The database can't be read: another session has locked what has to be read, and kept"
             f" it locked for {round(self._bound, 1):g} s.{self._blockers()}",
             hint="run it again when that session has ended. `migrate.lock_timeout` is how long this"
             " waits.",
+            retryable=True,
         )
-        error.is_passing = True
-        return error
 
 
 def _restore(dbapi_connection: Any, busy_timeout: int) -> None:

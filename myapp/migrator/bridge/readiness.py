@@ -23,7 +23,7 @@ def until_up(config: Config, ask: Callable[[], T]) -> T:
             with asked_once():
                 return ask()
         except DatabaseUnreachable as error:
-            if is_last or not error.is_passing or canceller_of(config).signal:
+            if is_last or not error.retryable or canceller_of(config).signal:
                 raise
             if error.message != told:
                 told = error.message

@@ -49,7 +49,7 @@ def _look(
     try:
         heads = read_heads(config, history.script, seconds=seconds)
     except DatabaseUnreachable as error:
-        if not error.is_passing:
+        if not error.retryable:
             raise
         return error
     history = settled(config, history)

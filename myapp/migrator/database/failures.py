@@ -84,9 +84,9 @@ def database_failed(error: DBAPIError) -> MigrateError:
             if "readonly" in reason
             else "name the primary server in `sqlalchemy.url`: this one, or this user, only reads.",
         )
-    unreachable = DatabaseUnreachable(f"The database can't be used: {reason}.", hint=_hint(error))
-    unreachable.is_passing = _is_passing(error)
-    return unreachable
+    return DatabaseUnreachable(
+        f"The database can't be used: {reason}.", hint=_hint(error), retryable=_is_retryable(error)
+    )
 
 
 def is_read_only(error: BaseException) -> bool:
@@ -149,7 +149,7 @@ def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
     return re.search(pattern, f"{error_code(error) or ''} {_telling_line(str(error.orig))}")
 
 
-def _is_passing(error: DBAPIError) -> bool:
+def _is_retryable(error: DBAPIError) -> bool:
     """Tell whether the database may well answer a moment later."""
     if matches(_PASSING, error):
         return True

@@ -41,14 +41,13 @@ class Silence:
 
     def error(self, blocked: str = "") -> DatabaseUnreachable:
         """Return what to tell of a server that was given up; `blocked` says by whom, if known."""
-        error = DatabaseUnreachable(
+        return DatabaseUnreachable(
             "The database can't be used: the server did not answer within"
             f" {round(self.seconds, 1):g} s.{blocked}",
             hint="is the server, or a pooler before it, stopped, overloaded, or short of"
             " connections?",
+            retryable=True,
         )
-        error.is_passing = True
-        return error
 
     def _watch(self) -> None:
         since: dict[int, float] = {}

@@ -155,7 +155,7 @@ class HeldAdvisoryLock(Lock):
                     with asked_once():
                         self._adopt(connect())
                 except DatabaseUnreachable as error:
-                    if not error.is_passing:
+                    if not error.retryable:
                         raise
                     return False
             has_lock = has_lock or bool(self._connection.scalar(_TRY, {"key": self._writer}))
