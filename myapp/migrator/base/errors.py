@@ -6,6 +6,9 @@ from typing import Any, ClassVar, Literal
 #: Why a revision can't be used. `empty`: it names none. `out_of_reach`: no way leads to it.
 BadRevisionReason = Literal["unknown", "ambiguous", "empty", "out_of_reach", "not_applied"]
 
+#: How far a run came, in ids of revisions. `not_recorded` have run too, but left no row.
+_RUN = ("done", "not_recorded", "not_begun")
+
 
 class MigrateError(Exception):
     """Base of every error that this package raises on purpose.
@@ -23,7 +26,11 @@ class MigrateError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.details: Mapping[str, Any] = dict.fromkeys(self.details_of) | details
+        self.details: dict[str, Any] = dict.fromkeys(self.details_of) | details
+
+    def add_details(self, details: Mapping[str, Any]) -> None:
+        """Add those of `details` that the class lists."""
+        self.details |= {name: details[name] for name in self.details_of if name in details}
 
 
 class MigrationFailed(MigrateError):
@@ -31,7 +38,7 @@ class MigrationFailed(MigrateError):
 
     code = "migration_failed"
     exit_code = 1
-    details_of = ("revision", "path", "heads")
+    details_of = ("revision", "path", "heads", *_RUN)
 
 
 class UsageError(MigrateError):
@@ -61,7 +68,7 @@ class EnvPyFailed(MigrateError):
 
     code = "env_py"
     exit_code = 2
-    details_of = ("path", "line")
+    details_of = ("path", "line", *_RUN)
 
 
 class BadRevision(MigrateError):
@@ -106,7 +113,7 @@ class LockLost(MigrateError):
 
     code = "lock_lost"
     exit_code = 5
-    details_of = ("heads",)
+    details_of = ("heads", *_RUN)
 
 
 class DatabaseUnreachable(MigrateError):
@@ -114,7 +121,7 @@ class DatabaseUnreachable(MigrateError):
 
     code = "unreachable"
     exit_code = 6
-    details_of = ("retryable",)
+    details_of = ("retryable", "revision", "path", *_RUN)
 
     def __init__(self, message: str, *, retryable: bool = False, **details: Any) -> None:
         super().__init__(message, retryable=retryable, **details)
@@ -147,6 +154,7 @@ class HalfApplied(MigrateError):
         "revision",
         "path",
         "heads",
+        *_RUN,
         "committed",
         "more_committed",
         "failed",
@@ -158,7 +166,15 @@ class Interrupted(MigrateError):
     """The run was stopped by SIGHUP (129), Ctrl-C (130) or SIGTERM (143)."""
 
     code = "interrupted"
-    details_of = ("heads", "committed", "more_committed", "invalid_indexes")
+    details_of = (
+        "revision",
+        "path",
+        "heads",
+        *_RUN,
+        "committed",
+        "more_committed",
+        "invalid_indexes",
+    )
 
     def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
         super().__init__(message, **details)
