@@ -60,7 +60,7 @@ class HistoryError(MigrateError):
 
     code = "history"
     exit_code = 2
-    details_of = ("paths",)
+    details_of = ("paths", "line")
 
 
 class EnvPyFailed(MigrateError):

@@ -167,6 +167,9 @@ def test_a_failing_revision_is_rolled_back_and_those_before_it_stay(
         "revision": "bbb222",
         "path": str(path),
         "heads": ["aaa111"],
+        "done": ["aaa111"],
+        "not_recorded": [],
+        "not_begun": [],
     }
     assert tables(database_url) == {"a", "alembic_version"}
     assert heads(database_url) == {"aaa111"}
