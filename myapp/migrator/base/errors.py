@@ -1,4 +1,25 @@
-"""The one family of errors: what happened, what to type, and the exit status that scripts test."""
+"""The one family of errors: what happened, what to type, and the exit status that scripts test.
+
+    MigrateError            exit  code in JSON
+    |-- MigrationFailed        1  migration_failed
+    |-- UsageError             2  usage
+    |-- SettingsError          2  settings
+    |-- HistoryError           2  history
+    |-- EnvPyFailed            2  env_py
+    |-- BadRevision            2  revision
+    |-- PendingMigrations      3  pending
+    |-- SchemaDrift            4  drift
+    |-- LockNotObtained        5  locked
+    |-- LockLost               5  lock_lost
+    |-- DatabaseUnreachable    6  unreachable
+    |-- DatabaseAhead          7  ahead
+    |-- MultipleHeads          8  multiple_heads
+    |-- HalfApplied            9  half_applied
+    |-- InternalError         70  internal
+    `-- Interrupted          129  interrupted (SIGHUP; 130 is Ctrl-C, 143 is SIGTERM)
+
+docs/json.md describes the details of each.
+"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -162,6 +183,13 @@ class HalfApplied(MigrateError):
     )
 
 
+class InternalError(MigrateError):
+    """An exception that nobody expected: a bug."""
+
+    code = "internal"
+    exit_code = 70
+
+
 class Interrupted(MigrateError):
     """The run was stopped by SIGHUP (129), Ctrl-C (130) or SIGTERM (143)."""
 
@@ -179,10 +207,3 @@ class Interrupted(MigrateError):
     def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
         super().__init__(message, **details)
         self.exit_code = exit_code
-
-
-class InternalError(MigrateError):
-    """An exception that nobody expected: a bug."""
-
-    code = "internal"
-    exit_code = 70
