@@ -113,8 +113,8 @@ class Session:
         settings = self._overridden(load_settings(self.config_uri, self.config_vars, learn=learn))
         self.redactor.add_parts(settings.config_vars.values())
         self._set_up_logging(settings)
-        for doubt in settings.doubts:
-            self.warn(doubt)
+        for warning in settings.warnings:
+            self.warn(warning)
         self._settings = settings
         return settings
 

@@ -34,7 +34,7 @@ OPTIONS = frozenset(
 _OLD_NAMES = {"version_path_separator"}
 
 
-def doubts(given: Iterable[str]) -> Iterator[str]:
+def misspellings(given: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each key that is one slip away from an option that isn't given.
 
     Without `script_location` nothing works, and the error of its absence tells of the slip.

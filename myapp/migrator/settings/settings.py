@@ -10,7 +10,7 @@ import plaster
 
 from ..base.errors import SettingsError
 from ..base.spelling import nearest
-from .alembic_options import doubts
+from .alembic_options import misspellings
 from .ini import is_a_folder, read_ini
 from .options import Options, read_options
 from .url_secrets import secrets_in_settings
@@ -49,7 +49,7 @@ class Settings:
     `section` is where they stand: `[app:main] in /srv/shop/shop.ini`. `alembic` holds Alembic's
     options under Alembic's names, paths absolute, booleans as `true` or `false`, and none that is
     blank. `default_keys` are those of [DEFAULT]. Of `engine_options`, one with an unset variable
-    raises SettingsError when it is used: not every command needs the database. `doubts` are
+    raises SettingsError when it is used: not every command needs the database. `warnings` are
     sentences about what may be a mistake.
     """
 
@@ -60,7 +60,7 @@ class Settings:
     alembic: Mapping[str, str] = field(repr=False)
     options: Options
     default_keys: frozenset[str]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
     has_logging: bool
     _separators: Mapping[str, str]
 
@@ -167,7 +167,7 @@ def load_settings(
         alembic=_normalised(alembic, path.parent),
         options=read_options(Expanded(_under("migrate.", ini.app), "migrate.")),
         default_keys=frozenset(ini.defaults),
-        doubts=(*doubts(own), *_odd_booleans(own)),
+        warnings=(*misspellings(own), *_odd_booleans(own)),
         has_logging=ini.has_logging,
         _separators={key: own[key] for key in _SEPARATOR_NAMES if key in own},
     )
