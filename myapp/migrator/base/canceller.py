@@ -8,10 +8,10 @@ from typing import Any
 
 from .stopping import cancel, cut, is_waiting
 
-_PATIENCE = 2.0
+_CANCEL_SECONDS = 2.0
 #: For how many seconds a server may leave a statement unanswered once a signal has come; and from
 #: the first time on that one was cut, since the server is then known to be silent.
-_SILENCE, _NO_MORE = 5.0, 1.0
+_FIRST_SILENCE, _NEXT_SILENCE = 5.0, 1.0
 _PAUSE = 0.1
 _ENDED_BY: dict[int, str] = {signal.SIGHUP: "Hung up", signal.SIGTERM: "Terminated"}
 
@@ -65,17 +65,17 @@ class Canceller:
         self._heard.wait()
         if self.is_finished:
             return
-        cancel(self._connections, _PATIENCE)
+        cancel(self._connections, _CANCEL_SECONDS)
         self._done.set()
-        patience = _SILENCE
+        seconds = _FIRST_SILENCE
         since: dict[int, float] = {}
         while not self.is_finished:
             now = time.monotonic()
             since = {id(c): since.get(id(c), now) for c in self._connections if is_waiting(c)}
             for connection in self._connections:
-                if now - since.get(id(connection), now) >= patience:
+                if now - since.get(id(connection), now) >= seconds:
                     cut(connection)
-                    patience = _NO_MORE
+                    seconds = _NEXT_SILENCE
             time.sleep(_PAUSE)
 
     def check(self) -> None:
@@ -97,4 +97,4 @@ class Canceller:
 
     def wait(self) -> None:
         """Wait until all is cancelled, so that nothing of what comes afterwards is."""
-        self._done.wait(_PATIENCE)
+        self._done.wait(_CANCEL_SECONDS)

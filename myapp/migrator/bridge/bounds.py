@@ -119,7 +119,7 @@ class _Look:
         engine = make_own_engine(connection.engine.url)
         interval = min(self._bound / 4, _OFTEN)
         self._watch = BlockerWatch(engine, lambda: pid, interval, self._blocked)
-        self._stack.enter_context(self._watch.watching(patience=0))
+        self._stack.enter_context(self._watch.watching(seconds=0))
 
     def _blocked(self, blocker: Blocker) -> None:
         # A caller who has set a time looks again and again, and tells by himself.

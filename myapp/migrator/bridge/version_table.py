@@ -31,7 +31,7 @@ from .loading import ScriptHistory, load_history, settled
 from .readiness import until_up
 
 #: Seconds for a database that is not asked for its own sake.
-PATIENCE = 3.0
+GLANCE_SECONDS = 3.0
 
 
 def look(config: Config, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
@@ -160,7 +160,7 @@ def history_of_files(config: Config) -> ScriptHistory:
     history = load_history(config)
     if may_be_named_by(Path(history.script.dir, "env.py")):
         with suppress(MigrateError):
-            read_heads(config, history.script, seconds=PATIENCE)
+            read_heads(config, history.script, seconds=GLANCE_SECONDS)
     return settled(config, history)
 
 

@@ -9,7 +9,7 @@ from ..bridge.configuration import settings_of
 from ..bridge.connection import database_name
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import check_known, find, resolve
-from ..bridge.version_table import PATIENCE, history_of_files, read_each, read_heads
+from ..bridge.version_table import GLANCE_SECONDS, history_of_files, read_each, read_heads
 from ..revisions import answers
 from ..revisions.resolution import revisions_between
 
@@ -63,7 +63,7 @@ def history(
     try:
         # Where the database is only asked for the marks, a dead one must not hold the answer up.
         is_patient = needs_database or settings_of(config).options.wait_db
-        heads = read_heads(config, known.script, seconds=None if is_patient else PATIENCE)
+        heads = read_heads(config, known.script, seconds=None if is_patient else GLANCE_SECONDS)
         known = settled(config, known)
         known.require_known(heads)
     except MigrateError as error:

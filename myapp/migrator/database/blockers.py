@@ -21,7 +21,7 @@ _BLOCKERS = text(
     " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
 )
 #: How long a thread that waits for a lost server may keep the end of a run.
-_PATIENCE = 2.0
+_JOIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class BlockerWatch:
         self._since = time.monotonic()
 
     @contextmanager
-    def watching(self, patience: float = _PATIENCE) -> Iterator[None]:
-        """Watch in a thread until the block is left, and the thread has ended or `patience` has."""
+    def watching(self, seconds: float = _JOIN_SECONDS) -> Iterator[None]:
+        """Watch in a thread until the block is left, and the thread has ended or `seconds` has."""
         thread = threading.Thread(target=self._watch, name="blocker-watch", daemon=True)
         thread.start()
         try:
             yield
         finally:
             self._stop.set()
-            thread.join(patience)
+            thread.join(seconds)
 
     def take(self) -> tuple[Blocker, ...]:
         """Return whom it saw last, and forget them: what is watched from now on is another try."""

@@ -25,7 +25,7 @@ _PARAMETERS = {"host", "port", "application_name", "connect_timeout", "options",
 _PARAMETERS |= {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs", "user"}
 #: Seconds for all of it, and for a lock; the ordinary path then waits as long as it is told to, and
 #: says for what.
-_PATIENCE = 3.0
+_LONGEST = 3.0
 _FOR_A_LOCK = 0.3
 #: Takes it that nobody writes: only where there is no log, and this user could make none.
 _UNCHANGING = "mode=ro&immutable=1"
@@ -65,9 +65,9 @@ def read_versions(
         given = _parameters(match)
         import psycopg2  # noqa: F401 - in this thread, and not in the time that the server has
 
-        patience = _PATIENCE if seconds is None else min(seconds, _PATIENCE)
+        longest = _LONGEST if seconds is None else min(seconds, _LONGEST)
         try:
-            return in_a_thread(lambda: _from_postgresql(given, table, schema), patience)
+            return in_a_thread(lambda: _from_postgresql(given, table, schema), longest)
         except TimeoutError as error:
             raise AskAlembic("the database doesn't answer") from error
     raise AskAlembic("the URL is of another shape")

@@ -26,7 +26,7 @@ from ..settings.settings import Settings
 from .holding import Holder, Lock, wait_for
 from .place import failed, keys, lock_url
 from .pooler import refuse_pooler
-from .session import PATIENT, configure_session, execute_aside, is_silent
+from .session import NO_TIMEOUTS, configure_session, execute_aside, is_silent
 
 # A bigint key is shown in pg_locks as its high and low half
 # (https://www.postgresql.org/docs/current/view-pg-locks.html).
@@ -86,7 +86,7 @@ def advisory_lock(
             connection = engine.connect()
         except DBAPIError as error:
             raise failed(error, settings) from error
-        configure_session(connection, {**PATIENT, "application_name": application_of(config)})
+        configure_session(connection, {**NO_TIMEOUTS, "application_name": application_of(config)})
         return connection
 
     event.listen(engine, "connect", connected)

@@ -25,7 +25,7 @@ LIVENESS = {
     "tcp_keepalives_count": "3",
 }
 #: A lock's connection waits as long as it takes.
-PATIENT = {"lock_timeout": "0", "statement_timeout": "0", **LIVENESS}
+NO_TIMEOUTS = {"lock_timeout": "0", "statement_timeout": "0", **LIVENESS}
 
 
 def configure_session(connection: Connection, values: Mapping[str, str]) -> None:
