@@ -167,9 +167,9 @@ class Session:
                 stack.callback(logging.disable, disabled)
                 logging.disable(logging.WARNING)
             if self.verbose and self.command in _WRITES:
-                from ..migrator.database.statements import watching
+                from ..migrator.database.statements import statements_told
 
-                stack.enter_context(watching(self._show_statement))
+                stack.enter_context(statements_told(self._show_statement))
             yield
 
     def answer(self, result: object) -> None:

@@ -37,7 +37,7 @@ class Canceller:
         self.signal: int | None = None
         self.is_finished = False
 
-    def watch(self, dbapi_connection: Any) -> None:
+    def add(self, dbapi_connection: Any) -> None:
         """Add a driver's connection: one that has `cancel()` or, in sqlite3, `interrupt()`."""
         known = [each for each in self._connections if not getattr(each, "closed", False)]
         if not any(each is dbapi_connection for each in known):

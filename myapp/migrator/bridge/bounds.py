@@ -85,9 +85,9 @@ class _Look:
 
     def connected(self, connection: Connection) -> None:
         dbapi_connection = connection.connection.dbapi_connection
-        canceller_of(self._config).watch(dbapi_connection)
+        canceller_of(self._config).add(dbapi_connection)
         if connection.dialect.name == "postgresql":
-            self._silence.watch(dbapi_connection)
+            self._silence.add(dbapi_connection)
             self._watch_blockers(connection)
         elif connection.dialect.name == "sqlite" and not connection.dialect.is_async:
             self._hurry(dbapi_connection)

@@ -37,7 +37,7 @@ def opened(config: Config, time_left: TimeLeft = FOR_EVER) -> Iterator[None]:
 
         def attempt() -> Any:
             connection = open_in_time(dialect, cargs, cparams, time_left)
-            canceller_of(config).watch(connection)
+            canceller_of(config).add(connection)
             return connection
 
         return attempt() if is_waited_for() else _wait_for(config, dialect, attempt)

@@ -26,14 +26,14 @@ class Silence:
         self._connections: list[Any] = []
         self._stopped = threading.Event()
 
-    def watch(self, dbapi_connection: Any) -> None:
+    def add(self, dbapi_connection: Any) -> None:
         """Add a driver's connection."""
         self._connections.append(dbapi_connection)
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
         """Give up within, in a thread, what waits for longer."""
-        threading.Thread(target=self._watch, name="silence", daemon=True).start()
+        threading.Thread(target=self._cut_the_late, name="silence", daemon=True).start()
         try:
             yield
         finally:
@@ -49,7 +49,7 @@ class Silence:
             retryable=True,
         )
 
-    def _watch(self) -> None:
+    def _cut_the_late(self) -> None:
         since: dict[int, float] = {}
         while not self._stopped.wait(_PAUSE):
             now = time.monotonic()

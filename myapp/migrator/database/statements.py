@@ -25,7 +25,7 @@ class _Shortened(reprlib.Repr):
 
 
 @contextmanager
-def watching(tell: Callable[[str], object]) -> Iterator[None]:
+def statements_told(tell: Callable[[str], object]) -> Iterator[None]:
     """Call `tell` with each statement before it runs, its parameters shortened.
 
     It doesn't use SQLAlchemy's logger, which a foreign `env.py` sets up again.

@@ -78,8 +78,8 @@ def advisory_lock(
     silence = Silence(_SILENCE)
 
     def connected(dbapi_connection: Any, record: Any) -> None:
-        canceller_of(config).watch(dbapi_connection)
-        silence.watch(dbapi_connection)
+        canceller_of(config).add(dbapi_connection)
+        silence.add(dbapi_connection)
 
     def connect() -> Connection:
         try:

@@ -177,7 +177,7 @@ class Execution:
                 connection,
                 transactional_ddl=context.impl.transactional_ddl,
             )
-            step.migration_fn = self.evidence.watched(step.migration_fn)
+            step.migration_fn = self.evidence.observed(step.migration_fn)
             step.moves_row = self._row.expect
             yield step
             self.evidence.end_revision(connection)

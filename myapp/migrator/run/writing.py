@@ -47,7 +47,7 @@ class _Setup:
         }
 
     def connected(self, connection: Connection) -> None:
-        self._canceller.watch(connection.connection.dbapi_connection)
+        self._canceller.add(connection.connection.dbapi_connection)
         if connection.dialect.name != "postgresql":
             return
         if not self._is_pooled:
