@@ -18,8 +18,8 @@ from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError, Settin
 from ..database.absence import can_be_made
 from ..database.failures import BUSY_FILE, error_code
 from ..database.listening import listening
+from ..database.odd_rows import oddity
 from ..database.url import engine_url, sqlite_file
-from ..database.version_rows import oddity
 from ..revisions.answers import union
 from ..revisions.files import may_be_named_by
 from .bounds import looking

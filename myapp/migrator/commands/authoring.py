@@ -14,7 +14,7 @@ from alembic.util.exc import CommandError
 
 from ..base.errors import BadRevision, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
-from ..bridge import hooks
+from ..bridge import post_write_hooks
 from ..bridge.connection import shared_engine
 from ..bridge.diagnosis import revision_files
 from ..bridge.loading import load_history, settled
@@ -178,7 +178,7 @@ def _check_new(history: History, rev_id: str | None, branch_label: str | None) -
 
 
 def _write(history: History, name: str, write: Callable[[], T]) -> T:
-    hooks.register()
+    post_write_hooks.register()
     before = set(revision_files(history.script))
     try:
         return resolve(history, "", name, write)

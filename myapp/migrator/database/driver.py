@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from ..base.ask_alembic import AskAlembic
 from .absence import can_be_made
 from .libpq import in_a_thread, parameters
-from .version_rows import oddity
+from .odd_rows import oddity
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
 _POSTGRESQL = re.compile(

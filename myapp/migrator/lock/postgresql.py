@@ -26,7 +26,7 @@ from ..settings.settings import Settings
 from .holding import Holder, Lock, wait_for
 from .place import failed, keys, lock_url
 from .pooler import refuse_pooler
-from .session import NO_TIMEOUTS, configure_session, execute_aside, is_silent
+from .session_settings import NO_TIMEOUTS, configure_session, execute_aside, is_silent
 
 # A bigint key is shown in pg_locks as its high and low half
 # (https://www.postgresql.org/docs/current/view-pg-locks.html).

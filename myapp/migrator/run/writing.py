@@ -13,7 +13,7 @@ from ..bridge.opening import opened
 from ..database.listening import listening
 from ..database.sqlite import foreign_keys_checked_at_commit
 from ..lock import Lock, writer_lock
-from ..lock.session import LIVENESS, configure_session, milliseconds, set_statement
+from ..lock.session_settings import LIVENESS, configure_session, milliseconds, set_statement
 from ..settings.settings import Settings
 
 
