@@ -34,9 +34,9 @@ _RUN = ("done", "not_recorded", "not_begun")
 class MigrateError(Exception):
     """Base of every error that this package raises on purpose.
 
-    `message` says what happened and why it matters, `hint` what to type; `{cmd}` in a hint stands
+    `message` says what happened and why it matters. `hint` says what to type; `{cmd}` in it stands
     for the command line up to the subcommand. `details` are plain values for machines, under the
-    names that the class lists, None where one is not known.
+    names that the class lists in `details_of`; one that is not known is None.
     """
 
     code: ClassVar[str]
@@ -106,7 +106,7 @@ class BadRevision(MigrateError):
 
 
 class PendingMigrations(MigrateError):
-    """The database is behind the code where it must not be."""
+    """Revisions are not applied, and the command needs them to be."""
 
     code = "pending"
     exit_code = 3
@@ -151,7 +151,7 @@ class DatabaseUnreachable(MigrateError):
 
 
 class DatabaseAhead(MigrateError):
-    """The database stands at a revision that this code doesn't have."""
+    """The database is at a revision that this code doesn't have."""
 
     code = "ahead"
     exit_code = 7
@@ -159,7 +159,7 @@ class DatabaseAhead(MigrateError):
 
 
 class MultipleHeads(MigrateError):
-    """Several heads where one is needed."""
+    """There are several heads, and the command needs one."""
 
     code = "multiple_heads"
     exit_code = 8
@@ -167,7 +167,7 @@ class MultipleHeads(MigrateError):
 
 
 class HalfApplied(MigrateError):
-    """A migration failed, and that all of it was rolled back is not proven."""
+    """A migration failed, and a part of it may have stayed: a full rollback is not proven."""
 
     code = "half_applied"
     exit_code = 9

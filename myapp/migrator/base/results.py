@@ -52,7 +52,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Step:
-    """One revision of a run; `seconds` is None while it runs, its duration afterwards."""
+    """One revision of a run. `seconds` is how long it took, None while it runs."""
 
     number: int
     total: int
@@ -63,7 +63,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did. `before` and `after` are the database's heads, `standing` tells `after`."""
+    """What a run did. `before` and `after` are the version table's rows.
+
+    `standing` says `after` in words.
+    """
 
     direction: Direction
     target: str
@@ -76,7 +79,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the database stands against the code. `heads` are the version table's rows."""
+    """Where the database stands, compared with the code. `heads` are the version table's rows."""
 
     database: str
     heads: tuple[str, ...]
@@ -94,7 +97,7 @@ class MarkedRevision:
 
 @dataclass(frozen=True)
 class HistoryReport:
-    """The history, the newest first; `unmarked` says why no revision has a state."""
+    """The history, the newest first. `unmarked` says why no revision has a state, if none has."""
 
     revisions: tuple[MarkedRevision, ...]
     unmarked: str | None
@@ -110,7 +113,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Stamp:
-    """The version table's rows before and after; `standing` tells the latter."""
+    """The version table's rows before and after. `standing` says `after` in words."""
 
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -128,7 +131,7 @@ class Agreement:
 class NewRevisions:
     """The revisions that were written, and the operations that autogenerate found for them.
 
-    `sql` is what env.py wrote instead of running it.
+    `sql` is the SQL that env.py wrote for `revision --sql`.
     """
 
     revisions: tuple[Revision, ...]
@@ -138,7 +141,7 @@ class NewRevisions:
 
 @dataclass(frozen=True)
 class Scaffold:
-    """The files that were made, and the lines that the .ini file needs to name them."""
+    """The files that were made, and the lines to add to the .ini file."""
 
     files: tuple[str, ...]
     ini_lines: tuple[str, ...]
