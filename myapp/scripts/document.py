@@ -21,8 +21,11 @@ from ..migrator.base.results import (
 #: Ids and paths from the code. With the password `users`, a revision of that name is to be read.
 _NO_SECRETS = {
     "candidates",
+    "done",
     "heads",
     "nearest",
+    "not_begun",
+    "not_recorded",
     "path",
     "paths",
     "pending",

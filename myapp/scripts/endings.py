@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..migrator.base.canceller import ended_by
-from ..migrator.base.errors import Interrupted, MigrateError, UsageError
+from ..migrator.base.errors import InternalError, Interrupted, UsageError
 from ..migrator.settings.redaction import redacted
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ def ended(session: "Session", error: BaseException) -> int:
     return session.fail(interrupted(error) if isinstance(error, KeyboardInterrupt) else error)
 
 
-def unexpected(error: BaseException) -> MigrateError:
+def unexpected(error: BaseException) -> InternalError:
     """Return the error to tell where nobody expected `error`."""
     reason = " ".join(redacted(str(error)).split())
-    return MigrateError(
+    return InternalError(
         f"Unexpected {type(error).__name__}{f': {reason}' if reason else ''}. This is a bug, or"
         " something that this command doesn't know of.",
         hint="add `--traceback` to see where it came from.",

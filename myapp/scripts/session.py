@@ -97,8 +97,8 @@ class Session:
         settings = self._overridden(load_settings(self.config_uri, self.config_vars, learn=learn))
         self.redactor.add_parts(settings.config_vars.values())
         self._set_up_logging(settings)
-        for doubt in settings.doubts:
-            self.warn(doubt)
+        for warning in settings.warnings:
+            self.warn(warning)
         self._settings = settings
         return settings
 
@@ -151,9 +151,9 @@ class Session:
                 stack.callback(logging.disable, disabled)
                 logging.disable(logging.WARNING)
             if self.verbose and self.command in _WRITES:
-                from ..migrator.database.statements import watching
+                from ..migrator.database.statements import statements_told
 
-                stack.enter_context(watching(self._show_statement))
+                stack.enter_context(statements_told(self._show_statement))
             yield
 
     def answer(self, result: object) -> None:

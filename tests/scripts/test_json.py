@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -285,7 +286,7 @@ def test_the_progress_goes_to_standard_error(ini: Path) -> None:
 
 
 def test_every_error_is_documented_with_its_details() -> None:
-    classes = [errors.MigrateError, *errors.MigrateError.__subclasses__()]
+    classes = errors.MigrateError.__subclasses__()
     assert {each.code: set(each.details_of) for each in classes} == ERRORS
 
 
@@ -331,6 +332,14 @@ def _no_database(ini: Path) -> None:
     (ini.parent / "test.sqlite").write_text("this is not a database")
 
 
+def _broken_env(ini: Path) -> None:
+    (ini.parent / "migrations" / "env.py").write_text("1 / 0\n")
+
+
+def _idle_env(ini: Path) -> None:
+    (ini.parent / "migrations" / "env.py").write_text("pass\n")
+
+
 HALF = """\
 with op.get_context().autocommit_block():
     op.execute("CREATE TABLE x (i int)")
@@ -349,6 +358,9 @@ FAILURES: list[tuple[str, int, str, Callable[[Path], None]]] = [
     ("usage", 2, "downgrade base --sql", _nothing),
     ("settings", 2, "check", _upgraded),
     ("history", 2, "heads", _one_more(message='"""')),
+    ("env_py", 2, "upgrade", _broken_env),
+    ("env_py", 2, "current", _idle_env),
+    ("env_py", 2, "upgrade --sql", _broken_env),
     ("revision", 2, "upgrade zzzz", _nothing),
     ("revision", 2, "upgrade bbbb", _nothing),
     ("revision", 2, "downgrade -99", _upgraded),
@@ -394,11 +406,50 @@ def test_a_failed_migration_is_told_with_its_place(ini: Path) -> None:
     assert error["heads"] == ["cccc1"]
 
 
+def test_a_failing_env_py_is_told_with_its_place(ini: Path) -> None:
+    _broken_env(ini)
+    error = document(ini, "upgrade", status=2)["error"]
+    assert (error["path"], error["line"]) == (str(ini.parent / "migrations" / "env.py"), 1)
+
+
 def test_an_ambiguous_revision_comes_with_its_candidates(ini: Path) -> None:
     error = document(ini, "show", "bbbb", status=2)["error"]
     assert (sorted(error["candidates"]), error["nearest"]) == (["bbbb1", "bbbb2"], None)
     error = document(ini, "show", "cccc2", status=2)["error"]
     assert (error["candidates"], error["nearest"]) == (None, "cccc1")
+
+
+@pytest.mark.parametrize(
+    ("url", "retryable"),
+    [("postgresql://deploy:s3cret@/nowhere?host={}", True), ("sqlite:///{}/app.ini", False)],
+)
+def test_an_unreachable_database_is_told_as_one_that_may_come_up_or_not(
+    make_app: MakeApp, tmp_path: Path, url: str, retryable: bool
+) -> None:
+    error = document(make_app(url.format(tmp_path)), "current", status=6)["error"]
+    assert (error["code"], error["retryable"]) == ("unreachable", retryable)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("show nope", "unknown"),
+        ("show left@bbbb2", "unknown"),
+        ("show bbbb", "ambiguous"),
+        ("upgrade aaaa1+1", "ambiguous"),
+        ("upgrade ''", "empty"),
+        ("show base", "empty"),
+        ("downgrade -99", "out_of_reach"),
+        ("history -r bbbb1:bbbb2", "out_of_reach"),
+        ("downgrade aaaa1", "not_applied"),
+        ("downgrade left@-1", "not_applied"),
+    ],
+)
+def test_a_revision_that_cannot_be_used_comes_with_the_reason(
+    ini: Path, command: str, reason: str
+) -> None:
+    error = document(ini, *shlex.split(command), status=2)["error"]
+    assert (error["code"], error["reason"]) == ("revision", reason), error
 
 
 @pytest.mark.parametrize(

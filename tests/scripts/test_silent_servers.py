@@ -106,7 +106,7 @@ def test_a_statement_that_takes_long_is_not_touched(make_app: MakeApp, postgresq
 
     silence = Silence(0.3)
     with silence.bounded(), session(postgresql_url) as connection, connection.cursor() as cursor:
-        silence.watch(connection)
+        silence.add(connection)
         for _ in range(8):
             cursor.execute("SELECT pg_sleep(0.15)")
             time.sleep(0.1)

@@ -1,5 +1,5 @@
-"""The way out of everything that is done here without Alembic."""
+"""The exception that sends a question on to Alembic."""
 
 
 class AskAlembic(Exception):
-    """Only Alembic itself can answer this, or say what is wrong with the question."""
+    """Alembic has to answer this, or has to say what is wrong with the question."""

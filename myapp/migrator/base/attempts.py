@@ -11,9 +11,9 @@ _this_thread = local()
 
 
 def attempts(seconds: float) -> Iterator[bool]:
-    """Yield for each attempt within `seconds`, with a pause before the next; True for the last.
+    """Yield once for each attempt within `seconds`; pause between them. The last yields True.
 
-    There is always one attempt; the last comes when the time is up.
+    There is at least one attempt. The last one comes when the time is up.
     """
     deadline = time.monotonic() + seconds
     pause = _FIRST_PAUSE
@@ -25,7 +25,7 @@ def attempts(seconds: float) -> Iterator[bool]:
 
 
 class TimeLeft:
-    """What is left of `seconds`, which begin when it is first asked for; None is for ever."""
+    """What is left of `seconds`; None is for ever. The clock starts at the first question."""
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
@@ -42,7 +42,7 @@ class TimeLeft:
 
 @contextmanager
 def asked_once() -> Iterator[None]:
-    """Let no connection that is opened within wait for the database: who opens it does."""
+    """Try each connection that is opened within only once: the caller does the waiting."""
     before = is_waited_for()
     _this_thread.is_waited_for = True
     try:
@@ -52,5 +52,5 @@ def asked_once() -> Iterator[None]:
 
 
 def is_waited_for() -> bool:
-    """Tell whether this thread asks once only, since its caller waits."""
+    """Tell whether this thread tries each connection only once, since its caller waits."""
     return getattr(_this_thread, "is_waited_for", False)

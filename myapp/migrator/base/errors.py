@@ -1,26 +1,57 @@
-"""The one family of errors: what happened, what to type, and the exit status that scripts test."""
+"""The one family of errors: what happened, what to type, and the exit status that scripts test.
+
+    MigrateError            exit  code in JSON
+    |-- MigrationFailed        1  migration_failed
+    |-- UsageError             2  usage
+    |-- SettingsError          2  settings
+    |-- HistoryError           2  history
+    |-- EnvPyFailed            2  env_py
+    |-- BadRevision            2  revision
+    |-- PendingMigrations      3  pending
+    |-- SchemaDrift            4  drift
+    |-- LockNotObtained        5  locked
+    |-- LockLost               5  lock_lost
+    |-- DatabaseUnreachable    6  unreachable
+    |-- DatabaseAhead          7  ahead
+    |-- MultipleHeads          8  multiple_heads
+    |-- HalfApplied            9  half_applied
+    |-- InternalError         70  internal
+    `-- Interrupted          129  interrupted (SIGHUP; 130 is Ctrl-C, 143 is SIGTERM)
+
+docs/json.md describes the details of each.
+"""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+#: Why a revision can't be used. `empty`: it names none. `out_of_reach`: no way leads to it.
+BadRevisionReason = Literal["unknown", "ambiguous", "empty", "out_of_reach", "not_applied"]
+
+#: How far a run came, in ids of revisions. `not_recorded` have run too, but left no row.
+_RUN = ("done", "not_recorded", "not_begun")
 
 
 class MigrateError(Exception):
     """Base of every error that this package raises on purpose.
 
-    `message` says what happened and why it matters, `hint` what to type; `{cmd}` in a hint stands
+    `message` says what happened and why it matters. `hint` says what to type; `{cmd}` in it stands
     for the command line up to the subcommand. `details` are plain values for machines, under the
-    names that the class lists, None where one is not known.
+    names that the class lists in `details_of`; one that is not known is None.
     """
 
-    code: ClassVar[str] = "internal"
-    exit_code: int = 70
+    code: ClassVar[str]
+    exit_code: int
     details_of: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.details: Mapping[str, Any] = dict.fromkeys(self.details_of) | details
+        self.details: dict[str, Any] = dict.fromkeys(self.details_of) | details
+
+    def add_details(self, details: Mapping[str, Any]) -> None:
+        """Add those of `details` that the class lists."""
+        self.details |= {name: details[name] for name in self.details_of if name in details}
 
 
 class MigrationFailed(MigrateError):
@@ -28,7 +59,7 @@ class MigrationFailed(MigrateError):
 
     code = "migration_failed"
     exit_code = 1
-    details_of = ("revision", "path", "heads")
+    details_of = ("revision", "path", "heads", *_RUN)
 
 
 class UsageError(MigrateError):
@@ -50,19 +81,32 @@ class HistoryError(MigrateError):
 
     code = "history"
     exit_code = 2
-    details_of = ("paths",)
+    details_of = ("paths", "line")
 
 
-class RevisionNotFound(MigrateError):
-    """A revision was named that is unknown, ambiguous or out of reach."""
+class EnvPyFailed(MigrateError):
+    """The migrations' `env.py` raised an exception, or did not run Alembic."""
+
+    code = "env_py"
+    exit_code = 2
+    details_of = ("path", "line", *_RUN)
+
+
+class BadRevision(MigrateError):
+    """A revision was typed that can't be used; `reason` says why, in a word for machines."""
 
     code = "revision"
     exit_code = 2
-    details_of = ("candidates", "nearest")
+    details_of = ("reason", "candidates", "nearest")
+
+    def __init__(
+        self, message: str, *, reason: BadRevisionReason, hint: str | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, hint=hint, reason=reason, **details)
 
 
 class PendingMigrations(MigrateError):
-    """The database is behind the code where it must not be."""
+    """Revisions are not applied, and the command needs them to be."""
 
     code = "pending"
     exit_code = 3
@@ -90,7 +134,7 @@ class LockLost(MigrateError):
 
     code = "lock_lost"
     exit_code = 5
-    details_of = ("heads",)
+    details_of = ("heads", *_RUN)
 
 
 class DatabaseUnreachable(MigrateError):
@@ -98,12 +142,16 @@ class DatabaseUnreachable(MigrateError):
 
     code = "unreachable"
     exit_code = 6
-    #: Whether the database may well answer a moment later.
-    is_passing = False
+    details_of = ("retryable", "revision", "path", *_RUN)
+
+    def __init__(self, message: str, *, retryable: bool = False, **details: Any) -> None:
+        super().__init__(message, retryable=retryable, **details)
+        #: Whether the database may answer a moment later.
+        self.retryable = retryable
 
 
 class DatabaseAhead(MigrateError):
-    """The database stands at a revision that this code doesn't have."""
+    """The database is at a revision that this code doesn't have."""
 
     code = "ahead"
     exit_code = 7
@@ -111,7 +159,7 @@ class DatabaseAhead(MigrateError):
 
 
 class MultipleHeads(MigrateError):
-    """Several heads where one is needed."""
+    """There are several heads, and the command needs one."""
 
     code = "multiple_heads"
     exit_code = 8
@@ -119,7 +167,7 @@ class MultipleHeads(MigrateError):
 
 
 class HalfApplied(MigrateError):
-    """A migration failed, and that all of it was rolled back is not proven."""
+    """A migration failed, and a part of it may have stayed: a full rollback is not proven."""
 
     code = "half_applied"
     exit_code = 9
@@ -127,6 +175,7 @@ class HalfApplied(MigrateError):
         "revision",
         "path",
         "heads",
+        *_RUN,
         "committed",
         "more_committed",
         "failed",
@@ -134,11 +183,26 @@ class HalfApplied(MigrateError):
     )
 
 
+class InternalError(MigrateError):
+    """An exception that nobody expected: a bug."""
+
+    code = "internal"
+    exit_code = 70
+
+
 class Interrupted(MigrateError):
     """The run was stopped by SIGHUP (129), Ctrl-C (130) or SIGTERM (143)."""
 
     code = "interrupted"
-    details_of = ("heads", "committed", "more_committed", "invalid_indexes")
+    details_of = (
+        "revision",
+        "path",
+        "heads",
+        *_RUN,
+        "committed",
+        "more_committed",
+        "invalid_indexes",
+    )
 
     def __init__(self, message: str, *, exit_code: int, **details: Any) -> None:
         super().__init__(message, **details)

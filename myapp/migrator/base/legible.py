@@ -1,17 +1,17 @@
-"""Text that came from elsewhere, as it may stand on a terminal or in a log."""
+"""Text from elsewhere, made safe for a terminal or a log."""
 
 _KEPT = {
     "\n",
     "\t",
-    "\u200c",  # Persian and emoji are spelt with these two, which turn no text around
+    "\u200c",  # Persian and emoji need these two, which don't change the direction of text
     "\u200d",
 }
 
 
 def legible(text: str) -> str:
-    """Return `text` with all that would steer a terminal written as Python escapes it.
+    """Return `text` with the characters that steer a terminal written as Python escapes.
 
-    That is control characters, escape sequences with them, and what turns the direction of text.
+    These are control characters, and the ones that change the direction of text.
     """
     if text.isprintable():
         return text
@@ -19,6 +19,6 @@ def legible(text: str) -> str:
 
 
 def _is_harmless(char: str) -> bool:
-    from unicodedata import category  # what is printable throughout doesn't need it
+    from unicodedata import category  # imported here: text that is all printable doesn't need it
 
     return char.isprintable() or char in _KEPT or category(char) == "Zs"

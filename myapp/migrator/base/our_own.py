@@ -1,4 +1,4 @@
-"""What this package opens and starts for itself, while a revision runs."""
+"""The connections and processes that this package starts for itself while a revision runs."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _our_own = threading.local()
 
 @contextmanager
 def connecting_for_ourselves() -> Iterator[None]:
-    """Let what this thread opens within count as none of the revision's."""
+    """Don't count what this thread opens within as work of the revision."""
     before = is_our_own()
     _our_own.connecting = True
     try:
@@ -19,5 +19,5 @@ def connecting_for_ourselves() -> Iterator[None]:
 
 
 def is_our_own() -> bool:
-    """Tell whether what this thread opens now counts as none of the revision's."""
+    """Tell whether this thread opens connections for this package, not for the revision."""
     return bool(getattr(_our_own, "connecting", False))

@@ -53,7 +53,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Step:
-    """One revision of a run; `seconds` is None while it runs, its duration afterwards."""
+    """One revision of a run. `seconds` is how long it took, None while it runs."""
 
     number: int
     total: int
@@ -64,7 +64,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did. `before` and `after` are the database's heads, `standing` tells `after`."""
+    """What a run did. `before` and `after` are the version table's rows.
+
+    `standing` says `after` in words.
+    """
 
     direction: Direction
     target: str
@@ -98,7 +101,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the database stands against the code. `heads` are the version table's rows."""
+    """Where the database stands, compared with the code. `heads` are the version table's rows."""
 
     database: str
     heads: tuple[str, ...]
@@ -116,7 +119,7 @@ class MarkedRevision:
 
 @dataclass(frozen=True)
 class HistoryReport:
-    """The history, the newest first; `unmarked` says why no revision has a state."""
+    """The history, the newest first. `unmarked` says why no revision has a state, if none has."""
 
     revisions: tuple[MarkedRevision, ...]
     unmarked: str | None
@@ -132,7 +135,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Stamp:
-    """The version table's rows before and after; `standing` tells the latter."""
+    """The version table's rows before and after. `standing` says `after` in words."""
 
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -150,7 +153,7 @@ class Agreement:
 class NewRevisions:
     """The revisions that were written, and the operations that autogenerate found for them.
 
-    `sql` is what env.py wrote instead of running it.
+    `sql` is the SQL that env.py wrote for `revision --sql`.
     """
 
     revisions: tuple[Revision, ...]
@@ -160,7 +163,7 @@ class NewRevisions:
 
 @dataclass(frozen=True)
 class Scaffold:
-    """The files that were made, and the lines that the .ini file needs to name them."""
+    """The files that were made, and the lines to add to the .ini file."""
 
     files: tuple[str, ...]
     ini_lines: tuple[str, ...]

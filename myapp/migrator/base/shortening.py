@@ -1,19 +1,19 @@
-"""Text that is too long to be read, cut; the secrets in it are to be taken out before."""
+"""Cut text that is too long to read. Take the secrets out of it first."""
 
 _LONGEST_LINE = 2_000
 _MOST_LINES = 1_000
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return the first `limit` characters of `text`, and how many more there are."""
+    """Return the first `limit` characters of `text`, and say how many more there are."""
     more = len(text) - limit
     return f"{text[:limit]}... ({more:,} more characters)" if more > 0 else text
 
 
 def readable(text: str) -> str:
-    """Return `text` with its longest lines cut, and its middle where it has very many.
+    """Return `text` with its long lines cut; of very many lines, the middle is left out.
 
-    One statement that fills a table can have half a million characters.
+    A single statement that fills a table can have half a million characters.
     """
     if len(text) <= _LONGEST_LINE:
         return text

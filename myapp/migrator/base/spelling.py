@@ -1,22 +1,23 @@
-"""Which known name a misspelt one is nearest to, and whether it is misspelt at all."""
+"""Find the known name that a misspelt one is meant to be."""
 
 from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the name in `known` that is most like `name`; None when none is like it.
+    """Return the name in `known` that is most like `name`, None if no name is.
 
-    `cutoff` is the least likeness, from 0 to 1.
+    `cutoff` is how much alike they must be, from 0 to 1.
     """
-    from difflib import get_close_matches  # costs time and memory, and is for errors alone
+    from difflib import get_close_matches  # slow to import, and only errors need it
 
     return next(iter(get_close_matches(name, known, 1, cutoff)), None)
 
 
 def is_slip(typed: str, meant: str) -> bool:
-    """Tell whether `typed` is `meant` but for one letter too many, too few, wrong or misplaced.
+    """Tell whether `typed` is `meant` with one slip.
 
-    Upper case and hyphens are none.
+    A slip is a letter too many, one too few, a wrong one, or two that are swapped. Upper case and
+    hyphens don't count.
     """
     typed, meant = typed.lower().replace("-", "_"), meant.lower()
     shorter = min(len(typed), len(meant))

@@ -1,4 +1,4 @@
-"""Stop what runs on a driver's connection, whatever its library and its server do."""
+"""Stop what runs on a driver's connection, even if its server doesn't answer."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from .our_own import connecting_for_ourselves
 
-# libpq's PQTRANS_ACTIVE: a statement has been sent, and its answer is not all there.
+# libpq's PQTRANS_ACTIVE: a statement has been sent, and its answer is not complete.
 _ACTIVE = 1
 _PAUSE = 0.01
 
@@ -25,19 +25,19 @@ def is_waiting(connection: Any) -> bool:
 def cancel(connections: Iterable[Any], seconds: float) -> None:
     """Cancel what runs on `connections`, and wait for that up to `seconds`.
 
-    psycopg2 keeps all of Python waiting while it asks a server to cancel, and libpq waits for as
-    long as the server is silent. A child process keeps nobody, and can be killed.
+    A child process does it. psycopg2 blocks all of Python while it asks a server to cancel, and
+    libpq waits for as long as the server is silent. A child blocks nobody, and can be killed.
     """
-    # What is sent to the terminal's processes is for this one to hear.
+    # A child inherits this mask: signals from the terminal are for the parent alone.
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     children = []
     for connection in connections:
-        if interrupt := getattr(connection, "interrupt", None):  # sqlite3's, which never waits
+        if interrupt := getattr(connection, "interrupt", None):  # sqlite3's, which never blocks
             with suppress(Exception):  # it has been closed
                 interrupt()
         elif is_waiting(connection) and hasattr(connection, "cancel"):
             with warnings.catch_warnings():
-                # A child of several threads may find a lock that is never freed. It takes none.
+                # Python warns that a thread may hold a lock at the fork. The child takes no lock.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 with connecting_for_ourselves():
                     child = os.fork()
@@ -55,9 +55,10 @@ def cancel(connections: Iterable[Any], seconds: float) -> None:
 
 
 def _cancel_and_exit(connection: Any, seconds: float) -> NoReturn:
-    """Do so in a child process, which outlives neither its time nor what reads its parent's pipes.
+    """Cancel in the child process, and end it after `seconds` at most.
 
-    Whatever comes of it: a statement that isn't cancelled ends by itself, or is cut.
+    It closes the standard streams, so that nobody waits for the end of its parent's output. It
+    may fail: a statement that isn't cancelled ends by itself, or its connection is cut.
     """
     try:
         os.closerange(0, 3)
@@ -70,7 +71,7 @@ def _cancel_and_exit(connection: Any, seconds: float) -> NoReturn:
 
 
 def cut(connection: Any) -> None:
-    """Close the socket of `connection` under its driver, which then stops waiting."""
+    """Shut down the socket of `connection`, so that its driver stops waiting."""
     import socket  # takes longer to import than all of this module
 
     # It may have been closed meanwhile, or have no socket.
@@ -81,5 +82,5 @@ def cut(connection: Any) -> None:
 def _has_ended(child: int) -> bool:
     try:
         return os.waitpid(child, os.WNOHANG) != (0, 0)
-    except ChildProcessError:  # the process lets the system see to its children
+    except ChildProcessError:  # this process ignores SIGCHLD, so the system has collected it
         return True

@@ -1,19 +1,19 @@
-"""What an operation tells while it runs."""
+"""Progress: what an operation reports while it runs."""
 
 from .results import Step
 
 
 class Watcher:
-    """Hears of each revision and of whatever else a person would want to know; says nothing.
+    """Is called with the progress of a run; this one does nothing.
 
-    The command line's own watcher writes both to standard error.
+    The command line has one that writes to standard error.
     """
 
     def step(self, step: Step) -> None:
-        """Hear that a revision begins (`seconds` is None) or has been committed."""
+        """Take note that a revision begins (`seconds` is None) or has been committed."""
 
     def ended(self) -> None:
-        """Hear that a pass through the revisions is over, well or not; another try may follow."""
+        """Take note that one pass through the revisions has ended; another try may follow."""
 
     def notice(self, sentence: str) -> None:
-        """Hear of a wait, a retry or a warning."""
+        """Take note of a wait, a retry or a warning."""

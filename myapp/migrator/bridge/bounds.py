@@ -86,9 +86,9 @@ class _Look:
 
     def connected(self, connection: Connection) -> None:
         dbapi_connection = connection.connection.dbapi_connection
-        self._context.canceller.watch(dbapi_connection)
+        self._context.canceller.add(dbapi_connection)
         if connection.dialect.name == "postgresql":
-            self._silence.watch(dbapi_connection)
+            self._silence.add(dbapi_connection)
             self._watch_blockers(connection)
         elif connection.dialect.name == "sqlite" and not connection.dialect.is_async:
             self._hurry(dbapi_connection)
@@ -120,7 +120,7 @@ class _Look:
         engine = make_own_engine(connection.engine.url)
         interval = min(self._bound / 4, _OFTEN)
         self._watch = BlockerWatch(engine, lambda: pid, interval, self._blocked)
-        self._stack.enter_context(self._watch.watching(patience=0))
+        self._stack.enter_context(self._watch.watching(seconds=0))
 
     def _blocked(self, blocker: Blocker) -> None:
         # A caller who has set a time looks again and again, and tells by himself.
@@ -137,14 +137,13 @@ class _Look:
         return "".join(f"\nBlocked by {blocker}." for blocker in seen)
 
     def _locked(self) -> DatabaseUnreachable:
-        error = DatabaseUnreachable(
+        return DatabaseUnreachable(
             "The database can't be read: another session has locked what has to be read, and kept"
             f" it locked for {round(self._bound, 1):g} s.{self._blockers()}",
             hint="run it again when that session has ended. `migrate.lock_timeout` is how long this"
             " waits.",
+            retryable=True,
         )
-        error.is_passing = True
-        return error
 
 
 def _restore(dbapi_connection: Any, busy_timeout: int) -> None:

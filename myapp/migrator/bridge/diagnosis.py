@@ -59,20 +59,7 @@ def _read(path: Path) -> _File | None:
         with tokenize.open(path) as source:
             tree = ast.parse(source.read(), str(path))
     except (OSError, SyntaxError, ValueError) as error:
-        # Python reports text that is not UTF-8, or has a NUL in it, as a syntax error in no line.
-        line = getattr(error, "lineno", None)
-        reason = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
-        if reason.startswith("invalid or missing encoding"):
-            reason = "it is not UTF-8"
-        raise HistoryError(
-            f"Revision file {path} has a syntax error in line {line}: {reason}."
-            if line
-            else f"Revision file {path} can't be read: {reason}.",
-            hint="mend that line, or take the file away."
-            if line
-            else "make it readable UTF-8 text, or take it away.",
-            paths=[str(path)],
-        ) from None
+        raise _bad_syntax(str(path), error) from None
     assigned = dict(_assignments(tree))
     if _LEGACY_FILE_NAME.fullmatch(path.name):
         assigned.setdefault("revision", ast.Constant(path.stem))
@@ -127,15 +114,45 @@ def _raised_in_a_file(script: ScriptDirectory, error: BaseException) -> HistoryE
     paths = {str(path.resolve()): path for path in revision_files(script)}
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if path := paths.get(str(Path(frame.filename).resolve())):
-            return HistoryError(
-                f"Revision file {path} can't be loaded: line {frame.lineno} raised"
-                f" {described(error)}.",
-                hint="install it in this environment, or mend that line."
-                if isinstance(error, ImportError)
-                else "mend that line, or take the file away.",
-                paths=[str(path)],
-            )
+            return not_loaded(str(path), error)
     return None
+
+
+def not_loaded(path: str, error: BaseException) -> HistoryError:
+    """Return what to tell of a revision file that raised `error` when it was imported."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return _bad_syntax(path, error)
+    real = Path(path).resolve()
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = (frame.lineno for frame in reversed(frames) if Path(frame.filename).resolve() == real)
+    line = next(lines, None)
+    return HistoryError(
+        f"Revision file {path} can't be loaded:"
+        f"{f' line {line} raised' if line else ''} {described(error)}.",
+        hint="install it in this environment, or mend that line."
+        if isinstance(error, ImportError)
+        else "mend that line, or take the file away.",
+        paths=[path],
+        line=line,
+    )
+
+
+def _bad_syntax(path: str, error: OSError | SyntaxError | ValueError) -> HistoryError:
+    # Python reports text that is not UTF-8, or has a NUL in it, as a syntax error in no line.
+    line = getattr(error, "lineno", None)
+    reason = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
+    if reason.startswith("invalid or missing encoding"):
+        reason = "it is not UTF-8"
+    return HistoryError(
+        f"Revision file {path} has a syntax error in line {line}: {reason}."
+        if line
+        else f"Revision file {path} can't be read: {reason}.",
+        hint="mend that line, or take the file away."
+        if line
+        else "make it readable UTF-8 text, or take it away.",
+        paths=[path],
+        line=line,
+    )
 
 
 def _reserved(files: list[_File]) -> HistoryError | None:

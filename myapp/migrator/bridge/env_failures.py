@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ..base.errors import HistoryError, MigrateError, SettingsError
+from ..base.errors import EnvPyFailed, MigrateError, SettingsError
 from ..base.faces import ENVIRONMENT
 from ..database.failures import database_failed, described
 
@@ -41,9 +41,13 @@ def environment_failed(error: BaseException, *, has_run: bool = False) -> Migrat
             hint="write `postgresql+psycopg2://` in `sqlalchemy.url`.",
         )
     when = "" if has_run else " before any migration ran"
-    return HistoryError(
-        f"{_env_py(error)} failed{when}: {described(error)}.",
+    path, line = _place(error)
+    where = f"{path} (line {line})" if path else "env.py"
+    return EnvPyFailed(
+        f"{where} failed{when}: {described(error)}.",
         hint=_what_env_py_lacks(error),
+        path=path,
+        line=line,
     )
 
 
@@ -62,12 +66,12 @@ def _what_env_py_lacks(error: BaseException) -> str:
     return "mend it; `--traceback` before CONFIG_URI shows the way there."
 
 
-def _env_py(error: BaseException) -> str:
-    """Return env.py's path and the line that failed, as far as they are known."""
+def _place(error: BaseException) -> tuple[str | None, int | None]:
+    """Return env.py's path and the line that failed; None where they are not known."""
     places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         places.append((str(error.filename), error.lineno))
     for path, line in reversed(places):
         if Path(path).name == "env.py":
-            return f"{path} (line {line})"
-    return "env.py"
+            return path, line
+    return None, None

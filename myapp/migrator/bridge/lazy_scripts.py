@@ -33,7 +33,7 @@ class LazyScript(Script):
     def module(self) -> ModuleType:  # type: ignore[override] # Alembic only reads it
         """The file as a module."""
         if self._module is None:
-            self._module = _run(self.path)
+            self._module = _run_or_tell(self.path)
         return self._module
 
     @property
@@ -110,6 +110,16 @@ def _facts(path: str, module: ModuleType) -> RevisionFile:
     if isinstance(file, Doubt):
         raise AskAlembic(file.reason)
     return file
+
+
+def _run_or_tell(path: str) -> ModuleType:
+    """Run a file. Raises HistoryError when it can't be loaded."""
+    try:
+        return _run(path)
+    except (Exception, SystemExit) as error:
+        from .diagnosis import not_loaded
+
+        raise not_loaded(path, error) from error
 
 
 def _run(path: str) -> ModuleType:

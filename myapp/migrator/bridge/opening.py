@@ -36,7 +36,7 @@ def opened(context: RunContext, time_left: TimeLeft = FOR_EVER) -> Iterator[None
 
         def attempt() -> Any:
             connection = open_in_time(dialect, cargs, cparams, time_left)
-            context.canceller.watch(connection)
+            context.canceller.add(connection)
             return connection
 
         return attempt() if is_waited_for() else _wait_for(context, dialect, attempt)

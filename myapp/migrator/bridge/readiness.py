@@ -21,7 +21,7 @@ def until_up(context: RunContext, ask: Callable[[], T]) -> T:
             with asked_once():
                 return ask()
         except DatabaseUnreachable as error:
-            if is_last or not error.is_passing or context.canceller.signal:
+            if is_last or not error.retryable or context.canceller.signal:
                 raise
             if error.message != told:
                 told = error.message

@@ -9,7 +9,7 @@ from alembic.script.revision import RangeNotAncestorError, RevisionError
 from alembic.util.exc import CommandError
 
 from ..base.ask_alembic import AskAlembic
-from ..base.errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
+from ..base.errors import BadRevision, MigrateError, MultipleHeads, UsageError
 from ..base.results import Revision
 from ..base.spelling import nearest
 from ..revisions.graph import RESERVED
@@ -23,7 +23,7 @@ _RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
 def find(history: ScriptHistory, target: str, command: str) -> tuple[Revision, ...]:
     """Return the revisions that `target` names; `base` gives none.
 
-    Raises RevisionNotFound or MultipleHeads.
+    Raises BadRevision or MultipleHeads.
     """
     try:
         return history.find(target)
@@ -36,7 +36,7 @@ def find(history: ScriptHistory, target: str, command: str) -> tuple[Revision, .
 def resolve(history: ScriptHistory, target: str, command: str, ask: Callable[[], T]) -> T:
     """Call `ask`, and tell in this package's errors why Alembic can't resolve `target`.
 
-    Raises RevisionNotFound or MultipleHeads.
+    Raises BadRevision or MultipleHeads.
     """
     try:
         return ask()
@@ -58,8 +58,9 @@ def _not_reached(history: ScriptHistory, target: str, error: RangeNotAncestorErr
             " newer.",
             hint=f"write `{end}:{start}`.",
         )
-    return RevisionNotFound(
+    return BadRevision(
         f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
+        reason="out_of_reach",
         hint="`{cmd} history` shows how the revisions follow each other.",
     )
 
@@ -72,7 +73,7 @@ def _is_range(history: ScriptHistory, base: Any, head: Any) -> bool:
 
 
 def check_known(history: ScriptHistory, target: str) -> None:
-    """Raise RevisionNotFound when a name in `target` is unknown or ambiguous.
+    """Raise BadRevision when a name in `target` is unknown or ambiguous.
 
     Alembic by itself takes `nope@base` for `base`, whatever the branch.
     """
@@ -118,8 +119,10 @@ def _how_to_choose(history: ScriptHistory, heads: tuple[str, ...], option: str) 
 
 def _check_name(history: ScriptHistory, name: str) -> None:
     if not name:
-        raise RevisionNotFound(
-            "The revision is empty.", hint="is a variable of the shell unset? Name a revision."
+        raise BadRevision(
+            "The revision is empty.",
+            reason="empty",
+            hint="is a variable of the shell unset? Name a revision.",
         )
     try:
         history.find(name)
@@ -130,7 +133,7 @@ def _check_name(history: ScriptHistory, name: str) -> None:
             raise _unknown(history, name) from None
 
 
-def _unknown(history: ScriptHistory, name: str) -> RevisionNotFound:
+def _unknown(history: ScriptHistory, name: str) -> BadRevision:
     branch, _, wanted = name.rpartition("@")
     ids = history.ids
     labels = history.graph.labelled
@@ -144,14 +147,16 @@ def _unknown(history: ScriptHistory, name: str) -> RevisionNotFound:
         owners = history.graph.labelled
         shown = history.titles(owners.get(each, each) for each in candidates[:5])
         more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
-        return RevisionNotFound(
+        return BadRevision(
             f"`{wanted}` could be any of {len(candidates)} revisions: {shown}{more}.",
+            reason="ambiguous",
             hint="type more of the revision's id.",
             candidates=candidates,
         )
     if branch and (wanted in ids or matches):
-        return RevisionNotFound(
+        return BadRevision(
             f"There is no revision `{wanted}` on the branch `{branch}`.",
+            reason="unknown",
             hint="`{cmd} history` shows how the revisions follow each other.",
         )
     near = nearest(wanted, [*ids, *labels, *RESERVED], 0.5) or next(
@@ -163,8 +168,9 @@ def _unknown(history: ScriptHistory, name: str) -> RevisionNotFound:
         None,
     )
     meant = history.get(near).message if near in ids else ""
-    return RevisionNotFound(
+    return BadRevision(
         f"There is no revision `{wanted}`.",
+        reason="unknown",
         hint=f"is `{near}`{f' ({meant})' if meant else ''} meant?"
         if near
         else "`{cmd} history` lists the revisions.",
@@ -172,27 +178,31 @@ def _unknown(history: ScriptHistory, name: str) -> RevisionNotFound:
     )
 
 
-def _unresolved(target: str, error: BaseException) -> RevisionNotFound:
+def _unresolved(target: str, error: BaseException) -> BadRevision:
     match = _RELATIVE.fullmatch(target)
     if not match:
-        return RevisionNotFound(
+        return BadRevision(
             f"`{target}` can't be resolved: {error}.",
+            reason="unknown",
             hint="`{cmd} history` lists the revisions.",
         )
     start, steps = match["start"], int(match["steps"])
     if isinstance(error, AssertionError) and start.endswith("@"):
-        return RevisionNotFound(
+        return BadRevision(
             f"`{target}` needs the database to stand at one revision of `{start[:-1]}`.",
+            reason="not_applied",
             hint="`{cmd} current` shows where it stands.",
         )
     if "mbiguous" in str(error):
-        return RevisionNotFound(
+        return BadRevision(
             f"`{target}` could be several revisions: the history branches on the way.",
+            reason="ambiguous",
             hint="name the revision; `{cmd} history` lists them.",
         )
     origin = f" on `{start[:-1]}`" if start.endswith("@") else f" from `{start}`" if start else ""
-    return RevisionNotFound(
+    return BadRevision(
         f"`{target}` asks for {abs(steps)} revision{'' if abs(steps) == 1 else 's'}"
         f" {'down' if match['steps'].startswith('-') else 'up'}{origin}, and there are fewer.",
+        reason="out_of_reach",
         hint="`{cmd} history` shows how many there are; `heads` and `base` are the ends.",
     )

@@ -13,12 +13,12 @@ from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
 from ..base.attempts import asked_once
-from ..base.errors import DatabaseUnreachable, HistoryError, MigrateError, SettingsError
+from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError, SettingsError
 from ..database.absence import can_be_made
 from ..database.failures import BUSY_FILE, error_code
 from ..database.listening import listening
+from ..database.odd_rows import oddity
 from ..database.url import engine_url, sqlite_file
-from ..database.version_rows import oddity
 from ..revisions.answers import union
 from ..revisions.files import may_be_named_by
 from .bounds import looking
@@ -29,7 +29,7 @@ from .loading import ScriptHistory, load_history, settled
 from .readiness import until_up
 
 #: Seconds for a database that is not asked for its own sake.
-PATIENCE = 3.0
+GLANCE_SECONDS = 3.0
 
 
 def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
@@ -65,7 +65,7 @@ def read_heads(
     `seconds` is how long that may take, whatever the settings say. With `has_run`, it is not told
     that nothing has run yet.
 
-    Raises DatabaseUnreachable, SettingsError, or HistoryError when `env.py` fails.
+    Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
     """
     return union(read_each(context, script, seconds=seconds, has_run=has_run))
 
@@ -140,9 +140,10 @@ def _ask_each(
         database.only_reads = False
         _close(seen, database.engine)
     if not found:
-        raise HistoryError(
+        raise EnvPyFailed(
             "env.py ended without running Alembic, so nothing is known of the database.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
+            path=str(Path(script.dir, "env.py")),
         )
     return found
 
@@ -157,7 +158,7 @@ def history_of_files(context: RunContext) -> ScriptHistory:
     history = load_history(context)
     if may_be_named_by(Path(history.script.dir, "env.py")):
         with suppress(MigrateError):
-            read_heads(context, history.script, seconds=PATIENCE)
+            read_heads(context, history.script, seconds=GLANCE_SECONDS)
     return settled(context, history)
 
 

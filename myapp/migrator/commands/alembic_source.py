@@ -9,7 +9,7 @@ from ..bridge.connection import database_name
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import check_known, find, resolve
-from ..bridge.version_table import PATIENCE, history_of_files, read_each
+from ..bridge.version_table import GLANCE_SECONDS, history_of_files, read_each
 from ..revisions.history import History
 from ..revisions.resolution import revisions_between
 
@@ -36,7 +36,7 @@ class AlembicSource:
     def stand(self, *, is_needed: bool = True) -> tuple[ScriptHistory, list[tuple[str, ...]]]:
         """Return the revisions, and the version table's rows of each database."""
         is_patient = is_needed or self._context.settings.options.wait_db
-        seconds = None if is_patient else PATIENCE
+        seconds = None if is_patient else GLANCE_SECONDS
         each = read_each(self._context, self._loaded.script, seconds=seconds)
         return self.history_so_far(), each
 

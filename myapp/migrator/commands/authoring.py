@@ -11,9 +11,9 @@ from alembic import command
 from alembic.autogenerate import RevisionContext
 from alembic.util.exc import CommandError
 
-from ..base.errors import RevisionNotFound, SettingsError, UsageError
+from ..base.errors import BadRevision, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
-from ..bridge import hooks
+from ..bridge import post_write_hooks
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.diagnosis import revision_files
@@ -45,7 +45,7 @@ def revision(
     """Write a new revision file; an autogenerate that finds nothing writes none.
 
     Raises PendingMigrations when `autogenerate` is asked for a database behind the code,
-    MultipleHeads, RevisionNotFound, UsageError, or SettingsError when a post-write hook fails.
+    MultipleHeads, BadRevision, UsageError, or SettingsError when a post-write hook fails.
     """
     history = load_history(context)
     if autogenerate and sql:
@@ -122,7 +122,7 @@ def merge(
 def edit(context: RunContext, target: str) -> tuple[Revision, ...]:
     """Open the files that `target` names in $EDITOR; `current` asks the database.
 
-    Raises RevisionNotFound when it names none, UsageError when there is no editor.
+    Raises BadRevision when it names none, UsageError when there is no editor.
     """
     found = show(AlembicSource(context), target, command="edit")
     for each in found:
@@ -180,7 +180,7 @@ def _check_new(history: ScriptHistory, rev_id: str | None, branch_label: str | N
 
 
 def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
-    hooks.register()
+    post_write_hooks.register()
     before = set(revision_files(history.script))
     try:
         return resolve(history, "", name, write)
@@ -204,7 +204,7 @@ def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
             hint="mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
             " minute, second and epoch) or `alembic.output_encoding`.",
         ) from error
-    except RevisionNotFound as error:
+    except BadRevision as error:
         reason = str(error.__context__ or error.message).rstrip(".")
         written = [str(path) for path in set(revision_files(history.script)) - before]
         raise UsageError(

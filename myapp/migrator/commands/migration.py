@@ -13,8 +13,9 @@ from ..bridge.version_table import look, read_heads
 from ..revisions.answers import union
 from ..revisions.history import standing
 from ..run.execution import Execution
-from ..run.outcome import failure, interruptible, require_recorded
+from ..run.outcome import failure, interruptible
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
+from ..run.recording import require_recorded
 from ..run.retries import Attempts
 from ..run.writing import writing
 

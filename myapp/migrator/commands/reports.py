@@ -60,7 +60,7 @@ def branches(source: Source) -> tuple[Branch, ...]:
 def show(source: Source, target: str, *, command: str = "show") -> tuple[Revision, ...]:
     """Return the revisions that `target` names, one at least; `current` asks the database.
 
-    Raises RevisionNotFound when it names none.
+    Raises BadRevision when it names none.
     """
     if target != "current":
         known = source.history()

@@ -26,7 +26,7 @@ def stamp(
 ) -> Stamp:
     """Set the version table to `revisions`; with `purge`, empty it first.
 
-    Raises RevisionNotFound, MultipleHeads, DatabaseAhead (which `purge` overrides), LockNotObtained
+    Raises BadRevision, MultipleHeads, DatabaseAhead (which `purge` overrides), LockNotObtained
     or Interrupted, or what `read_heads` raises.
     """
     with shared_engine(context):
@@ -60,7 +60,7 @@ def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
 
     Alembic would write them, and then be unable to go on from there.
 
-    Raises RevisionNotFound, MultipleHeads or UsageError.
+    Raises BadRevision, MultipleHeads or UsageError.
     """
     named = {r.revision: r for target in targets for r in find(history, target, f"stamp {target}")}
     for revision, other in permutations(named.values(), 2):

@@ -47,7 +47,7 @@ def _look(
     try:
         heads = read_heads(context, history.script, seconds=seconds)
     except DatabaseUnreachable as error:
-        if not error.is_passing:
+        if not error.retryable:
             raise
         return error
     history = settled(context, history)

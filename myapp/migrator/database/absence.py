@@ -1,12 +1,12 @@
-"""Whether a file is certainly not there: what can't be looked at may be."""
+"""Whether a file is certainly missing. One that this user may not look at could be there."""
 
 import os
 
 
 def is_absent(path: str | os.PathLike[str]) -> bool:
-    """Tell whether there is certainly nothing at `path`; a link that leads nowhere is nothing.
+    """Tell whether there is certainly no file at `path`. A link to a missing file is none.
 
-    False where this user may not look, where `path` goes through a file, or is no name at all.
+    False when this user may not look, and when `path` can't be a path at all.
     """
     try:
         os.stat(path)
@@ -18,12 +18,12 @@ def is_absent(path: str | os.PathLike[str]) -> bool:
 
 
 def can_be_made(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a file is certainly not there, and has a folder that it can be made in."""
+    """Tell whether a file is certainly missing, and its folder is there."""
     return is_absent(path) and os.path.isdir(os.path.dirname(os.path.realpath(path)))
 
 
 def why_not_opened(path: str | os.PathLike[str]) -> str | None:
-    """Return why a file can't be opened, as far as a look at it tells."""
+    """Return why a file can't be opened, None if a look at it doesn't tell."""
     try:
         os.stat(path)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Who keeps a migration waiting for a lock on PostgreSQL."""
+"""Who blocks a migration that waits for a lock on PostgreSQL."""
 
 import threading
 import time
@@ -20,16 +20,16 @@ _BLOCKERS = text(
     " now() - coalesce(xact_start, backend_start), coalesce(query, '')"
     " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
 )
-#: How long a thread that waits for a lost server may keep the end of a run.
-_PATIENCE = 2.0
+#: How many seconds the end of a run waits for the thread, which may hang on a lost server.
+_JOIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Blocker:
     """A session that holds a lock which the migration waits for; literals are masked in `query`.
 
-    Of another user's session, only a member of the role pg_read_all_stats learns more than the
-    names.
+    PostgreSQL shows only the names of another user's session, except to members of the role
+    pg_read_all_stats.
     """
 
     pid: int
@@ -49,10 +49,10 @@ class Blocker:
 
 
 class BlockerWatch:
-    """Asks now and then, on a connection of its own, who blocks the migration.
+    """Asks every `interval` seconds, on a connection of its own, who blocks the migration.
 
-    It leaves alone a revision that hasn't taken half of `interval`, in seconds, and connects for
-    the first one that has. `seen` hears each time of the one who blocks for longest, in its thread.
+    It connects only when a revision has taken half of `interval`. `seen` is called, in the
+    watching thread, with the session that has blocked for longest.
     """
 
     def __init__(
@@ -71,26 +71,26 @@ class BlockerWatch:
         self._since = time.monotonic()
 
     @contextmanager
-    def watching(self, patience: float = _PATIENCE) -> Iterator[None]:
-        """Watch in a thread until the block is left, and the thread has ended or `patience` has."""
+    def watching(self, seconds: float = _JOIN_SECONDS) -> Iterator[None]:
+        """Watch in a thread within. At the end, wait up to `seconds` for the thread."""
         thread = threading.Thread(target=self._watch, name="blocker-watch", daemon=True)
         thread.start()
         try:
             yield
         finally:
             self._stop.set()
-            thread.join(patience)
+            thread.join(seconds)
 
     def take(self) -> tuple[Blocker, ...]:
-        """Return whom it saw last, and forget them: what is watched from now on is another try."""
+        """Return who blocked when it last looked, and start anew for the next try."""
         self._since = time.monotonic()
         seen, self._seen = self._seen, ()
         return seen
 
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):
-            # The server is gone or full: the migration itself will tell.
             if self._has_waited():
+                # If the server is gone or full, the migration's own error says so.
                 with suppress(DBAPIError), _ours(), self._engine.connect() as connection:
                     self._ask(connection)
                     while not self._stop.wait(self._interval):

@@ -1,4 +1,4 @@
-"""One connection to a PostgreSQL server, opened in time and in a thread."""
+"""Open a connection to a PostgreSQL server in a thread, within a time."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -11,7 +11,7 @@ from ..base.attempts import TimeLeft
 from ..base.our_own import connecting_for_ourselves
 from .libpq import in_a_thread, parameters
 
-#: The drivers of SQLAlchemy that libpq connects for, and that take its parameters.
+#: SQLAlchemy's drivers that use libpq and take its parameters.
 LIBPQ_DRIVERS = ("psycopg2", "psycopg")
 FOR_EVER = TimeLeft(None)
 _LEAST = 0.05
@@ -19,19 +19,22 @@ _our_own: "WeakSet[Dialect]" = WeakSet()
 
 
 def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
-    """Let a signal end the wait for a server that doesn't answer: libpq waits in C."""
+    """Connect in a thread so that Ctrl-C works.
+
+    libpq blocks in C, where Python handles no signals.
+    """
     if dialect.driver not in LIBPQ_DRIVERS:
         return in_a_thread(lambda: dialect.connect(*cargs, **cparams))
     return open_in_time(dialect, cargs, cparams, FOR_EVER)
 
 
 def for_ourselves(engine: Engine) -> None:
-    """Let what `engine` opens count as none of a revision's connections."""
+    """Mark `engine` as this package's own: its connections don't count as a revision's."""
     _our_own.add(engine.dialect)
 
 
 def open_in_time(dialect: Dialect, cargs: Any, cparams: Any, time_left: TimeLeft) -> Any:
-    """Connect in the `time_left`; raises the driver's error."""
+    """Connect within `time_left`. Raises the driver's error."""
     seconds = time_left.left(_LEAST)
     given = parameters(cparams)
 

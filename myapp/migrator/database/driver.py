@@ -1,6 +1,6 @@
-"""The version table, read through the bare driver: no SQLAlchemy, and nothing is created.
+"""Read the version table with the bare driver, without SQLAlchemy, and create nothing.
 
-Only for URLs of a plain shape, on which this reading and SQLAlchemy's agree.
+It works for URLs of a plain shape only. For others, SQLAlchemy could read the URL in another way.
 """
 
 import os
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from ..base.ask_alembic import AskAlembic
 from .absence import can_be_made
 from .libpq import in_a_thread, parameters
-from .version_rows import oddity
+from .odd_rows import oddity
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?P<path>[^?#%:]+)")
 _POSTGRESQL = re.compile(
@@ -23,19 +23,20 @@ _POSTGRESQL = re.compile(
 )
 _PARAMETERS = {"host", "port", "application_name", "connect_timeout", "options", "password"}
 _PARAMETERS |= {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs", "user"}
-#: Seconds for all of it, and for a lock; the ordinary path then waits as long as it is told to, and
-#: says for what.
-_PATIENCE = 3.0
+#: Seconds for the whole look, and for a lock. After that the ordinary path waits, for as long as
+#: the settings say, and tells for what.
+_LONGEST = 3.0
 _FOR_A_LOCK = 0.3
-#: Takes it that nobody writes: only where there is no log, and this user could make none.
+#: SQLite then takes it that nobody writes. Used only where there is no log, and this user can't
+#: make one.
 _UNCHANGING = "mode=ro&immutable=1"
 _UNDEFINED_TABLE = "42P01"
 
 
 def shown(url: str) -> str:
-    """Return `url` as SQLAlchemy writes it without its query, the password hidden.
+    """Return `url` as SQLAlchemy writes it, without its query and with the password hidden.
 
-    Raises AskAlembic when a part of it might be written otherwise.
+    Raises AskAlembic when SQLAlchemy might write a part of it in another way.
     """
     if _SQLITE.fullmatch(url):
         return url
@@ -51,9 +52,9 @@ def shown(url: str) -> str:
 def read_versions(
     url: str, table: str, schema: str | None, seconds: float | None = None
 ) -> tuple[str, ...]:
-    """Return the rows of the version table, none when there is no table, or no SQLite file.
+    """Return the rows of the version table; none if the table or the SQLite file is missing.
 
-    `seconds` is how long that may take, a few at most.
+    `seconds` is how long that may take; it is never more than a few.
 
     Raises AskAlembic when the URL is of another shape, or the database doesn't answer in time.
     """
@@ -63,11 +64,11 @@ def read_versions(
         return _from_sqlite(match["path"], table)
     if match := _POSTGRESQL.fullmatch(url):
         given = _parameters(match)
-        import psycopg2  # noqa: F401 - in this thread, and not in the time that the server has
+        import psycopg2  # noqa: F401 - imported here, so that it takes none of the server's time
 
-        patience = _PATIENCE if seconds is None else min(seconds, _PATIENCE)
+        longest = _LONGEST if seconds is None else min(seconds, _LONGEST)
         try:
-            return in_a_thread(lambda: _from_postgresql(given, table, schema), patience)
+            return in_a_thread(lambda: _from_postgresql(given, table, schema), longest)
         except TimeoutError as error:
             raise AskAlembic("the database doesn't answer") from error
     raise AskAlembic("the URL is of another shape")
@@ -94,11 +95,11 @@ def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
 
 
 def _how_to_open(path: str) -> str:
-    """Return the parameters of a URI that leave nothing behind.
+    """Return URI parameters with which reading leaves no file behind.
 
-    In WAL mode, who reads makes two files beside the database. Who may write deletes them, as the
-    last to close it; who may not leaves them, or can't make them and fails
-    (https://www.sqlite.org/wal.html#read_only_databases).
+    In WAL mode, a reader makes two files beside the database. The last connection to close deletes
+    them, if it may write. A connection that may not write leaves them there, or fails because it
+    can't make them (https://www.sqlite.org/wal.html#read_only_databases).
     """
     real = os.path.realpath(path)
     if any(map(os.path.exists, (f"{real}-wal", f"{real}-shm"))) or not _is_in_wal_mode(real):
@@ -109,7 +110,7 @@ def _how_to_open(path: str) -> str:
 
 
 def _is_in_wal_mode(path: str) -> bool:
-    """Read the versions that stand in the file's header (https://www.sqlite.org/fileformat.html)."""
+    """Read the mode from the file's header (https://www.sqlite.org/fileformat.html)."""
     try:
         with open(path, "rb") as file:
             return file.read(20)[18:] == b"\x02\x02"
@@ -118,7 +119,7 @@ def _is_in_wal_mode(path: str) -> bool:
 
 
 def _files(path: str) -> list[object]:
-    """Return by what it shows that a database, or its log, has been written."""
+    """Return what changes when the database or its log is written."""
     found: list[object] = []
     real = os.path.realpath(path)
     for name in (real, f"{real}-wal", f"{real}-shm"):

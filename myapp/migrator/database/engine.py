@@ -17,7 +17,7 @@ from .sqlite import make_transactional
 from .url import engine_url, sqlite_file
 
 _DIALECTS = ("postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql")
-#: Where a driver's module has another name than the package to install.
+#: The package to install, where it has another name than the driver's module.
 _PACKAGES = {"MySQLdb": "mysqlclient", "psycopg": "psycopg[binary]"}
 
 
@@ -47,9 +47,9 @@ def make_engine(settings: Settings) -> Engine:
 
 
 def make_own_engine(url: URL) -> Engine:
-    """Return an engine for questions of this package's own to the PostgreSQL database at `url`."""
+    """Return an engine for this package's own questions to the PostgreSQL database at `url`."""
     if url.get_dialect().is_async:
-        # An asynchronous driver's own options mean nothing to this one.
+        # The options of an asynchronous driver are unknown to psycopg2.
         url = url.set(drivername=engine_url("postgresql://").drivername, query={})
     made = create_engine(
         url,
@@ -65,8 +65,8 @@ def make_own_engine(url: URL) -> Engine:
 def open_connection(made: Engine, settings: Settings) -> Connection:
     """Connect.
 
-    Raises SettingsError when an option turns out to be wrong only now, DatabaseUnreachable when an
-    SQLite file can't be opened.
+    Raises SettingsError when an option is wrong, which some drivers find out only now, and
+    DatabaseUnreachable when an SQLite file can't be opened.
     """
     try:
         return made.connect()
@@ -112,7 +112,7 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
 
 
 def _bad_option(settings: Settings, error: BaseException) -> SettingsError:
-    """Return the error of an option that SQLAlchemy can't use, named where its words tell which."""
+    """Return the error of an option that SQLAlchemy can't use, with its name if that is known."""
     said = first_line(error)
     hint = "`create_engine` in SQLAlchemy's documentation lists the options and their values."
     for key, value in settings.engine_options.items():

@@ -1,4 +1,4 @@
-"""What a database's exception means, in this package's errors."""
+"""Turn a database's exception into an error of this package."""
 
 import re
 
@@ -9,8 +9,8 @@ from ..settings.redaction import redacted
 
 _LONGEST = 500
 
-# What drivers say, and what to type. SQLSTATEs are PostgreSQL's
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html); a refused connection has none.
+# Patterns for what drivers say, and hints. The SQLSTATEs are PostgreSQL's
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html). A refused connection has none.
 _NO_SCHEMA = r"^3F000|unknown database"
 _NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
 _READ_ONLY = r"^25006|readonly database"
@@ -18,14 +18,14 @@ _READ_ONLY = r"^25006|readonly database"
 BUSY = r"^55P03|^40P01|database is locked"
 #: SQLite's name for a file that another process is writing.
 BUSY_FILE = "SQLITE_BUSY"
-#: What may well succeed a moment later, with why.
+#: Codes of failures that may succeed a moment later, each with its reason in words.
 RETRYABLE = {
     "55P03": "a lock was not to be had in time",
     "40P01": "of a deadlock",
     "40001": "of a serialization failure",
     BUSY_FILE: "another process was writing",
 }
-# What a server says that is not up yet, or busy; what one that is up refuses begins with FATAL.
+# The messages of a server that is not up yet, or is busy.
 _PASSING = (
     r"starting up|shutting down|recovery mode|accepting connections|connection slots"
     r"|too many (connections|clients)"
@@ -58,7 +58,7 @@ _HINTS = {
 
 
 def database_failed(error: DBAPIError) -> MigrateError:
-    """Tell what the database refused, outside any migration."""
+    """Return the error of something that the database refused outside any migration."""
     reason = first_line(error)
     if matches(_NO_SCHEMA, error):
         return SettingsError(
@@ -84,13 +84,13 @@ def database_failed(error: DBAPIError) -> MigrateError:
             if "readonly" in reason
             else "name the primary server in `sqlalchemy.url`: this one, or this user, only reads.",
         )
-    unreachable = DatabaseUnreachable(f"The database can't be used: {reason}.", hint=_hint(error))
-    unreachable.is_passing = _is_passing(error)
-    return unreachable
+    return DatabaseUnreachable(
+        f"The database can't be used: {reason}.", hint=_hint(error), retryable=_is_retryable(error)
+    )
 
 
 def is_read_only(error: BaseException) -> bool:
-    """Tell whether the database refused to be written at all."""
+    """Tell whether the error says that the database can't be written at all."""
     return isinstance(error, DBAPIError) and matches(_READ_ONLY, error) is not None
 
 
@@ -117,7 +117,7 @@ def first_line(error: BaseException) -> str:
 
 def _telling_line(said: str) -> str:
     lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
-    # libpq tells of each address that it tried; an answer says more than a refusal before it.
+    # libpq reports each address that it tried. The answer of a server says the most.
     return next((line for line in lines if "FATAL:" in line), next(iter(lines), ""))
 
 
@@ -145,12 +145,15 @@ def error_code(error: BaseException) -> str | None:
 
 
 def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
-    """Look for `pattern` in the error's code, a blank, and what it says, a secret included."""
+    """Search `pattern` in the error's code and message, with a blank between them.
+
+    The message may still hold secrets.
+    """
     return re.search(pattern, f"{error_code(error) or ''} {_telling_line(str(error.orig))}")
 
 
-def _is_passing(error: DBAPIError) -> bool:
-    """Tell whether the database may well answer a moment later."""
+def _is_retryable(error: DBAPIError) -> bool:
+    """Tell whether the database may answer a moment later."""
     if matches(_PASSING, error):
         return True
     return bool(matches(_REFUSED, error)) and not matches(_FINAL, error)

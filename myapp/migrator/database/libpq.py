@@ -1,4 +1,4 @@
-"""What all connections through libpq are given: bounds for opening, and for silence."""
+"""The parameters of all connections through libpq: time limits for connecting and for silence."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: Seconds that a PostgreSQL server has to answer in, where nothing says otherwise: a host that
-#: drops what it is sent would keep a deploy waiting for minutes.
+#: Seconds that a PostgreSQL server has to accept a connection, unless a setting says otherwise.
+#: Without a limit, a host that drops packets would keep a deploy waiting for minutes.
 _CONNECT_TIMEOUT = 10
 _LIBPQ_SAYS = {"PGCONNECT_TIMEOUT", "PGSERVICE"}
-#: A server whose machine or network is gone is noticed after 20 seconds, whether its answer is
-#: waited for (the system then asks whether it is still there) or it was sent something. One that
-#: works for hours on a statement is not touched: its system answers.
+#: With these, a server whose machine or network is gone is noticed after 20 seconds. The operating
+#: system asks the other machine whether it is still there. A server that works for hours on a
+#: statement is not affected: its system answers.
 _KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -24,16 +24,17 @@ _KEEPALIVES = {
 
 
 def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters `given` to a driver with those that all connections have."""
+    """Return the parameters `given` to a driver, and those that all connections get."""
     bound = {} if _LIBPQ_SAYS & os.environ.keys() else {"connect_timeout": _CONNECT_TIMEOUT}
     return {**bound, **_KEEPALIVES, **given}
 
 
 def in_a_thread(call: Callable[[], T], seconds: float | None = None) -> T:
-    """Return what `call` returns, in a thread: libpq waits in C, where no signal is heard.
+    """Run `call` in a thread so that Ctrl-C works, and return what it returns.
 
-    Raises what it raises, or TimeoutError when it hasn't returned within `seconds`; it is left
-    behind then.
+    libpq blocks in C, where Python handles no signals.
+
+    Raises what `call` raises, or TimeoutError after `seconds`. The thread is then left alone.
     """
     done = Event()
     returned: list[T] = []
@@ -42,7 +43,7 @@ def in_a_thread(call: Callable[[], T], seconds: float | None = None) -> T:
     def run() -> None:
         try:
             returned.append(call())
-        except Exception as error:  # noqa: BLE001 - it goes to who waits
+        except Exception as error:  # noqa: BLE001 - it is raised again in the waiting thread
             raised.append(error)
         done.set()
 

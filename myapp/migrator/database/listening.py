@@ -1,4 +1,4 @@
-"""SQLAlchemy's events, of whichever engine."""
+"""Listen to SQLAlchemy's events of all engines."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 #: The execution option of engines that are this package's own, not the migrations'.
 INTERNAL = "migrate_internal"
-#: Events of which SQLAlchemy takes what the listener returns, and how it is told so.
+#: Events whose listeners return something to SQLAlchemy, with the arguments that say so.
 _CAN_CHANGE: dict[str, dict[str, bool]] = {
     "do_connect": {},
     "before_execute": {"retval": True},
@@ -19,10 +19,10 @@ _CAN_CHANGE: dict[str, dict[str, bool]] = {
 
 @contextmanager
 def listening(**listeners: Callable[..., Any]) -> Iterator[None]:
-    """Let each of `listeners` hear the event of its name within.
+    """Call each of `listeners` at the event of its name, within.
 
-    A foreign `env.py` makes an engine of its own, so all engines of the process are listened to,
-    but for the lock's, which runs no migration.
+    An `env.py` may make an engine of its own, so this listens to all engines of the process. The
+    lock's engine is left out, since it runs no migration.
     """
     heard = {
         name: listener if name in _CAN_CHANGE else _unless_internal(listener)

@@ -1,11 +1,11 @@
-"""SQL of others, shown without their data."""
+"""Mask the data in SQL of other sessions, so that it may be shown."""
 
 import re
 
 _LONGEST = 200
 _MASKED = "?"
-# PostgreSQL's rules (https://www.postgresql.org/docs/current/sql-syntax-lexical.html). To it every
-# character beyond ASCII is a letter, and the longest name decides what a quote belongs to.
+# PostgreSQL's rules (https://www.postgresql.org/docs/current/sql-syntax-lexical.html). Every
+# character beyond ASCII counts as a letter. The longest token before a quote decides its kind.
 _TOKEN = re.compile(
     r"""
       (?P<comment> --[^\r\n]* )
@@ -27,11 +27,11 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
 def masked(query: str) -> str:
-    """Return the first line of PostgreSQL's `query`, its literals replaced by `?`, no comments.
+    """Return the first line of PostgreSQL's `query` without comments, each literal as `?`.
 
-    Where a quote leaves any doubt of what is a literal, only the first word is returned: a text
-    that is cut off, or a backslash in a plain string, which one server takes for a character and
-    another, by `standard_conforming_strings`, for an escape.
+    Only the first word is returned where it isn't certain what is a literal. That is so when the
+    text is cut off in a literal, or a plain string has a backslash: by
+    `standard_conforming_strings`, it is a character to one server and an escape to another.
     """
     shown: list[str] = []
     at, first_word = 0, ""
@@ -56,7 +56,7 @@ def _shown(kind: str, text: str) -> str:
 
 
 def _end_of_comment(query: str, start: int) -> int | None:
-    """Return where the comment that begins at `start` ends; they nest. None when it is cut off."""
+    """Return the end of the comment at `start`, None if it is cut off. Comments nest."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(query, start):
         depth += 1 if edge[0] == "/*" else -1

@@ -1,4 +1,4 @@
-"""Give up a server that leaves a statement unanswered."""
+"""Give up on a server that doesn't answer a statement."""
 
 import threading
 import time
@@ -10,14 +10,14 @@ from ..base.errors import DatabaseUnreachable
 from ..base.stopping import cancel, cut, is_waiting
 
 _PAUSE = 0.1
-#: How long a server that is silent may take to cancel the statement, in seconds.
+#: How many seconds a silent server has to cancel the statement.
 _TO_CANCEL = 0.5
 
 
 class Silence:
-    """Watches connections on which a statement never takes long.
+    """Gives up on connections that wait for longer than `seconds` for one answer.
 
-    With `is_over`, one of them was given up after `seconds`.
+    `is_over` is whether that has happened. Use it only where each statement is short.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,31 +26,30 @@ class Silence:
         self._connections: list[Any] = []
         self._stopped = threading.Event()
 
-    def watch(self, dbapi_connection: Any) -> None:
+    def add(self, dbapi_connection: Any) -> None:
         """Add a driver's connection."""
         self._connections.append(dbapi_connection)
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
-        """Give up within, in a thread, what waits for longer."""
-        threading.Thread(target=self._watch, name="silence", daemon=True).start()
+        """Cancel in a thread, within, what waits for too long."""
+        threading.Thread(target=self._cut_the_late, name="silence", daemon=True).start()
         try:
             yield
         finally:
             self._stopped.set()
 
     def error(self, blocked: str = "") -> DatabaseUnreachable:
-        """Return what to tell of a server that was given up; `blocked` says by whom, if known."""
-        error = DatabaseUnreachable(
+        """Return the error of a server that doesn't answer. `blocked` says who blocks, if known."""
+        return DatabaseUnreachable(
             "The database can't be used: the server did not answer within"
             f" {round(self.seconds, 1):g} s.{blocked}",
             hint="is the server, or a pooler before it, stopped, overloaded, or short of"
             " connections?",
+            retryable=True,
         )
-        error.is_passing = True
-        return error
 
-    def _watch(self) -> None:
+    def _cut_the_late(self) -> None:
         since: dict[int, float] = {}
         while not self._stopped.wait(_PAUSE):
             now = time.monotonic()

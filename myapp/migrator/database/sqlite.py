@@ -1,4 +1,4 @@
-"""SQLite, so that a revision is all or nothing and no row is lost by it."""
+"""Make a revision on SQLite all or nothing, and keep it from losing rows."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,22 +14,22 @@ from .listening import listening
 WRITES = "migrate_writes"
 _ENFORCED = "migrate_foreign_keys"
 _SHOWN = 5
-# There is no foreign key without this word. To look into each of a thousand tables after each of a
-# thousand revisions would take longer than they do.
+# Every foreign key has this word in its SQL. Checking a thousand tables after each of a thousand
+# revisions would take longer than the revisions.
 _TABLES_THAT_REFER = (
     "SELECT name FROM sqlite_master WHERE type = 'table' AND instr(lower(sql), 'references')"
 )
 
 
 class ForeignKeyViolation(Exception):
-    """Rows that a revision has left pointing nowhere."""
+    """A revision has left rows that refer to missing rows."""
 
 
 def make_transactional(engine: Engine) -> None:
-    """Put DDL into transactions too: Python's driver opens none for it by itself.
+    """Run DDL in transactions too: Python's driver opens none for it by itself.
 
-    As SQLAlchemy's documentation of SQLite says, under "Enabling Non-Legacy SQLite Transactional
-    Modes"; a writer takes the write lock at once, since one that asks for it later can be refused.
+    SQLAlchemy's documentation of SQLite has this under "Enabling Non-Legacy SQLite Transactional
+    Modes". A writer takes the write lock at the start, since SQLite may refuse it later.
     """
 
     @event.listens_for(engine, "connect")
@@ -44,22 +44,22 @@ def make_transactional(engine: Engine) -> None:
 
 
 class Writer:
-    """Puts the DDL of revisions into transactions on an engine that `env.py` has made.
+    """Runs the DDL of revisions in transactions, on an engine that `env.py` has made.
 
-    An engine whose `isolation_level` is None has been told to leave the transactions to its maker.
+    An engine with the `isolation_level` None is left alone: its maker begins the transactions.
     """
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
 
     def begin_revision(self, connection: Connection) -> None:
-        """Take `connection` for the one that revisions run on, and begin if SQLAlchemy has."""
+        """Remember `connection` as the one for revisions; begin if SQLAlchemy has begun."""
         self._connection = connection
         if connection.in_transaction():
             self.begin(connection)
 
     def begin(self, connection: Connection) -> None:
-        """Begin where the driver would only do so before an INSERT."""
+        """Begin now: the driver would begin only before an INSERT, UPDATE or DELETE."""
         if connection is not self._connection or connection.dialect.name != "sqlite":
             return
         driver: Any = connection.connection.driver_connection
@@ -68,17 +68,17 @@ class Writer:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def end(self) -> None:
-        """Hear that all revisions have run."""
+        """Stop, as all revisions have run."""
         self._connection = None
 
 
 def _is_always_autocommit(driver: Any) -> bool:
-    """Tell whether it was opened with `autocommit=True`, which Python 3.12 has added."""
+    """Tell whether it was opened with `autocommit=True`, which is new in Python 3.12."""
     return getattr(driver, "autocommit", None) is True
 
 
 def _has_begun(connection: Connection) -> bool:
-    """Tell whether there is a transaction, or shall be none."""
+    """Tell whether a transaction has begun, or none is wanted."""
     driver: Any = connection.connection.driver_connection
     is_autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
     return is_autocommit or bool(driver.in_transaction)
@@ -86,12 +86,12 @@ def _has_begun(connection: Connection) -> bool:
 
 @contextmanager
 def foreign_keys_checked_at_commit() -> Iterator[None]:
-    """Replace the enforcement of foreign keys, on every connection within, by a check at COMMIT.
+    """Switch off the enforcement of foreign keys within, and check them at COMMIT instead.
 
-    Alembic's batch mode rebuilds a table by dropping it, and an enforced ON DELETE CASCADE then
-    deletes the rows that refer to it. SQLite's own documentation of ALTER TABLE
-    (https://www.sqlite.org/lang_altertable.html#otheralter) takes these steps, and that the
-    enforcement can't be changed within a transaction makes it too late for a revision itself.
+    Alembic's batch mode drops a table and makes it again. With enforcement on, ON DELETE CASCADE
+    would then delete the rows that refer to it. SQLite's documentation tells to do it this way
+    (https://www.sqlite.org/lang_altertable.html#otheralter). A revision can't do it by itself: the
+    enforcement can't be changed within a transaction.
     """
     stopped: list[tuple[dict[Any, Any], Any]] = []
 
@@ -115,11 +115,11 @@ def foreign_keys_checked_at_commit() -> Iterator[None]:
 
 
 def _check(connection: Connection) -> None:
-    """Raise ForeignKeyViolation for rows that pointed somewhere before."""
+    """Raise ForeignKeyViolation for rows whose foreign keys were not broken before."""
     if connection.dialect.name != "sqlite" or _ENFORCED not in connection.info:
         return
     found = _violations(connection.connection.dbapi_connection)
-    # A table that is rebuilt may number its rows anew, so that old violations look new.
+    # A table that is made again may number its rows anew. Old violations then look new.
     before = connection.info[_ENFORCED]
     more_than = Counter(_where(each) for each in found) - Counter(_where(each) for each in before)
     if new := sorted((each for each in found - before if _where(each) in more_than), key=str):
@@ -140,7 +140,7 @@ def _where(violation: tuple[Any, ...]) -> tuple[Any, ...]:
 def _violations(dbapi_connection: Any) -> set[tuple[Any, ...]]:
     """Return what `PRAGMA foreign_key_check` finds, table by table.
 
-    It fails, as a whole, when one table refers to columns that are not unique.
+    Without a table, it fails as a whole when one table refers to columns that are not unique.
     """
     found: set[tuple[Any, ...]] = set()
     for (table,) in dbapi_connection.execute(_TABLES_THAT_REFER).fetchall():

@@ -1,4 +1,4 @@
-"""The SQL that runs, told as it runs."""
+"""Show the SQL as it runs."""
 
 import reprlib
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from .listening import listening
 
 
 class _Shortened(reprlib.Repr):
-    """Shortens values, each when its secrets are out."""
+    """Shortens values, after taking their secrets out."""
 
     def repr_str(self, x: str, level: int) -> str:
         """Shorten a string."""
@@ -25,10 +25,10 @@ class _Shortened(reprlib.Repr):
 
 
 @contextmanager
-def watching(tell: Callable[[str], object]) -> Iterator[None]:
+def statements_told(tell: Callable[[str], object]) -> Iterator[None]:
     """Call `tell` with each statement before it runs, its parameters shortened.
 
-    It doesn't use SQLAlchemy's logger, which a foreign `env.py` sets up again.
+    It doesn't use SQLAlchemy's logger, since an `env.py` may change how that is set up.
     """
 
     def told(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:

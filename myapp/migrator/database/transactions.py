@@ -1,18 +1,18 @@
-"""The questions that a PostgreSQL session is asked beneath SQLAlchemy, which shall not see them."""
+"""Questions to a PostgreSQL session that go past SQLAlchemy, so that they start no transaction."""
 
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
 # `txid_status` and its like have had the same meaning since PostgreSQL 10.
-#: Where the session stands.
+#: The session and its transaction; `Answer` has the columns.
 ASK = (
     "SELECT pg_backend_pid(), split_part(virtualtransaction, '/', 2)::bigint,"
     " txid_snapshot_xmax(txid_current_snapshot()), txid_current_if_assigned() FROM pg_locks"
     " WHERE pid = pg_backend_pid() AND locktype = 'virtualxid' AND mode = 'ExclusiveLock' LIMIT 1"
 )
-#: How many transactions of the whole server were committed that got an id from `first` on, up to
-#: `end`; a prepared one may be by any session, and counts whenever it began.
+#: How many transactions of the whole server were committed, of those with an id from `first` up to
+#: `end`. Every prepared transaction counts too: any session may have prepared it.
 COMMITTED = (
     "SELECT (SELECT count(*) FROM generate_series({first}, {end} - 1) AS id"
     " WHERE txid_status(id) IS DISTINCT FROM 'aborted'"
@@ -22,16 +22,16 @@ COMMITTED = (
 
 
 class Answer(NamedTuple):
-    """What ASK is answered."""
+    """The answer to ASK."""
 
     pid: int
-    number: int  # of the session's transaction that has asked
-    next_id: int  # that the server will give out, or has given to one that still runs
-    own_id: int | None  # of the transaction that has asked, once it has written
+    number: int  # the number of this transaction in its session
+    next_id: int  # the next transaction id of the server; ids below it are taken
+    own_id: int | None  # the id of this transaction, None until it writes
 
 
 def row_of(connection: Connection, statement: str) -> Any:
-    """Return the row of a query that SQLAlchemy shall not see, None where it fails."""
+    """Run a query on the driver's connection and return its row, None if it fails."""
     try:
         cursor = connection.connection.cursor()
         cursor.execute(statement)

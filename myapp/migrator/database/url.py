@@ -1,4 +1,4 @@
-"""Database URLs: which driver a bare scheme means, and which SQLite file is meant."""
+"""Read database URLs: the driver of a bare scheme, and the path of an SQLite file."""
 
 import re
 from urllib.parse import unquote
@@ -10,18 +10,18 @@ from ..base.errors import SettingsError
 from ..settings.url_secrets import typed_password
 
 _BARE_POSTGRESQL = {"postgres", "postgresql"}
-# An `@` in what stands after `?`: to SQLAlchemy all before it is a user and a password.
+# An `@` after the `?`. SQLAlchemy takes all before it for a user and a password.
 _MISLEADING = re.compile(r"[\w+]+://(?=[^:/]*(?::[^@]*)?@)[^@]*\?[\w.\-]+=[^@]*@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def engine_url(url: str) -> URL:
-    """Parse `url` for SQLAlchemy; a bare `postgresql://` or `postgres://` means psycopg2.
+    """Parse `url` for SQLAlchemy. A bare `postgresql://` or `postgres://` means psycopg2.
 
     SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3
-    (https://docs.sqlalchemy.org/en/21/changelog/migration_21.html); an explicit `+driver` is kept.
+    (https://docs.sqlalchemy.org/en/21/changelog/migration_21.html). An explicit `+driver` is kept.
 
-    Raises SettingsError, whose text holds no part of `url`, when it isn't a database URL.
+    Raises SettingsError when it isn't a database URL. Its text holds no part of `url`.
     """
     if _CONTROL.search(url):
         raise SettingsError(
@@ -46,9 +46,9 @@ def engine_url(url: str) -> URL:
 
 
 def sqlite_file(url: URL) -> str | None:
-    """Return the path of the SQLite database file that `url` names, or None.
+    """Return the path of the SQLite file that `url` names.
 
-    None means that there is no such file to look for: another dialect, or a database in memory.
+    None for another kind of database, and for one in memory.
     """
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None

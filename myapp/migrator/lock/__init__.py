@@ -1,6 +1,6 @@
-"""One writer at a time: the lock that a run holds from its first look to its last.
+"""One writer at a time: the lock that a run holds until it ends.
 
-A holder that dies loses it: the server, or the kernel, sees to that.
+If the holder dies, the server or the kernel frees the lock.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ __all__ = ["Lock", "writer_lock"]
 def writer_lock(context: RunContext, notice: Callable[[str], None]) -> Iterator[Lock]:
     """Hold the lock on `config`'s database, waiting for it up to `migrate.lock_wait` seconds.
 
-    `notice` is told, in a sentence, who holds it, or that this kind of database has no lock.
+    `notice` is called with a sentence: who holds it, or that this kind of database has no lock.
 
     Raises LockNotObtained, DatabaseUnreachable, or SettingsError when `migrate.lock_url` is wrong
     or the connection goes through a pooler.
@@ -36,7 +36,7 @@ def writer_lock(context: RunContext, notice: Callable[[str], None]) -> Iterator[
             f"`migrate.lock_url` is for PostgreSQL, and the database is one of {backend}.",
             hint="take `migrate.lock_url` out of the .ini file.",
         )
-    # Each is imported where it is used: both together take a tenth of a small run's own memory.
+    # Each is imported where it is used: together they take a tenth of a small run's memory.
     if backend == "postgresql":
         from .postgresql import advisory_lock
 

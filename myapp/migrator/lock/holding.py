@@ -1,4 +1,4 @@
-"""What all locks share: who holds one, waiting for it, and the error when the wait is over."""
+"""What all locks share: the holder, the wait, and the error when the wait is over."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,39 +12,39 @@ from ..database.blockers import Blocker
 
 
 class Lock:
-    """A lock that is held, and what its connection can tell of the run; this one holds nothing."""
+    """A lock that is held, and what its connection knows of the run. This one locks nothing."""
 
     def require_held(self) -> None:
-        """Raise LockLost when the lock is gone, and with it the right to go on."""
+        """Raise LockLost when the lock is gone, so that the run may not go on."""
 
     def join(self, connection: Connection) -> None:
-        """Make `connection` part of the run: none other starts while a statement runs on it.
+        """Make `connection` part of the run: no other run starts while a statement runs on it.
 
         Raises SettingsError when the lock is held in another database.
         """
 
     def join_transaction(self, connection: Connection) -> None:
-        """Do what `join` does for one transaction, where the session is shared with others."""
+        """Do what `join` does, for one transaction. A pooler may share the session."""
 
     def invalid_indexes(self) -> frozenset[str]:
         """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name."""
         return frozenset()
 
     def committed_since(self, transaction: int, pid: int) -> int | None:
-        """Return how many of the server's transactions were committed since one began.
+        """Return how many transactions of the server were committed since `transaction` began.
 
-        It waits until the session `pid` has ended; None where that can't be asked.
+        It waits until the session `pid` has ended. None if the server can't be asked.
         """
         return None
 
     def blockers(self) -> tuple[Blocker, ...]:
-        """Return who was seen to keep the run's statement waiting since this was last asked."""
+        """Return the sessions that were seen to block the run since the last call."""
         return ()
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock; `since` is when its session began, where that may be known."""
+    """Who holds the lock. `since` is when its session began, None if this user may not know."""
 
     pid: int
     application: str
@@ -63,7 +63,9 @@ def wait_for(
     wait: float,
     notice: Callable[[str], None],
 ) -> None:
-    """Call `attempt` until it succeeds, for `wait` seconds at most, telling who holds the lock.
+    """Call `attempt` until it succeeds, for `wait` seconds at most.
+
+    `notice` is called with a sentence when the holder changes.
 
     Raises LockNotObtained.
     """

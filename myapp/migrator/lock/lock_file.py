@@ -1,4 +1,4 @@
-"""A lock file: opened once, never through a link, and written by its descriptor."""
+"""A lock file. It is opened once, never through a link, and written by its descriptor."""
 
 import fcntl
 import os
@@ -6,21 +6,21 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-# A link that was put there would lead to a file of somebody else's; a pipe would keep us waiting.
+# Someone could put a link to another file there, or a pipe, which would block.
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
-#: What one of these files may hold; anything longer was written by something else.
+#: The most bytes that are read. A longer file was written by something else.
 _LONGEST = 4096
-#: How often a file that has been deleted is tried again at once.
+#: How often a file that was deleted meanwhile is opened again.
 _TRIES = 100
 
 
 class LockFile:
     """The file at `path`, open and locked.
 
-    The lock is the kernel's `flock`, which a process holds that may only read the file too, and
-    which ends with its holder. As the file goes with the lock, `lock` looks again whether what was
-    locked is still what stands at `path`.
+    The lock is the kernel's `flock`. A process that may only read the file can hold it too, and it
+    ends with its holder. A holder deletes the file at the end, so `lock` checks that the file it
+    has locked is still the one at `path`.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -30,9 +30,10 @@ class LockFile:
 
     @classmethod
     def lock(cls, path: Path, database: str) -> "LockFile | None":
-        """Return the locked file; None when another process has locked it.
+        """Return the locked file, None when another process has locked it.
 
-        A new one gets the modes of the file `database`: who may write that may take this lock.
+        A new file gets the modes of the file `database`, so that whoever may write the database
+        can take the lock.
 
         Raises OSError when it can't be opened or locked.
         """
@@ -46,10 +47,10 @@ class LockFile:
             except BaseException:
                 file.close()
                 raise
-            # One that can't be written would go on telling the name of who left it.
+            # A file that can't be written would go on naming an earlier holder: delete it.
             if file.is_in_place() and (file._is_written() or not file.remove()):
                 return file
-            file.close()  # it is deleted, by whoever held it or by us: take a new one
+            file.close()  # it has been deleted: take a new one
         return None
 
     def is_in_place(self) -> bool:
@@ -60,9 +61,9 @@ class LockFile:
             return False
 
     def write(self, text: str) -> None:
-        """Replace what it holds, as far as that can be: a full disk makes no difference to a lock.
+        """Replace the content. A failure is ignored, since the lock holds all the same.
 
-        A file that has a second name is left alone, since it may be anything.
+        A file that has a second name is left alone, since it may be another program's.
         """
         with suppress(OSError):
             if os.fstat(self._descriptor).st_nlink == 1:
@@ -70,7 +71,7 @@ class LockFile:
                 os.pwrite(self._descriptor, text.encode(), 0)
 
     def remove(self) -> bool:
-        """Delete the file, where this user may; only its holder calls this, and before `close`."""
+        """Delete the file, if this user may. Only the holder calls this, before `close`."""
         with suppress(OSError):
             if self.is_in_place():
                 self._path.unlink()
@@ -86,9 +87,9 @@ class LockFile:
 
 
 def read(path: Path) -> str:
-    """Return what the lock file at `path` holds.
+    """Return the content of the lock file at `path`.
 
-    Raises OSError when it can't be read, ValueError when it is no text.
+    Raises OSError when it can't be read, ValueError when it isn't text.
     """
     descriptor = os.open(path, os.O_RDONLY | _SAFELY)
     try:
@@ -101,7 +102,7 @@ def _opened(path: Path, database: str) -> int:
     """Open the file at `path`, or make it."""
     while True:
         try:
-            # Without O_CREAT: Linux refuses that for another user's file in a folder such as /tmp
+            # Without O_CREAT: in a folder such as /tmp, Linux refuses it for another user's file
             # (fs.protected_regular).
             return _checked(path, os.open(path, os.O_RDWR | _SAFELY))
         except PermissionError:
@@ -123,7 +124,7 @@ def _checked(path: Path, descriptor: int) -> int:
 
 def _share_as(database: str, descriptor: int) -> None:
     """Give a new file the owner and the modes of `database`, as SQLite does with its own."""
-    with suppress(OSError):  # there is no database yet, or this user may not: then as it is
+    with suppress(OSError):  # there may be no database yet, or this user may not change the modes
         found = os.stat(database)
         os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & 0o666 | 0o400)
         if os.geteuid() == 0:

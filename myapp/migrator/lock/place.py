@@ -1,4 +1,4 @@
-"""Where PostgreSQL's lock is taken, and under which numbers."""
+"""The server and the keys of PostgreSQL's advisory lock."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ from ..settings.settings import Settings
 
 
 def lock_url(settings: Settings, opened: URL) -> URL:
-    """Return where the lock of the database at `opened` is taken.
+    """Return the URL at which the lock of the database at `opened` is taken.
 
     Raises SettingsError when `migrate.lock_url` is wrong.
     """
@@ -34,7 +34,7 @@ def lock_url(settings: Settings, opened: URL) -> URL:
 
 
 def failed(error: DBAPIError, settings: Settings) -> MigrateError:
-    """Tell what the database refused, naming the setting that leads there."""
+    """Return the error of what the database refused, with the name of the setting to mend."""
     told = database_failed(error)
     if settings.options.lock_url:
         told.hint = (told.hint or "").replace("sqlalchemy.url", "migrate.lock_url")
@@ -42,7 +42,7 @@ def failed(error: DBAPIError, settings: Settings) -> MigrateError:
 
 
 def keys(connection: Connection, settings: Settings) -> tuple[int, int]:
-    """Return the 64-bit keys for this version table: of the writer, and of a running statement."""
+    """Return two 64-bit keys for this version table: the writer's, and a running statement's."""
     schema = settings.alembic.get("version_table_schema") or connection.scalar(
         text("SELECT current_schema()")
     )

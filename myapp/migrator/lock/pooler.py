@@ -1,6 +1,6 @@
 """Tell a direct connection from one through a pooler that shares server sessions.
 
-Behind PgBouncer in transaction mode a session lock belongs to whoever is served next.
+Through PgBouncer in transaction mode, the next client would get the session and its lock.
 """
 
 from sqlalchemy import Engine, text
@@ -13,7 +13,7 @@ _TRIES = 5
 
 
 def refuse_pooler(engine: Engine, connection: Connection, *, is_lock_url: bool) -> None:
-    """Raise SettingsError when `connection` has no server session to itself."""
+    """Raise SettingsError when `connection` shares its server session with others."""
     if not _is_shared(engine, connection):
         return
     where = "`migrate.lock_url`" if is_lock_url else "`sqlalchemy.url`"
@@ -25,10 +25,10 @@ def refuse_pooler(engine: Engine, connection: Connection, *, is_lock_url: bool) 
 
 
 def _is_shared(engine: Engine, connection: Connection) -> bool:
-    """Ask who serves: a session that is a connection's own serves it always, and no other.
+    """Ask two connections for the pid of their sessions, several times.
 
-    A pooler hands out the session that was used last, and gives another one to whoever asks while
-    that is busy; with `server_round_robin`, each in turn.
+    Without a pooler, each connection always gets the same pid, and no other connection gets it. A
+    pooler gives out the session that was used last, or, with `server_round_robin`, each in turn.
     """
     own, others = set(), set()
     with engine.connect() as other:

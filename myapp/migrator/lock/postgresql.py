@@ -1,7 +1,7 @@
 """PostgreSQL: a session advisory lock, on a connection that does nothing else.
 
-It is polled for: a process that blocks in `pg_advisory_lock` holds a snapshot, for which another's
-CREATE INDEX CONCURRENTLY waits for ever.
+The wait is a loop of `pg_try_advisory_lock`. A session that blocks in `pg_advisory_lock` holds a
+snapshot, and CREATE INDEX CONCURRENTLY in the other run would wait for it for ever.
 """
 
 import time
@@ -25,7 +25,7 @@ from ..settings.settings import Settings
 from .holding import Holder, Lock, wait_for
 from .place import failed, keys, lock_url
 from .pooler import refuse_pooler
-from .session import PATIENT, configure_session, execute_aside, is_silent
+from .session_settings import NO_TIMEOUTS, configure_session, execute_aside, is_silent
 
 # A bigint key is shown in pg_locks as its high and low half
 # (https://www.postgresql.org/docs/current/view-pg-locks.html).
@@ -38,8 +38,8 @@ _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _IS_HELD = text(f"SELECT count(*) FROM pg_locks WHERE pid = :pid AND {_IN_PG_LOCKS}")  # noqa: S608 - all parts are constants of this file
 _INVALID_INDEXES = text(
     "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
-    # A partitioned index is invalid until its last partition has one, and so is an index that
-    # another session builds at this moment.
+    # Two kinds of invalid indexes don't count: a partitioned index whose partitions don't all have
+    # one yet, and an index that another session is building now.
     " WHERE NOT indisvalid AND indislive AND c.relkind = 'i' AND indexrelid NOT IN"
     " (SELECT index_relid FROM pg_stat_progress_create_index WHERE index_relid IS NOT NULL)"
 )
@@ -51,19 +51,20 @@ _HOLDER = text(
 )
 
 _JOINED = "migrate_joined"
-# How often it is asked who blocks, in seconds: PostgreSQL looks for deadlocks once a second.
+# The longest and the shortest time between two questions who blocks, in seconds. PostgreSQL looks
+# for deadlocks once a second.
 _OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
-# For how many seconds a lock that the server has confirmed is taken to be held while its connection
-# stays silent. To ask for each revision costs a round trip, and ever longer with the locks that a
-# single transaction collects.
+# Once the server has confirmed the lock, it counts as held for so many seconds if the connection
+# stays silent. Asking for each revision would cost a round trip, which takes longer the more locks
+# a single transaction collects.
 _TRUSTED = 1.0
-# How long the server may take to notice that a session of the run is lost.
+# How many seconds the server has to notice that a session of the run is lost.
 _ENDING = 2.0
 _IS_ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
 _NEXT_TRANSACTION = text("SELECT txid_snapshot_xmax(txid_current_snapshot())")
-#: For how many seconds a run keeps the connection on which it waits for the lock.
+#: After so many seconds of waiting for the lock, a run closes its connection between two tries.
 _KEPT = 1.0
-#: Seconds that the server has to answer in what is asked for the lock.
+#: How many seconds the server has to answer a question about the lock.
 _SILENCE = 30.0
 
 
@@ -71,21 +72,21 @@ _SILENCE = 30.0
 def advisory_lock(
     context: RunContext, url: URL, notice: Callable[[str], None]
 ) -> Iterator["HeldAdvisoryLock"]:
-    """Hold the lock of `config`'s version table at `url`; raises what `writer_lock` raises."""
+    """Hold the lock of `config`'s version table at `url`. Raises what `writer_lock` raises."""
     settings = context.settings
     engine = make_own_engine(lock_url(settings, url))
     silence = Silence(_SILENCE)
 
     def connected(dbapi_connection: Any, record: Any) -> None:
-        context.canceller.watch(dbapi_connection)
-        silence.watch(dbapi_connection)
+        context.canceller.add(dbapi_connection)
+        silence.add(dbapi_connection)
 
     def connect() -> Connection:
         try:
             connection = engine.connect()
         except DBAPIError as error:
             raise failed(error, settings) from error
-        configure_session(connection, {**PATIENT, "application_name": context.application})
+        configure_session(connection, {**NO_TIMEOUTS, "application_name": context.application})
         return connection
 
     event.listen(engine, "connect", connected)
@@ -127,7 +128,7 @@ class HeldAdvisoryLock(Lock):
 
     def _adopt(self, connection: Connection) -> None:
         self._connection = connection
-        # Its own, even when SQLAlchemy connects anew: the lock doesn't come along.
+        # Kept here, as SQLAlchemy may connect anew, and the new connection has no lock.
         self._dbapi_connection = connection.connection.dbapi_connection
         self._pid = connection.scalar(text("SELECT pg_backend_pid()"))
 
@@ -140,8 +141,8 @@ class HeldAdvisoryLock(Lock):
     ) -> None:
         """Wait for the lock, and for the last statement of a run that was killed.
 
-        Who waits for long gives its connection back between two looks, and gets another one from
-        `connect`: it may be the one that the run lacks that holds the lock.
+        After a while the connection is closed between two tries, and `connect` opens another. The
+        run that holds the lock may need that connection, if the server has few.
         """
         has_lock = False
         known: Holder | None = None
@@ -154,11 +155,11 @@ class HeldAdvisoryLock(Lock):
                     with asked_once():
                         self._adopt(connect())
                 except DatabaseUnreachable as error:
-                    if not error.is_passing:
+                    if not error.retryable:
                         raise
                     return False
             has_lock = has_lock or bool(self._connection.scalar(_TRY, {"key": self._writer}))
-            # A killed run loses its lock at once; its server ends its statement a moment later.
+            # A killed run loses its lock at once, but its last statement ends a moment later.
             return has_lock and self._holder(self._running) is None
 
         def holder() -> Holder | None:
@@ -188,10 +189,10 @@ class HeldAdvisoryLock(Lock):
             )
 
     def join(self, connection: Connection) -> None:
-        """Take the shared lock of a running statement, which lasts as long as its session.
+        """Take the shared lock of a running statement, for as long as its session lasts.
 
-        Through a pooler there is no session to lock, but a transaction; and there it is checked
-        that both URLs lead to one database.
+        Through a pooler, `join_transaction` takes it instead, as there is no session of our own.
+        Here it is then checked that both URLs lead to the same database.
         """
         if not self._is_pooled:
             if _JOINED not in connection.info:
@@ -211,7 +212,7 @@ class HeldAdvisoryLock(Lock):
         self._is_verified = True
 
     def leave(self) -> None:
-        """Free what `join` took, on connections that an `env.py` keeps in a pool of its own."""
+        """Free the locks that `join` took, since `env.py` may keep the connections in a pool."""
         for info, dbapi_connection in self._joined:
             info.pop(_JOINED, None)
             with suppress(Exception), dbapi_connection.cursor() as cursor:  # it may be lost
@@ -229,13 +230,13 @@ class HeldAdvisoryLock(Lock):
         """Return the invalid indexes of the database, none when the connection is lost."""
         try:
             if self._connection.invalidated:
-                self._connection.rollback()  # after a signal; it connects anew
+                self._connection.rollback()  # a signal has cut it; SQLAlchemy then connects anew
             return frozenset(self._connection.scalars(_INVALID_INDEXES))
         except SQLAlchemyError:
             return frozenset()
 
     def committed_since(self, transaction: int, pid: int) -> int | None:
-        """Count commits on the lock's connection, a new one if that is lost too."""
+        """Count them on the lock's connection, or on a new one if that is lost too."""
         try:
             if self._connection.invalidated:
                 self._connection.rollback()
@@ -251,7 +252,7 @@ class HeldAdvisoryLock(Lock):
             return None
 
     def blockers(self) -> tuple[Blocker, ...]:
-        """Return whom the watch saw last."""
+        """Return who blocked when the watch last looked."""
         return self.watch.take()
 
     def _holder(self, key: int) -> Holder | None:

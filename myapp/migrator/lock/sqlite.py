@@ -21,14 +21,14 @@ def file_lock(
 ) -> Iterator[Lock]:
     """Hold the lock on the SQLite file `database`, waiting for it up to `wait` seconds.
 
-    The lock file goes with the lock.
+    The lock file is deleted at the end.
 
     Raises LockNotObtained, or DatabaseUnreachable when the lock file can't be made or locked.
     """
     real = os.path.realpath(database)
     path = Path(real + _SUFFIX)
     if not os.path.isdir(path.parent):
-        yield Lock()  # there will be no database either, and that will be told
+        yield Lock()  # the database can't be opened either, and that error says more
         return
     file: LockFile | None = None
 
@@ -51,7 +51,7 @@ def file_lock(
 
 
 class HeldFileLock(Lock):
-    """The lock file at `path`, as it was when the lock was got."""
+    """The lock on the file at `path`."""
 
     def __init__(self, path: Path, file: LockFile) -> None:
         self._path = path
@@ -91,9 +91,9 @@ def _holder(application: str) -> str:
 
 
 def _read_holder(path: Path) -> Holder | None:
-    """Return who has written his name into the lock file, where that makes sense.
+    """Return the holder that is written in the lock file, None if there is no sensible one.
 
-    The holder has the lock, whatever stands there: he may not have written yet, or not been able.
+    This is for messages only. The holder may not have written yet, or may not be able to.
     """
     try:
         match json.loads(read(path)):
@@ -105,7 +105,7 @@ def _read_holder(path: Path) -> Holder | None:
 
 
 def _plausible(holder: Holder) -> Holder | None:
-    """Return `holder` unless a dead run has left that name."""
+    """Return `holder`, None if it is the name of a run that is dead."""
     assert holder.since is not None  # noqa: S101 - it was read
     if holder.pid <= 0 or holder.since.tzinfo is None or not 2000 <= holder.since.year < 9000:
         return None
@@ -115,5 +115,5 @@ def _plausible(holder: Holder) -> Holder | None:
     except (ProcessLookupError, OverflowError):
         return None
     except PermissionError:
-        pass  # it is alive, and another user's
+        pass  # it is alive, and belongs to another user
     return holder

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..base.errors import PendingMigrations, RevisionNotFound
+from ..base.errors import BadRevision, PendingMigrations
 from ..base.results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State, Status
 from .history import History, standing
 
@@ -60,12 +60,14 @@ def branches(history: History) -> tuple[Branch, ...]:
 def found(target: str, revisions: tuple[Revision, ...]) -> tuple[Revision, ...]:
     """Return the `revisions` that `target` names.
 
-    Raises RevisionNotFound when they are none.
+    Raises BadRevision when they are none.
     """
     if not revisions:
         why = ": the database is at base" if target == "current" else ""
-        raise RevisionNotFound(
-            f"`{target}` names no revision{why}.", hint="`{cmd} history` lists the revisions."
+        raise BadRevision(
+            f"`{target}` names no revision{why}.",
+            reason="empty",
+            hint="`{cmd} history` lists the revisions.",
         )
     return revisions
 

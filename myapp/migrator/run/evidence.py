@@ -92,7 +92,7 @@ class Evidence:
                 self._witnesses[connection] = self._new(connection)
             self._witnesses[connection].begin_revision(connection)
 
-    def watched(self, function: Callable[..., None]) -> Callable[..., None]:
+    def observed(self, function: Callable[..., None]) -> Callable[..., None]:
         """Return a revision's `function`, so that it is known whether it is at work."""
 
         def run(*args: Any, **kwargs: Any) -> None:

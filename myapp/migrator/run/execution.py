@@ -8,7 +8,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 
-from ..base.results import Direction, Step
+from ..base.results import Direction, Revision, Step
 from ..bridge.context import RunContext
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, settled
@@ -140,6 +140,28 @@ class Execution:
         applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
         return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
+    def progress(self, heads: Iterable[str] | None, failed: str | None) -> dict[str, Any]:
+        """Return how far the run came, in ids, but for the revision that has `failed`.
+
+        `heads` are the version table's rows now. Where they are None, what waited to be committed
+        with other revisions is None too.
+        """
+        running, ended = self.running, self.done
+        tried = [*ended, running] if running else ended
+        done: list[Step] | None = ended
+        if heads is not None:
+            done = self.recorded(tried, heads)
+        elif ended and self.evidence.shares_transaction:
+            done = None
+        left = [step.revision for plan in self._plans for step in plan.steps[len(plan.done) :]]
+        return {
+            "done": None if done is None else _ids(step.revision for step in done),
+            "not_recorded": None
+            if done is None
+            else [id_ for id_ in _ids(s.revision for s in ended if s not in done) if id_ != failed],
+            "not_begun": _ids(each for each in left if not running or each is not running.revision),
+        }
+
     def _steps(self, heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next when one is committed."""
         plan = self._plan(heads)
@@ -164,7 +186,7 @@ class Execution:
                 connection,
                 transactional_ddl=migration_context.impl.transactional_ddl,
             )
-            step.migration_fn = self.evidence.watched(step.function)
+            step.migration_fn = self.evidence.observed(step.function)
             step.moves_row = self._row.expect
             yield step
             self.evidence.end_revision(connection)
@@ -189,3 +211,7 @@ class Execution:
         # With one transaction for the whole run, a try that failed has undone them all.
         plan.done = self.recorded(plan.done, heads)
         return plan
+
+
+def _ids(revisions: Iterable[Revision]) -> list[str]:
+    return [revision.revision for revision in revisions]

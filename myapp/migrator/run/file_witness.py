@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from .witness import Status, Witness, status_of
 
 # How long another process may keep the file closed to a reader, in seconds.
-_PATIENCE = 5.0
+_BUSY_SECONDS = 5.0
 
 
 class FileWitness(Witness):
@@ -75,7 +75,7 @@ class FileWitness(Witness):
         if self._before is None or None in self._before.values():
             return False
         if self._is_clean is None:
-            self._is_clean = self._versions(set(self._before), _PATIENCE) == self._before
+            self._is_clean = self._versions(set(self._before), _BUSY_SECONDS) == self._before
         return self._is_clean
 
     def close(self) -> None:
@@ -88,16 +88,16 @@ class FileWitness(Witness):
         files = _files(connection)
         self._before = None if files is None else self._versions(files, 0)
 
-    def _versions(self, files: set[str], patience: float) -> dict[str, int | None]:
-        return {path: self._version(path, patience) for path in files}
+    def _versions(self, files: set[str], seconds: float) -> dict[str, int | None]:
+        return {path: self._version(path, seconds) for path in files}
 
-    def _version(self, path: str, patience: float) -> int | None:
-        """Return a file's version, None where it is locked for longer than `patience` seconds."""
+    def _version(self, path: str, seconds: float) -> int | None:
+        """Return a file's version, None where it is locked for longer than `seconds` seconds."""
         try:
             if path not in self._observers:
                 self._observers[path] = _observer(path)
             observer = self._observers[path]
-            observer.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+            observer.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
             row = observer.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
             return None

@@ -1,7 +1,7 @@
 """What to say when a run did not get through: what stays, where the database stands, what to do."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
@@ -10,7 +10,6 @@ from ..base.canceller import ended_by
 from ..base.errors import (
     DatabaseUnreachable,
     HalfApplied,
-    HistoryError,
     Interrupted,
     LockLost,
     MigrateError,
@@ -26,11 +25,19 @@ from ..revisions.history import standing
 from ..settings.redaction import redacted
 from .execution import Execution
 from .leftovers import Leftovers
+from .recording import row_not_kept
 from .remedies import remedy, what_to_do, where_in
 
 
 def failure(execution: Execution, error: BaseException) -> MigrateError:
-    """Return the error that tells of `error`, which ended `execution`."""
+    """Return the error that tells of `error`, which ended `execution`, and how far that came."""
+    told = _failure(execution, error)
+    heads, failed = told.details.get("heads"), told.details.get("revision")
+    told.add_details(execution.progress(heads, failed))
+    return told
+
+
+def _failure(execution: Execution, error: BaseException) -> MigrateError:
     if isinstance(error, KeyboardInterrupt) or execution.context.canceller.signal:
         return _interrupted(execution, error)
     if isinstance(error, LockLost):
@@ -59,63 +66,6 @@ def interruptible(context: RunContext, history: ScriptHistory) -> Iterator[None]
         raise Interrupted(f"{what}. {where}", exit_code=exit_code, heads=heads) from None
 
 
-def require_recorded(execution: Execution, after: Sequence[str]) -> None:
-    """Raise when `env.py` reported success, and the version table, at `after`, tells otherwise.
-
-    It ran nothing; or it opened a transaction before `context.configure()`, which nobody commits;
-    or a revision commits by itself, which ends the transaction that records it.
-    """
-    where = f"the database stands at {standing(execution.history, after)}."
-    if not execution.was_asked:
-        raise HistoryError(
-            f"env.py ended without running any revision: {where}",
-            hint="let env.py call `context.run_migrations()`.",
-        )
-    if execution.running and (left := execution.leftovers(after)):
-        raise HalfApplied(
-            f"env.py reported success, but revision {execution.running.revision.title} did not end:"
-            f" {where}{left}",
-            hint=f"let env.py catch nothing that `context.run_migrations()` raises;"
-            f" {'; '.join(left.todo(execution.running.revision.path))}.",
-            revision=execution.running.revision.revision,
-            path=execution.running.revision.path,
-            heads=list(after),
-            **left.details,
-        )
-    if execution.running:
-        raise MigrationFailed(
-            f"env.py reported success, but revision {execution.running.revision.title} did not end:"
-            f" {where}",
-            hint="let env.py catch nothing that `context.run_migrations()` raises.",
-            heads=list(after),
-        )
-    recorded = execution.recorded(execution.done, after)
-    if len(recorded) == len(execution.done):
-        return
-    lost = [step for step in execution.done if step not in recorded]
-    revision = lost[-1].revision
-    left = execution.leftovers_of(lost[-1], after)
-    if left.committed:
-        raise HalfApplied(
-            f"Revision {revision.title} ran and is not recorded, because it commits by itself:"
-            f" {where}{left}",
-            hint=f"take the commit out of {revision.path}, and undo that by hand; or, if it is all"
-            f" of the revision, type `{{cmd}} stamp {revision.revision}`.",
-            revision=revision.revision,
-            path=revision.path,
-            heads=list(after),
-            **left.details,
-        )
-    if not_kept := execution.not_kept(after):
-        raise _not_kept(not_kept[-1], where, list(after))
-    raise MigrationFailed(
-        f"env.py reported success, but nothing was committed: {where}",
-        hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
-        " it.",
-        heads=list(after),
-    )
-
-
 def stands(context: RunContext, history: ScriptHistory) -> tuple[str, list[str] | None]:
     """Say where the database stands now, as far as it can still be asked."""
     try:
@@ -142,19 +92,6 @@ def _left(execution: Execution) -> tuple[str, list[str] | None]:
     return where, heads
 
 
-def _not_kept(step: Step, where: str, heads: list[str]) -> HalfApplied:
-    revision = step.revision
-    return HalfApplied(
-        f"Revision {revision.title} was committed, and the version table has not kept its row:"
-        f" {where}",
-        hint="take the trigger, rule or policy off the version table that drops it, and type"
-        f" `{{cmd}} stamp {revision.revision}`: all of the revision is there.",
-        revision=revision.revision,
-        path=revision.path,
-        heads=heads,
-    )
-
-
 def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
     title, reason = step.revision.title, reason_of(error)
     where, heads = _left(execution)
@@ -165,7 +102,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
     if heads is not None and (not_kept := execution.not_kept(heads)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
-        return _not_kept(not_kept[-1], where, heads)
+        return row_not_kept(not_kept[-1], where, heads)
     if heads is not None and execution.recorded([step], heads):
         return MigrationFailed(
             f"Revision {title} was committed, and then the run failed: {reason}.\n{where}",
@@ -185,6 +122,8 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
         return DatabaseUnreachable(
             f"Revision {title} failed: {reason}.\n{where}{left or ''}",
             hint="when the database is back, `{cmd} current` tells where it stands.",
+            revision=step.revision.revision,
+            path=step.revision.path,
         )
     if is_read_only(error):
         told = environment_failed(error)
@@ -222,10 +161,10 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
         )
     if is_lost:
         told = environment_failed(error)
-        kind = DatabaseUnreachable if heads is None else MigrationFailed
-        return kind(
-            f"The run ended between revisions. {told.message}\n{where}", hint=told.hint, heads=heads
-        )
+        message = f"The run ended between revisions. {told.message}\n{where}"
+        if heads is None:
+            return DatabaseUnreachable(message, hint=told.hint)
+        return MigrationFailed(message, hint=told.hint, heads=heads)
     return MigrationFailed(
         f"env.py failed when all revisions had run: {described(error)}.\n{where}",
         hint="mend env.py; `--traceback` before CONFIG_URI shows the way there.",
@@ -247,6 +186,8 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
         hint=f"{'; '.join(left.todo(step.revision.path))}; then run the command again."
         if left and step
         else None,
+        revision=step.revision.revision if step else None,
+        path=step.revision.path if step else None,
         heads=heads,
         **(left.details if left else {"committed": [], "more_committed": 0, "invalid_indexes": []}),
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from ..base.ask_alembic import AskAlembic
-from ..base.errors import HistoryError, RevisionNotFound, UsageError
+from ..base.errors import BadRevision, HistoryError, UsageError
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import check_known, find, is_relative, resolve, several_heads
@@ -20,7 +20,7 @@ _STEPS = re.compile(r"(?:(?P<branch>.+)@)?(?P<sign>[+-])\d+")
 def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
     """Return the steps from a database at `heads` up to `target`, none when it is there or past it.
 
-    Raises DatabaseAhead, RevisionNotFound, or MultipleHeads when `head` or `+1` could mean several
+    Raises DatabaseAhead, BadRevision, or MultipleHeads when `head` or `+1` could mean several
     branches.
     """
     history.require_known(heads)
@@ -43,7 +43,7 @@ def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> l
 def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
     """Return the steps from a database at `heads` down to `target`.
 
-    Raises DatabaseAhead, RevisionNotFound, or MultipleHeads when `-1` could mean several branches.
+    Raises DatabaseAhead, BadRevision, or MultipleHeads when `-1` could mean several branches.
     """
     history.require_known(heads)
     check_known(history, target)
@@ -131,8 +131,9 @@ def _require_function(history: ScriptHistory, name: str, ids: Iterable[str]) -> 
 def _require_applied(history: ScriptHistory, target: str, heads: Sequence[str]) -> None:
     named = {revision.revision for revision in find(history, target, "downgrade")}
     if named and named.isdisjoint(history.applied(heads)):
-        raise RevisionNotFound(
+        raise BadRevision(
             f"`{target}` is not applied, so there is no going back to it: the database is at"
             f" {standing(history, heads)}.",
+            reason="not_applied",
             hint=f"to go on to it, type `{{cmd}} upgrade {target}`.",
         )

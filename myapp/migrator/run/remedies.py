@@ -25,8 +25,8 @@ def what_to_do(revision: Revision, error: BaseException) -> str:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "see why the connection was lost, then run the command again."
     if isinstance(error, DBAPIError) and matches(BUSY, error):
-        patience = ", or raise `migrate.lock_timeout`" if error_code(error) == "55P03" else ""
-        return f"another session holds a lock: run the command again when it has ended{patience}."
+        raise_it = ", or raise `migrate.lock_timeout`" if error_code(error) == "55P03" else ""
+        return f"another session holds a lock: run the command again when it has ended{raise_it}."
     if _is_irreversible(revision, error):
         return (
             "this revision can't be downgraded: restore a backup, or write in"

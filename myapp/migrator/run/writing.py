@@ -12,7 +12,7 @@ from ..bridge.opening import opened
 from ..database.listening import listening
 from ..database.sqlite import foreign_keys_checked_at_commit
 from ..lock import Lock, writer_lock
-from ..lock.session import LIVENESS, configure_session, milliseconds, set_statement
+from ..lock.session_settings import LIVENESS, configure_session, milliseconds, set_statement
 from ..settings.settings import Settings
 
 
@@ -46,7 +46,7 @@ class _Setup:
         }
 
     def connected(self, connection: Connection) -> None:
-        self._canceller.watch(connection.connection.dbapi_connection)
+        self._canceller.add(connection.connection.dbapi_connection)
         if connection.dialect.name != "postgresql":
             return
         if not self._is_pooled:

@@ -1,1 +1,1 @@
-"""From an .ini file to settings; no database and no Alembic here."""
+"""From an .ini file to settings. There is no database and no Alembic here."""

@@ -1,10 +1,10 @@
-"""Which options Alembic has, and which key is likely to be a misspelling of one."""
+"""The options of Alembic, and which key is likely to be a misspelling of one."""
 
 from collections.abc import Iterable, Iterator
 
 from ..base.spelling import is_slip
 
-#: What README's table of settings lists. An env.py may read others, under any name.
+#: README's table of settings lists the same. An env.py may read others, under any name.
 OPTIONS = frozenset(
     {
         "alembic_module_prefix",
@@ -34,10 +34,10 @@ OPTIONS = frozenset(
 _OLD_NAMES = {"version_path_separator"}
 
 
-def doubts(given: Iterable[str]) -> Iterator[str]:
+def misspellings(given: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each key that is one slip away from an option that isn't given.
 
-    Without `script_location` nothing works, and the error of its absence tells of the slip.
+    `script_location` is left out: the error that it is missing names the slip.
     """
     given = set(given)
     for key in sorted(given - OPTIONS - _OLD_NAMES):

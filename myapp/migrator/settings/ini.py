@@ -18,9 +18,9 @@ from ..base.spelling import nearest
 
 @dataclass(frozen=True)
 class IniFile:
-    """What one .ini file says about one application; values are interpolated.
+    """What one .ini file says about one application, with `%(name)s` replaced in the values.
 
-    `section` is the place of the application's settings: `[app:main] in /srv/shop/shop.ini`.
+    `section` says where the application's settings are: `[app:main] in /srv/shop/shop.ini`.
     """
 
     path: Path
@@ -34,10 +34,10 @@ class IniFile:
 def read_ini(path: Path, name: str | None, config_vars: Mapping[str, str]) -> IniFile:
     """Read the settings that `pserve` would give the application `name` (None: `main`).
 
-    `config_vars` are the NAME=VALUE pairs of the command line. The answer is that of
-    `plaster_pastedeploy.Loader.get_wsgi_app_settings`, with three differences: no application
-    module is imported; a pipeline or a `filter-with` answers with its application's settings, and
-    so does a composite in which one application has a database.
+    `config_vars` are the NAME=VALUE pairs of the command line. The result is that of
+    `plaster_pastedeploy.Loader.get_wsgi_app_settings`, with these differences. No module of the
+    application is imported. For a pipeline or a `filter-with`, it is the settings of its
+    application. For a composite, it is those of its application that has a database.
 
     Raises SettingsError when the file or the section can't be read.
     """
@@ -72,7 +72,7 @@ def read_alembic_section(path: Path, config_vars: Mapping[str, str]) -> dict[str
 
 
 def _loader(path: Path, config_vars: Mapping[str, str]) -> tuple["_SettingsLoader", dict[str, str]]:
-    # The order in which PasteDeploy adds them decides that [DEFAULT] wins over a config var.
+    # Without `overwrite`, [DEFAULT] wins over a NAME=VALUE pair, as it does with PasteDeploy.
     loader = _SettingsLoader(str(path))
     defaults = {"__file__": str(path), "here": str(path.parent), **config_vars}
     loader.update_defaults(defaults, overwrite=False)
@@ -93,10 +93,9 @@ def _told(path: Path) -> Iterator[None]:
 
 
 class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeploy ships no types
-    """PasteDeploy's loader, except that it loads no application and requires no distribution.
+    """PasteDeploy's loader, except that it loads no application and needs no installed package.
 
-    A migration must run while the application's own modules can't be imported, and importing them
-    costs time.
+    A migration must run even while the application can't be imported. Importing also costs time.
     """
 
     def __init__(self, filename: str) -> None:
@@ -138,7 +137,7 @@ class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeplo
 
 
 def _application(context: Any) -> Any:
-    """Follow wrappers down to the context of the application whose settings are meant."""
+    """Return the context of the application inside pipelines, filters and composites."""
     if context.object_type is loadwsgi.PIPELINE:
         return _application(context.app_context)
     if context.object_type is loadwsgi.FILTER_APP:
@@ -174,7 +173,7 @@ def _application_in_composite(context: Any) -> Any:
 
 
 def _alembic_section(parser: configparser.ConfigParser) -> dict[str, str]:
-    """Return what stands in [alembic] itself: what it inherits from [DEFAULT] isn't Alembic's."""
+    """Return the options in [alembic] itself, without those that it inherits from [DEFAULT]."""
     if not parser.has_section("alembic"):
         return {}
     inherited = dict(parser.items("DEFAULT", raw=True))
@@ -183,7 +182,7 @@ def _alembic_section(parser: configparser.ConfigParser) -> dict[str, str]:
 
 
 def is_a_folder(path: Path) -> SettingsError:
-    """Return the error of a folder that stands where the .ini file should."""
+    """Return the error of a folder that was given in place of an .ini file."""
     names = [file.name for file in sorted(path.glob("*.ini"))]
     return SettingsError(
         f"{path} is a folder, not an .ini file.",
@@ -226,7 +225,7 @@ def _unreadable(path: Path, error: OSError | UnicodeError) -> SettingsError:
 
 
 def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
-    """Say where one section sends PasteDeploy in vain."""
+    """Return the error of a section that refers to one that is missing, or to itself."""
     if isinstance(error, KeyError):
         return SettingsError(
             f"{path} can't be read: a `get` asks for `{error.args[0]}`, which is not set.",
@@ -240,7 +239,7 @@ def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
 
 
 def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
-    """Say what is wrong, without the offending text: it may hold a password."""
+    """Return the error of a syntax error, without the text of the line: it may hold a password."""
     match error:
         case configparser.InterpolationError(option="here" | "__file__"):
             return SettingsError(

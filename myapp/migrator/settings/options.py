@@ -33,9 +33,10 @@ class Options:
 
     @property
     def lock_url(self) -> str:
-        """Where the lock is taken, empty for the database's own URL.
+        """The URL at which the lock is taken, empty for the database's own URL.
 
-        Raises SettingsError when a variable in it is not set: few commands need it.
+        Raises SettingsError when a variable in it is not set. It is read late, as few commands
+        need it.
         """
         return self.given.get("lock_url", "").strip()
 
@@ -71,7 +72,7 @@ def _require_known(given: Iterable[str]) -> None:
 
 
 def seconds(text: str, name: str) -> float:
-    """Return a time in seconds; raises SettingsError naming `name` when it is none."""
+    """Return a time in seconds. Raises SettingsError, naming `name`, when it isn't one."""
     text = text.strip()
     try:
         value = float(text)

@@ -12,16 +12,16 @@ from typing import Any
 from ..base.legible import legible
 from ..base.shortening import readable
 
-#: What stands in the place of a secret.
+#: What is shown in place of a secret.
 MASK = "***"
-# An example in a hint, `dialect://user:password@host`, is no secret.
+# The example in a hint, `dialect://user:password@host`, is not a secret.
 _IN_URL = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.\-]*://[^\s:/?#]*:)(?!password@)\S+(?=@)")
 _NAMED = re.compile(
     r"""(\b(?:[\w.\-]*[_.\-])?(?:ssl)?(?:password|passwd|pwd)["']?\s?[=:]\s?|\bPASSWORD\s)"""
     r"""('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|(?<=[=:])[^\s&;,'"]+(?:['"][^\s&;,'")\]}]+)*)""",
     re.IGNORECASE,
 )
-#: A logger that writes the revisions' own messages.
+#: The loggers that show text from revision files.
 _TELLS_MESSAGES = "alembic."
 # Text that is quoted twice has two backslashes, or four.
 _BACKSLASHES = r"\\+"
@@ -32,11 +32,11 @@ _MORE_SPELLINGS = {
     "%": "%+",
     " ": r"\+",
 }
-#: Where somebody else has shortened a text, perhaps within a secret. SQLAlchemy does so with
-#: parameters, PostgreSQL with the line that it quotes.
+#: A place where others have cut a text, perhaps within a secret. SQLAlchemy cuts parameters so,
+#: and PostgreSQL the line that it quotes.
 _CUT = re.compile(r" ?\.\.\.(?: \(\d+ characters truncated\) \.\.\.)? ?")
-#: How many characters of a secret tell that it is one, how far before a cut it may begin, and how
-#: far behind it go on, where the cut is in the midst of how a character is spelt.
+#: Around a cut: how many characters of a secret are enough to hide them, how far before the cut a
+#: secret may begin, and how many characters may follow that are the rest of an escape.
 _SHORTEST, _REACH, _WIDEST = 3, 1000, 10
 
 _in_use: list["Redactor"] = []
@@ -45,14 +45,13 @@ _in_use: list["Redactor"] = []
 def redacted(text: str) -> str:
     """Return `text` without the secrets of the redactor in use.
 
-    For whoever makes a text shorter or puts it into quotes: a secret that has been cut is found by
-    nobody afterwards.
+    Call it before you cut or quote a text: half a secret can't be found afterwards.
     """
     return _in_use[-1].redact(text) if _in_use else text
 
 
 class Redactor:
-    """Replaces known secrets, and whatever stands where a password stands, by `***`."""
+    """Replaces known secrets, and all that is in the place of a password, by `***`."""
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
@@ -61,13 +60,13 @@ class Redactor:
         self.add([os.environ.get("PGPASSWORD", "")])
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Learn more secrets; each is found in all the spellings it may take in text."""
+        """Learn more secrets. Each is found in all its spellings: quoted, escaped or encoded."""
         before = len(self._secrets)
         self._secrets.update(filter(None, secrets))
         self._is_compiled = self._is_compiled and len(self._secrets) == before
 
     def add_parts(self, values: Iterable[str]) -> None:
-        """Learn those of `values` that a known secret was put together from."""
+        """Learn those of `values` that are a part of a known secret."""
         known = "\n".join(self._secrets)
         self.add(
             value
@@ -100,10 +99,10 @@ class Redactor:
 
     @contextmanager
     def in_logs(self) -> Iterator[None]:
-        """Redact every log record that is made within, whichever handler writes it.
+        """Redact every log record that is made within, for all handlers.
 
-        A record's message and traceback are rendered here, once, because a handler that belongs
-        to the application would render them again from the record's raw arguments.
+        The message and the traceback are rendered here. Otherwise a handler of the application
+        would render them from the raw arguments, secrets included.
         """
         make_record = logging.getLogRecordFactory()
         formatter = logging.Formatter()
@@ -116,7 +115,7 @@ class Redactor:
                     record.msg = readable(record.msg)
                 if record.name.startswith(_TELLS_MESSAGES):
                     record.msg = legible(record.msg)
-            except Exception:  # noqa: BLE001 - logging itself tells of it, and a migration goes on
+            except Exception:  # noqa: BLE001 - logging reports it, and the migration goes on
                 return record
             if record.exc_info:
                 text = self.redact(formatter.formatException(record.exc_info))
@@ -134,10 +133,11 @@ class Redactor:
 
 
 def _as_pattern(secret: str) -> str:
-    """Match `secret`, however it is quoted or encoded.
+    """Return a pattern for `secret`, however it is quoted or encoded.
 
-    A plain word is matched as a whole word only, since with the password `postgres`,
-    `postgresql://` would otherwise come out as `***ql://`; a few signs only where they stand alone.
+    A plain word matches as a whole word only: with the password `postgres`, `postgresql://` would
+    otherwise come out as `***ql://`. A secret of up to three characters matches only when it
+    stands alone.
     """
     pattern = "".join(map(_spelt, secret))
     is_word = (
@@ -153,12 +153,12 @@ def _as_pattern(secret: str) -> str:
 
 
 def _without_ends(text: str, cut: re.Match[str], secret: str) -> str:
-    """Replace a beginning of `secret` that stands before `cut`, and an end of it behind."""
+    """Replace the beginning of `secret` right before `cut`, and the end of it right after."""
     text = text[: cut.end()] + _without_end(text[cut.end() :], secret)
     before = text[: cut.start()]
     for start in range(max(0, cut.start() - _REACH), cut.start()):
         end, count = _walk(before, start, secret)
-        # The last character may be cut off in the middle of how it is spelt.
+        # The cut may be in the middle of an escape.
         if count >= _SHORTEST and (end == len(before) or re.match(r"[\\%]\S{0,9}\Z", before[end:])):
             return f"{before[:start]}{MASK}{text[cut.start() :]}"
     return text
@@ -174,12 +174,12 @@ def _without_end(text: str, secret: str) -> str:
 
 
 def _walk(text: str, start: int, secret: str) -> tuple[int, int]:
-    """Return where `secret` ends in `text` from `start` on, and how many characters stand there."""
+    """Return where `secret` ends in `text` from `start` on, and how much of it is there."""
     for count, char in enumerate(secret):
         following = _compiled(_spelt(char)).match(text, start)
         if following:
             start = following.end()
-        elif char != secret[count - 1 : count]:  # a quote may stand doubled, and take up the next
+        elif char != secret[count - 1 : count]:  # the match of a doubled quote took this one too
             return start, count
     return start, len(secret)
 
@@ -191,9 +191,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=1024)
 def _spelt(char: str) -> str:
-    """Match one character of a secret as it is, and as URLs, JSON, SQL, repr and bytes spell it."""
+    """Return a pattern for one character, as it is and as URLs, JSON, SQL and repr escape it."""
     octets = char.encode(errors="surrogatepass")
-    # `%%40` stands in an .ini file, `%2540` in a URL that was encoded twice.
+    # An .ini file has `%%40`, and a URL that was encoded twice has `%2540`.
     spellings = {"".join(f"%+(?:25)*{octet:02x}" for octet in octets)}
     for text in (repr(char), ascii(char), json.dumps(char), repr(octets)[1:]):
         if "\\" in text:

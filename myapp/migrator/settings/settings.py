@@ -10,14 +10,15 @@ import plaster
 
 from ..base.errors import SettingsError
 from ..base.spelling import nearest
-from .alembic_options import doubts
+from .alembic_options import misspellings
 from .ini import IniFile, is_a_folder, read_alembic_section, read_ini
 from .options import Options, read_options
 from .url_secrets import secrets_in_settings
 from .variables import Expanded
 
-#: Options of Alembic that are true or false. Alembic reads some as true only when they are exactly
-#: `true` (Config.get_alembic_boolean_option), so they are read here, as Pyramid reads booleans.
+#: Options of Alembic that are true or false. They are read here, as Pyramid reads booleans, because
+#: Alembic takes some for true only if they are exactly `true`
+#: (Config.get_alembic_boolean_option).
 BOOLEANS = frozenset(
     {
         "compare_server_default",
@@ -32,7 +33,7 @@ BOOLEANS = frozenset(
 )
 _TRUTHY = {"t", "true", "y", "yes", "on", "1"}
 _FALSY = {"f", "false", "n", "no", "off", "0", ""}
-#: Lists of paths, with what separates them for Alembic where `path_separator` is not set.
+#: Lists of paths, with Alembic's separators for them when `path_separator` is not set.
 _PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
 _SEPARATOR_NAMES = ("path_separator", "version_path_separator")
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
@@ -46,11 +47,11 @@ _IN_ITS_FOLDER = "`#` and `?` start a section and its variables: type the comman
 class Settings:
     """Everything that the .ini file says about migrations.
 
-    `section` is where they stand: `[app:main] in /srv/shop/shop.ini`. `alembic` holds Alembic's
-    options under Alembic's names, paths absolute, booleans as `true` or `false`, and none that is
-    blank. `default_keys` are those of [DEFAULT]. Of `engine_options`, one with an unset variable
-    raises SettingsError when it is used: not every command needs the database. `doubts` are
-    sentences about what may be a mistake.
+    `section` says where they are: `[app:main] in /srv/shop/shop.ini`. `alembic` has Alembic's
+    options under Alembic's names. Its paths are absolute, its booleans are `true` or `false`, and
+    blank ones are left out. `default_keys` are those of [DEFAULT]. A value in `engine_options` with
+    an unset variable raises SettingsError only when it is used, since not every command needs the
+    database. `warnings` are sentences about what may be a mistake.
     """
 
     path: Path
@@ -60,7 +61,7 @@ class Settings:
     alembic: Mapping[str, str] = field(repr=False)
     options: Options
     default_keys: frozenset[str]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
     has_logging: bool
     _separators: Mapping[str, str]
 
@@ -86,13 +87,14 @@ class Settings:
 
     @property
     def has_url(self) -> bool:
-        """Whether a database is configured at all, and its URL known."""
+        """Whether `sqlalchemy.url` is set, and all variables in it are."""
         return bool(self.engine_options.known().get("sqlalchemy.url", "").strip())
 
     def split_locations(self, text: str) -> list[str]:
-        """Split `version_locations` as an `env.py` has set it: it knows the .ini file's separator.
+        """Split the `version_locations` that an `env.py` has set.
 
-        What it has found there are lines, one for each folder.
+        It may have added to what it found there, which has a line for each folder; what it added
+        is separated as in the .ini file.
         """
         key = "version_locations"
         known = self.alembic.get(key, "").split("\n")
@@ -142,7 +144,7 @@ def load_settings(
 ) -> Settings:
     """Read the settings of `config_uri`, `file.ini`, `file.ini#name` or `file.ini?key=value`.
 
-    `learn` is given all their secrets, before any error can tell one.
+    `learn` is called with all their secrets, before an error can show one.
 
     Raises SettingsError.
     """
@@ -184,7 +186,7 @@ def _combined(ini: IniFile, variables: dict[str, str]) -> Settings:
         {k: v for k, v in {**alembic, **ini.app}.items() if k.startswith("sqlalchemy.")}
     )
     own = Expanded({k: v for k, v in alembic.items() if k not in engine_options}, "alembic.")
-    # An env.py may look for `sqlalchemy.*` among them, where the [alembic] section has it.
+    # If the [alembic] section has `sqlalchemy.*`, an env.py may look for it there.
     alembic = {k: v for k, v in engine_options.known().items() if k in alembic} | dict(own)
     return Settings(
         path=ini.path,
@@ -194,7 +196,7 @@ def _combined(ini: IniFile, variables: dict[str, str]) -> Settings:
         alembic=_normalised(alembic, ini.path.parent),
         options=read_options(Expanded(_under("migrate.", ini.app), "migrate.")),
         default_keys=frozenset(ini.defaults),
-        doubts=(*doubts(own), *_odd_booleans(own)),
+        warnings=(*misspellings(own), *_odd_booleans(own)),
         has_logging=ini.has_logging,
         _separators={key: own[key] for key in _SEPARATOR_NAMES if key in own},
     )
@@ -260,7 +262,7 @@ def _odd_booleans(options: Mapping[str, str]) -> Iterator[str]:
 
 def _split(options: Mapping[str, str], key: str) -> list[str]:
     """Split a list of paths as Alembic does (`Config.get_version_locations_list` and the like)."""
-    # Its older name holds for this list only, and in old files has a comment for a value.
+    # The older name is for this list only. In old files its value can be a comment.
     names = _SEPARATOR_NAMES if key == "version_locations" else _SEPARATOR_NAMES[:1]
     name = next((name for name in names if name in options), None)
     if name is None:

@@ -1,4 +1,4 @@
-"""Which parts of a URL, and of settings, are secret."""
+"""Find the secrets in URLs and in settings."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,8 +7,7 @@ from urllib.parse import unquote
 _SECRET_KEY = re.compile(
     r"pass(?!file)|pwd|secret|token|credential|(?:api|private)_?key", re.IGNORECASE
 )
-# The password of `user:p@ss@host` is taken to go on up to the last `@`.
-# In `sqlalchemy.connect_args`, or a connection string of another kind.
+# A password in `sqlalchemy.connect_args`, or in a connection string of another kind.
 _NAMED = re.compile(
     r"""(?:password|passwd|pwd|secret|token)["']?\s*[=:]\s*('[^']*'|"[^"]*"|[^\s&;,'"]+)""",
     re.IGNORECASE,
@@ -16,13 +15,14 @@ _NAMED = re.compile(
 _WIDEST = re.compile(r"[^:/?#]+://[^:/?#]*:(.*)@", re.DOTALL)
 _DELIMITERS = re.compile("[@/:?#]")
 _SHORTEST_PIECE = 4
+# The password of `user:p@ss@host` goes on up to the last `@`.
 _AUTHORITY = re.compile(r"[^:/?#]+://[^:/?#]*:([^@]*(?:@(?:[^?]*|[^=]*)(?=@))?)@")
 
 
 def secrets_in(url: str) -> Iterator[str]:
-    """Yield every secret in `url`: as typed, and decoded.
+    """Yield every secret in `url`, as typed and decoded.
 
-    Works on text that is no valid URL too, so that an error about it can be redacted.
+    `url` may be invalid, so that an error about it can be redacted too.
     """
     password = typed_password(url)
     typed = [password] if password else []
@@ -33,7 +33,7 @@ def secrets_in(url: str) -> Iterator[str]:
             typed.append(value)
     for secret in typed:
         yield from _spellings(secret)
-        # Whoever else reads the URL takes a piece for a host, a port or a database.
+        # Another library may take a piece for a host, a port or a database, and show it.
         pieces = _DELIMITERS.split(secret)
         for piece in pieces if len(pieces) > 1 else []:
             if len(piece) >= _SHORTEST_PIECE:
@@ -43,7 +43,7 @@ def secrets_in(url: str) -> Iterator[str]:
 
 
 def secrets_in_arguments(arguments: Iterable[str]) -> Iterator[str]:
-    """Yield every secret that the words of a command line give away, wherever they stand."""
+    """Yield every secret in the words of a command line."""
     for argument in arguments:
         name, equals, value = argument.partition("=")
         yield from secrets_in(argument)
@@ -58,7 +58,7 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 def typed_password(url: str) -> str | None:
-    """Return the password as it stands in `url`, with whatever characters."""
+    """Return the password as it is typed in `url`, None if there is none."""
     authority = _AUTHORITY.match(url)
     return authority[1] if authority else None
 

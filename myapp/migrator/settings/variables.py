@@ -8,8 +8,8 @@ from expandvars import ExpandvarsException, expand
 
 from ..base.errors import SettingsError
 
-# The library knows more of the shell's forms, but gives an empty string for an unset variable in
-# some of them, sets one in another, and in a default takes `$$` for the process id.
+# The library knows more of the shell's forms, and these are refused. Some give an empty string for
+# an unset variable, one sets a variable, and `$$` in a default is the process id.
 _OTHER_FORM = re.compile(r"\$\{(?!\w+\}|\w+:-[^$\\]*?\})")
 
 
@@ -22,9 +22,10 @@ def expand_variables(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 class Expanded(Mapping[str, str]):
-    """Settings with their variables replaced, of which one that can't be is missed only when used.
+    """Settings with their variables replaced.
 
-    To look such a value up raises the SettingsError that `expand_variables` would raise.
+    A value whose variable is not set raises the SettingsError of `expand_variables`, but only when
+    it is looked up.
     """
 
     def __init__(self, settings: Mapping[str, str], prefix: str = "") -> None:
@@ -56,7 +57,7 @@ class Expanded(Mapping[str, str]):
         return {key: value for key, value in self._values.items() if isinstance(value, str)}
 
     def shown(self) -> dict[str, str]:
-        """Return all values, as they are written where they can't be used."""
+        """Return all values; those that can't be used are as they are written."""
         return self._written | self.known()
 
 

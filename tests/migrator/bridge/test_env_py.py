@@ -78,11 +78,12 @@ def test_where_env_py_fails_afterwards_the_run_is_told_as_done(
     error = json.loads(result.stdout)["error"]
     assert (result.returncode, error["code"], error["message"]) == (
         2,
-        "history",
+        "env_py",
         "2 revisions ran to the end, and then the run failed:"
         f" {env_py} (line 7) failed: FileNotFoundError: [Errno 2] No such file or directory:"
         f" '{ini}'.",
     )
+    assert (error["path"], error["line"]) == (str(env_py), 7)
     assert heads(sqlite_url) == {"b2"}
 
 

@@ -1,5 +1,6 @@
 """Loading a history: which files run, and when."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import invoke
+from support.command import invoke, run
 from support.database import heads
 from support.history import MakeApp, Revision, add_revision, create_table
 
@@ -151,3 +152,40 @@ def test_an_id_with_a_meaning_of_its_own_is_refused(make_app: MakeApp, name: str
         f"Revision file {path} is called `{name}`, which has a meaning of its own."
     )
     assert raised.value.hint == "give it another `revision` or branch label."
+
+
+#: What an import of a pending revision may raise, and what is said of it.
+BROKEN_MODULES = {
+    "raise RuntimeError('not today')": "RuntimeError: not today",
+    "import sys; sys.exit(3)": "SystemExit: 3",
+    "from os import no_such_name": "ImportError: cannot import name 'no_such_name' from 'os'",
+    "def (": "SyntaxError: invalid syntax",
+}
+
+
+@pytest.mark.parametrize("command", ["upgrade", "upgrade --sql"])
+@pytest.mark.parametrize("code", BROKEN_MODULES)
+def test_a_pending_revision_whose_import_fails_is_told_with_its_file_and_line(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path, code: str, command: str
+) -> None:
+    app = make_app(sqlite_url, LINE[:1], {"alembic.prepend_sys_path": str(tmp_path)})
+    assert invoke(app, "upgrade").returncode == 0
+    (app.parent / "helper_of_ours.py").write_text(code)
+    path = add_revision(app.parent / "migrations", LINE[1])
+    text = path.read_text()
+    path.write_text(text.replace("import sqlalchemy", "import helper_of_ours\nimport sqlalchemy"))
+    result = run(app, *command.split(), "--json")
+    error = json.loads(result.stdout)["error"]
+    assert (error["code"], result.returncode) == ("history", 2), error
+    assert (error["paths"], error["line"]) == ([str(path)], 3)
+    assert error["message"].startswith(
+        f"Revision file {path} can't be loaded: line 3 raised {BROKEN_MODULES[code]}"
+    )
+    assert heads(sqlite_url) == {"aaa111"}
+
+
+def test_a_syntax_error_is_told_with_its_line(make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(sqlite_url, LINE)
+    path = add_revision(app.parent / "migrations", Revision("ddd444", "ccc333", upgrade="def ("))
+    error = json.loads(invoke(app, "upgrade", "--json").stdout)["error"]
+    assert (error["paths"], error["line"]) == ([str(path)], 13)

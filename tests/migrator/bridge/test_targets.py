@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from support.graphs import BRANCHES, DEPENDENT, GRAPHS, LINE, states
 from support.history import MakeApp, Revision
 
-from myapp.migrator.base.errors import MigrateError, MultipleHeads, RevisionNotFound, UsageError
+from myapp.migrator.base.errors import BadRevision, MigrateError, MultipleHeads, UsageError
 from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.bridge.targets import find
@@ -216,7 +216,7 @@ def test_a_target_of_upgrade_that_leads_nowhere_is_told(
 ) -> None:
     history = load_history(run_context(make_app("sqlite://", revisions)))
 
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         plan_upgrade(history, target, heads)
 
     assert (raised.value.message, raised.value.hint) == (message, hint)
@@ -227,7 +227,7 @@ def test_an_ambiguous_prefix_lists_five_candidates_at_most(make_app: MakeApp) ->
     line = [Revision(each, before) for each, before in zip(ids, [None, *ids], strict=False)]
     history = load_history(run_context(make_app("sqlite://", line)))
 
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         find(history, "abc", "show")
 
     assert raised.value.message == (

@@ -8,10 +8,10 @@ from support.database import tables
 from support.history import MakeApp, Revision, create_table
 
 from myapp.migrator.base.errors import (
+    BadRevision,
     MigrateError,
     MultipleHeads,
     PendingMigrations,
-    RevisionNotFound,
     SettingsError,
     UsageError,
 )
@@ -117,13 +117,13 @@ def test_a_new_revision_goes_to_the_folder_that_is_named(
         ),
         (
             {"head": "nope"},
-            RevisionNotFound,
+            BadRevision,
             "There is no revision `nope`.",
             "`{cmd} history` lists the revisions.",
         ),
         (
             {"head": "left@head", "depends_on": ["nope"]},
-            RevisionNotFound,
+            BadRevision,
             "There is no revision `nope`.",
             "`{cmd} history` lists the revisions.",
         ),
@@ -435,7 +435,7 @@ def test_edit_without_any_editor_is_told(
 
 
 def test_edit_at_base_has_nothing_to_open(make_app: MakeApp, sqlite_url: str, editor: Path) -> None:
-    with pytest.raises(RevisionNotFound):
+    with pytest.raises(BadRevision):
         edit(run_context(make_app(sqlite_url, LINE)), "current")
 
     assert not editor.exists()

@@ -7,7 +7,7 @@ import pytest
 from support.database import heads, rows, tables
 from support.history import MakeApp, Revision, create_table
 
-from myapp.migrator.base.errors import HalfApplied, HistoryError, MigrationFailed
+from myapp.migrator.base.errors import EnvPyFailed, HalfApplied, MigrationFailed
 from myapp.migrator.base.results import Step
 from myapp.migrator.base.watcher import Watcher
 from myapp.migrator.bridge.configuration import build_context
@@ -170,6 +170,9 @@ def test_a_failing_revision_is_rolled_back_and_those_before_it_stay(
         "revision": "bbb222",
         "path": str(path),
         "heads": ["aaa111"],
+        "done": ["aaa111"],
+        "not_recorded": [],
+        "not_begun": [],
     }
     assert tables(database_url) == {"a", "alembic_version"}
     assert heads(database_url) == {"aaa111"}
@@ -494,7 +497,7 @@ def test_an_env_py_that_runs_no_migration_is_found_out(
     app = make_app(sqlite_url, LINE)
     (app.parent / "migrations" / "env.py").write_text(code)
 
-    with pytest.raises(HistoryError, match=r"^env\.py ended without running"):
+    with pytest.raises(EnvPyFailed, match=r"^env\.py ended without running"):
         upgrade(run_context(app))
 
 

@@ -9,11 +9,11 @@ from support.history import MakeApp, Revision, create_table
 from support.ini import MakeIni
 
 from myapp.migrator.base.errors import (
+    BadRevision,
     DatabaseAhead,
     DatabaseUnreachable,
     MigrationFailed,
     MultipleHeads,
-    RevisionNotFound,
     UsageError,
 )
 from myapp.migrator.commands.migration import upgrade
@@ -228,7 +228,7 @@ def test_an_unknown_start_or_end_is_told(make_app: MakeApp, lost_url: str, write
     config = run_context(make_app(lost_url, LINE))
 
     for target in ("nope:aaa111", "aaa111:nope"):
-        with pytest.raises(RevisionNotFound, match="There is no revision `nope`"):
+        with pytest.raises(BadRevision, match="There is no revision `nope`"):
             write(config, target)
 
 

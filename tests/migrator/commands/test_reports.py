@@ -12,11 +12,11 @@ from support.database import change, heads, tables
 from support.history import MakeApp, Revision, create_table
 
 from myapp.migrator.base.errors import (
+    BadRevision,
     DatabaseAhead,
     DatabaseUnreachable,
     MultipleHeads,
     PendingMigrations,
-    RevisionNotFound,
     UsageError,
 )
 from myapp.migrator.commands import comparison, offline, reports
@@ -61,7 +61,7 @@ def test_a_reading_command_makes_no_file(
     before = sorted(tmp_path.rglob("*.sqlite*"))
 
     # `check` asks for an upgrade, and there is no revision to show.
-    with suppress(PendingMigrations, RevisionNotFound):
+    with suppress(PendingMigrations, BadRevision):
         READING[command](config)
 
     assert sorted(tmp_path.rglob("*.sqlite*")) == before == []
@@ -75,7 +75,7 @@ def test_a_reading_command_makes_no_version_table(
     config = run_context(make_app(database_url, LINE))
 
     # `check` asks for an upgrade, and there is no revision to show.
-    with suppress(PendingMigrations, RevisionNotFound):
+    with suppress(PendingMigrations, BadRevision):
         READING[command](config)
 
     assert tables(database_url) == {"mine"}
@@ -249,7 +249,7 @@ def test_a_range_of_unknown_revisions_is_refused(make_app: MakeApp, sqlite_url: 
     config = run_context(make_app(sqlite_url, LINE))
 
     for rev_range in ("nope:", ":nope"):
-        with pytest.raises(RevisionNotFound, match="There is no revision `nope`"):
+        with pytest.raises(BadRevision, match="There is no revision `nope`"):
             reports.history(AlembicSource(config), rev_range)
 
 
@@ -277,7 +277,7 @@ def test_a_range_that_is_the_wrong_way_round_is_turned(
 def test_a_range_across_branches_is_refused(make_app: MakeApp, sqlite_url: str) -> None:
     config = run_context(make_app(sqlite_url, BRANCHES))
 
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         reports.history(AlembicSource(config), "bbb222:ccc333")
 
     assert raised.value.message == (
@@ -371,7 +371,7 @@ def test_show_finds_what_is_named(
 def test_show_of_nothing_is_told(
     make_app: MakeApp, sqlite_url: str, target: str, message: str
 ) -> None:
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         reports.show(AlembicSource(run_context(make_app(sqlite_url, LINE))), target)
 
     assert raised.value.message == message

@@ -6,7 +6,7 @@ import pytest
 from support.database import change, heads, tables
 from support.history import MakeApp, Revision, create_table
 
-from myapp.migrator.base.errors import DatabaseAhead, MultipleHeads, RevisionNotFound, UsageError
+from myapp.migrator.base.errors import BadRevision, DatabaseAhead, MultipleHeads, UsageError
 from myapp.migrator.base.results import Stamp
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.commands.offline import stamp_sql
@@ -121,7 +121,7 @@ def test_revisions_that_overlap_are_not_stamped(
 
 
 @pytest.mark.parametrize(
-    ("revisions", "error"), [(["head"], MultipleHeads), (["aaa111", "nope"], RevisionNotFound)]
+    ("revisions", "error"), [(["head"], MultipleHeads), (["aaa111", "nope"], BadRevision)]
 )
 def test_a_stamp_that_names_no_revision_writes_nothing(
     make_app: MakeApp,

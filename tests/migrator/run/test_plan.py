@@ -3,7 +3,7 @@
 import pytest
 from support.history import MakeApp, Revision
 
-from myapp.migrator.base.errors import DatabaseAhead, MultipleHeads, RevisionNotFound, UsageError
+from myapp.migrator.base.errors import BadRevision, DatabaseAhead, MultipleHeads, UsageError
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.config import run_context
 from myapp.migrator.revisions.history import History
@@ -54,7 +54,7 @@ def test_a_downgrade_by_steps_on_a_branch_leaves_the_other(branches: History) ->
     ],
 )
 def test_a_downgrade_below_base_is_refused(line: History, target: str, message: str) -> None:
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         plan_downgrade(line, target, ("bbb222",))
 
     assert raised.value.message == message
@@ -62,7 +62,7 @@ def test_a_downgrade_below_base_is_refused(line: History, target: str, message: 
 
 @pytest.mark.parametrize("target", ["ccc333", "ccc", "head", "heads"])
 def test_a_downgrade_to_a_revision_that_is_not_applied_says_so(line: History, target: str) -> None:
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         plan_downgrade(line, target, ("aaa111",))
 
     assert raised.value.message == (
@@ -73,7 +73,7 @@ def test_a_downgrade_to_a_revision_that_is_not_applied_says_so(line: History, ta
 
 
 def test_a_downgrade_on_a_branch_that_the_database_is_not_on_is_refused(branches: History) -> None:
-    with pytest.raises(RevisionNotFound) as raised:
+    with pytest.raises(BadRevision) as raised:
         plan_downgrade(branches, "right@-1", ("bbb222",))
 
     assert raised.value.message == (

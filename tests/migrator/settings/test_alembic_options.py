@@ -9,7 +9,7 @@ from support.history import MakeApp, Revision
 from support.ini import MakeIni
 
 from myapp.migrator.base.spelling import is_slip
-from myapp.migrator.settings.alembic_options import OPTIONS, doubts
+from myapp.migrator.settings.alembic_options import OPTIONS, misspellings
 
 
 @pytest.fixture
@@ -57,23 +57,23 @@ def test_a_boolean_of_any_spelling_is_not_doubted(
 )
 def test_one_slip_of_the_pen_is_one(typed: str) -> None:
     assert is_slip(typed, "version_table")
-    assert list(doubts([typed])) == [warning(typed, "version_table")[9:-1]]
+    assert list(misspellings([typed])) == [warning(typed, "version_table")[9:-1]]
 
 
 @pytest.mark.parametrize(
     "typed", ["url", "databases", "exclude_schemas", "version_num", "table", "include_object", ""]
 )
 def test_another_name_is_none(typed: str) -> None:
-    assert list(doubts([typed])) == []
+    assert list(misspellings([typed])) == []
 
 
 def test_no_option_is_a_slip_of_another() -> None:
     assert [(a, b) for a in OPTIONS for b in OPTIONS if a != b and is_slip(a, b)] == []
-    assert list(doubts([*OPTIONS, "version_path_separator"])) == []
+    assert list(misspellings([*OPTIONS, "version_path_separator"])) == []
 
 
 def test_a_key_beside_the_option_that_it_resembles_is_meant() -> None:
-    assert list(doubts(["version_table", "version_tables"])) == []
+    assert list(misspellings(["version_table", "version_tables"])) == []
 
 
 @pytest.mark.parametrize("command", ["upgrade", "current", "heads", "history"])

@@ -1,4 +1,4 @@
-"""The rows of the version table, before anything is made of them."""
+"""Rows in the version table that can't be ids of revisions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,9 +6,10 @@ from typing import Any
 
 
 def oddity(rows: Sequence[Any]) -> str | None:
-    """Return what about `rows` can't be: each is the id of a revision, as text, and stands once.
+    """Return what is wrong with `rows`, None if nothing is.
 
-    Another table of that name, or a hand that mended this one, holds anything.
+    Each has to be the id of a revision, as text, and to stand there once. The table may be one of
+    another program, or someone may have edited it by hand.
     """
     for row in rows:
         if row is None:

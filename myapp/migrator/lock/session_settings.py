@@ -1,7 +1,7 @@
-"""PostgreSQL session settings, set without opening a transaction that SQLAlchemy would see.
+"""PostgreSQL session settings, set without a transaction that SQLAlchemy would see.
 
-A transaction that is open when an `env.py` calls `context.configure()` makes Alembic leave
-`transaction_per_migration` off, silently.
+If a transaction is open when `env.py` calls `context.configure()`, Alembic ignores
+`transaction_per_migration` without a word.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,10 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-#: A server that looks after its client once a second ends the statement of a killed run by
-#: itself (PostgreSQL 14 and later; older ones don't have the setting, and it is left out).
-#: And it notices within a minute that a client's whole machine is gone; what it sends to learn
-#: that also keeps firewalls from forgetting a connection that idles for long, as one does while
-#: the other works.
+#: How soon the server notices that its client is gone. With the first setting it looks once a
+#: second, and ends the statement of a killed run (PostgreSQL 14 and later; an older server doesn't
+#: have the setting, and it is left out). With the keepalives it notices within a minute that the
+#: client's machine is gone. They also keep firewalls from dropping the idle connection of the lock.
 LIVENESS = {
     "client_connection_check_interval": "1s",
     "idle_session_timeout": "0",
@@ -24,12 +23,12 @@ LIVENESS = {
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-#: A lock's connection waits as long as it takes.
-PATIENT = {"lock_timeout": "0", "statement_timeout": "0", **LIVENESS}
+#: The settings of the lock's connection, which has no timeouts.
+NO_TIMEOUTS = {"lock_timeout": "0", "statement_timeout": "0", **LIVENESS}
 
 
 def configure_session(connection: Connection, values: Mapping[str, str]) -> None:
-    """Set those of `values` that this server knows, for the rest of the session."""
+    """Set `values` for the rest of the session, except settings that the server doesn't have."""
     execute_aside(connection, set_statement(values, is_local=False))
 
 
@@ -43,7 +42,7 @@ def set_statement(values: Mapping[str, str], *, is_local: bool) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a timeout as PostgreSQL takes it; only 0 is none, however short one is."""
+    """Return a timeout for PostgreSQL, rounded up: 0 would mean no timeout."""
     return str(ceil(seconds * 1000))
 
 
@@ -66,10 +65,10 @@ def execute_aside(connection: Connection, statement: str) -> Any:
 
 
 def is_silent(dbapi_connection: Any) -> bool:
-    """Tell, without a round trip, whether the server has sent nothing since it was last asked.
+    """Tell, without a round trip, whether there is nothing to read from the server.
 
-    When a session ends, the server says so, or its system closes the socket: there is something to
-    read. False too where the driver doesn't let its socket be looked at.
+    When a session ends, the server sends a message, or its system closes the socket: then there is
+    something to read. False too if the driver doesn't show its socket.
     """
     try:
         return not select([dbapi_connection.fileno()], [], [], 0)[0]
