@@ -206,3 +206,25 @@ class DjangoHistory(History):
     def unmark(self) -> str:
         """Return the SQL that takes the last migration off the table of versions."""
         return f"DELETE FROM django_migrations WHERE name = '{self.name(self.length)}'"  # noqa: S608
+
+
+class DbmateHistory(History):
+    """The same for dbmate, which has a row for each migration too."""
+
+    create = ("CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)",)
+    newest = "SELECT max(version) FROM schema_migrations"
+
+    def name(self, number: int) -> str:
+        """Return a migration's version, which looks like a time."""
+        return f"{20260101000000 + number}"
+
+    def mark(self) -> list[str]:
+        """Return the SQL that says in an empty table of versions that all is applied."""
+        return [
+            f"INSERT INTO schema_migrations VALUES ('{self.name(number)}')"  # noqa: S608
+            for number in range(1, self.length + 1)
+        ]
+
+    def unmark(self) -> str:
+        """Return the SQL that takes the last migration off the table of versions."""
+        return f"DELETE FROM schema_migrations WHERE version = '{self.name(self.length)}'"  # noqa: S608

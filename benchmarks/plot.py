@@ -8,7 +8,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from report import DJANGO, FLASK, LIMIT, OURS, THEIRS, Row
+from questions import DBMATE, DJANGO, FLASK, LIMIT, OURS, THEIRS
+from report import Row
 
 PANELS = {
     "nothing": "upgrade, nothing to do",
@@ -23,6 +24,7 @@ STYLES = {
     THEIRS: ("#0072b2", "s", "-"),
     FLASK: ("#56b4e9", "^", "-"),
     DJANGO: ("#009e73", "D", "-"),
+    DBMATE: ("#cc79a7", "v", "-"),
     LIMIT: ("#777777", "x", "--"),
 }
 
@@ -45,7 +47,9 @@ def plot(rows: Iterable[Row], path: Path) -> None:
                     [r for r in rows if (r.key.question, r.key.database) == (question, database)],
                 )
                 axes.set_title(f"{title}, {database}")
-        panels[0][0].set_xticks(sorted({row.key.length for row in rows if row.key.length}))
+        panels[0][0].set_xticks(
+            sorted({row.key.length for row in rows if row.key.question == "nothing"})
+        )
         for axes in panels[-1]:
             axes.set_xlabel("revisions")
         for line in panels:

@@ -6,88 +6,16 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sampling import Sample, ratios
-
-OURS, THEIRS, FLASK, DJANGO, LIMIT = (
-    "myapp-migrate",
-    "alembic",
-    "flask db",
-    "manage.py",
-    "the limit",
+from questions import (
+    IN_PROCESSOR_TIME,
+    INTRODUCTION,
+    LIMIT,
+    OURS,
+    QUESTIONS,
+    TOOLS,
+    WITH_MEMORY,
 )
-TOOLS = (OURS, THEIRS, FLASK, DJANGO, LIMIT)
-
-#: Each question with its heading, and what a reader has to know of how it is asked.
-QUESTIONS = {
-    "help": ("`--help`", "`flask db --help` and `manage.py --help`."),
-    "nothing": ("`upgrade`, nothing to do", "`manage.py migrate`, here and below."),
-    "current": ("`current`", "Django has no such command."),
-    "history": (
-        "`history`",
-        "`myapp-migrate` marks each revision as applied, current or pending, so it is compared with"
-        " `history --indicate-current` of the others, and `manage.py showmigrations`.",
-    ),
-    "one": ("`upgrade`, one revision pending", "Before each run, the last revision is undone."),
-    "all": (
-        "`upgrade` from empty, each revision in its own transaction",
-        "`myapp-migrate` and Django do so by default. Alembic and Flask-Migrate are told to with"
-        " `transaction_per_migration`; on SQLite they always do. Django takes minutes at 5,000.",
-    ),
-    "single": (
-        "`upgrade` from empty, all in one transaction",
-        "`migrate.transaction = single`, against the default of Alembic and Flask-Migrate. It holds"
-        " the locks of all revisions to the end, for which a server has no room at 5,000.",
-    ),
-    "sql": ("`upgrade --sql`", "All revisions. Django writes them one by one only."),
-    "foreign": (
-        "`upgrade`, nothing to do, with Alembic's own `env.py`",
-        "Alembic runs any `env.py` but the one that `myapp-migrate CONFIG_URI init` makes.",
-    ),
-    "pygments": (
-        "`upgrade`, nothing to do, with Pygments installed",
-        "As it is where pytest is. Alembic then imports it, through Mako, and `myapp-migrate` does"
-        " not (`myapp/scripts/imports.py`). In all other rows it is hidden, as a deploy has none.",
-    ),
-    "installed": (
-        "`upgrade`, nothing to do, no `.pyc` of the project's own files",
-        "A read-only image into which the project was copied after the packages were installed:"
-        " the packages are compiled; the revisions, `env.py` and settings are not. `myapp-migrate`"
-        " then compiles each revision, as Alembic does, to tell of one that Python can't compile;"
-        " the limit doesn't.",
-    ),
-    "none": (
-        "`upgrade`, nothing to do, no `.pyc` at all",
-        "A read-only image without any: `PYTHONDONTWRITEBYTECODE=1`, and a `PYTHONPYCACHEPREFIX`"
-        " where nothing is.",
-    ),
-}
-WITH_MEMORY = ("help", "nothing", "current", "history", "one", "all")
-
-INTRODUCTION = """\
-# Speed and memory
-
-`myapp-migrate` beside the `alembic` command, Flask-Migrate, Django, and the limit: what a hundred
-lines by hand take (`benchmarks/limit.py`), which can do no more than answer, with Click, plaster, a
-regular expression over the files and one query through the bare driver. All have the same generated
-history, a table for each revision; Django's migrations make the same tables.
-
-Written by `python benchmarks/run.py` on {system}, {cores} cores, Python {python}: {versions}.
-
-![Time against the length of the history](performance.svg)
-
-- Times are medians. The commands of a row run in turn, A B C A B C, after a round that isn't
-  counted. A ratio is the median of the rounds' ratios of `myapp-migrate` to that command, with its
-  quartiles, and then the target that it has to keep, if there is one: met or **MISSED**. With
-  Flask-Migrate it is 1.00 everywhere, and with Django wherever nothing is to be done.
-- Each run is checked: the exit status, and that the database, or the output, is as it should be.
-- PostgreSQL runs without `fsync`, so its commits cost less than those of a real server. SQLite's
-  files are in the folder for temporary files, and its commits wait for that disk.
-- The Django project has one app and no models, only their migrations; with the models,
-  `manage.py migrate` takes longer. The Flask application has Flask-SQLAlchemy and no models.
-- Where nothing is pending and `env.py` is the one that `init` makes, `myapp-migrate` answers from
-  the files' text and the database's driver, without importing Alembic and SQLAlchemy
-  (`myapp/migrator/commands/quick.py`).
-"""
+from sampling import Sample, ratios
 
 
 @dataclass(frozen=True)
@@ -133,27 +61,25 @@ class Row:
     limits: Mapping[str, float]
     memory_limits: Mapping[str, float] = field(default_factory=dict)
 
-    def times(self) -> list[str]:
-        """Return a cell for each tool, and how often each ran."""
-        cells = [
-            _cell(
-                tool,
-                {name: sample.seconds for name, sample in self.samples.items()},
-                self.limits.get(tool),
-                _duration,
-            )
-            for tool in TOOLS
-        ]
-        return [*cells, str(len(self.samples[OURS].seconds))]
+    @property
+    def kind(self) -> str:
+        """Which seconds count."""
+        return "processor" if self.key.question in IN_PROCESSOR_TIME else "seconds"
 
-    def memory(self) -> list[str]:
-        """Return a cell for each tool."""
+    def times(self, tools: Iterable[str] = TOOLS) -> list[str]:
+        """Return a cell for each of the tools, and how often each ran."""
+        used = {name: getattr(sample, self.kind) for name, sample in self.samples.items()}
+        cells = [_cell(tool, used, self.limits.get(tool), _duration) for tool in tools]
+        return [*cells, str(len(used[OURS]))]
+
+    def memory(self, tools: Iterable[str]) -> list[str]:
+        """Return a cell for each of the tools."""
         used = {name: sample.memory for name, sample in self.samples.items()}
-        return [_cell(tool, used, self.memory_limits.get(tool), _mebibytes) for tool in TOOLS]
+        return [_cell(tool, used, self.memory_limits.get(tool), _mebibytes) for tool in tools]
 
     def targets(self) -> Iterator[Target]:
         """Yield each target of the row."""
-        for kind, limits in (("seconds", self.limits), ("memory", self.memory_limits)):
+        for kind, limits in ((self.kind, self.limits), ("memory", self.memory_limits)):
             for tool, most in limits.items():
                 if tool in self.samples:
                     has_limit = LIMIT in self.samples and tool != LIMIT
@@ -185,16 +111,21 @@ def report(rows: Iterable[Row], versions: str) -> str:
     for question, (heading, note) in QUESTIONS.items():
         asked = [row for row in rows if row.key.question == question]
         if asked:
-            lines = [[*_where(row.key), *row.times()] for row in asked]
-            parts.append(f"## {heading}\n\n{note}\n\n{_table([*TOOLS, 'rounds'], lines)}")
+            tools = _tools(asked)
+            lines = [[*_where(row.key), *row.times(tools)] for row in asked]
+            notes = f"{note}\n\n" if note else ""
+            parts.append(f"## {heading}\n\n{notes}{_table([*tools, 'rounds'], lines)}")
+    asked = [row for question in WITH_MEMORY for row in rows if row.key.question == question]
+    tools = _tools(asked)
     lines = [
-        [QUESTIONS[row.key.question][0], *_where(row.key), *row.memory()]
-        for question in WITH_MEMORY
-        for row in rows
-        if row.key.question == question
+        [QUESTIONS[row.key.question][0], *_where(row.key), *row.memory(tools)] for row in asked
     ]
-    parts.append(f"## Peak memory\n\n{_table(TOOLS, lines, 'command')}")
+    parts.append(f"## Peak memory\n\n{_table(tools, lines, 'command')}")
     return "\n".join(parts)
+
+
+def _tools(rows: list[Row]) -> list[str]:
+    return [tool for tool in TOOLS if any(tool in row.samples for row in rows)]
 
 
 def missed(rows: Iterable[Row]) -> list[str]:

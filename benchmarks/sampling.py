@@ -33,14 +33,16 @@ class Command:
     cwd: Path
     check: Callable[[str], None]
     prepare: Callable[[], None] = lambda: None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Sample:
-    """The runs of one command: seconds, and peak memory in MiB."""
+    """The runs of one command: seconds, peak memory in MiB, and seconds of a processor."""
 
     seconds: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -96,33 +98,34 @@ def measure(
         if number >= 3 and time.perf_counter() - start > seconds:
             break
         for name, command in commands.items():
-            took, memory = run(command, environment.variables())
+            took, memory, processor = run(command, environment.variables())
             samples[name].seconds.append(took)
             samples[name].memory.append(memory)
+            samples[name].processor.append(processor)
     return samples
 
 
-def run(command: Command, variables: dict[str, str]) -> tuple[float, float]:
+def run(command: Command, variables: Mapping[str, str]) -> tuple[float, float, float]:
     """Run a command once, and stop if it fails or has not done what is measured."""
     command.prepare()
     with tempfile.NamedTemporaryFile() as output:
         launched = subprocess.run(
             [sys.executable, "-I", "-S", LAUNCHER, output.name, *command.arguments],
             cwd=command.cwd,
-            env=variables,
+            env={**variables, **command.variables},
             check=True,
             capture_output=True,
             text=True,
         )
         text = output.read().decode()
-    seconds, memory, status = launched.stdout.split()
+    seconds, processor, memory, status = launched.stdout.split()
     if status != "0":
         raise SystemExit(f"{' '.join(command.arguments)} failed:\n{text}")
     try:
         command.check(text)
     except SystemExit as error:
         raise SystemExit(f"{' '.join(command.arguments)}: {error}\n{text[-2000:]}") from None
-    return float(seconds), int(memory) * RSS_UNIT / 2**20
+    return float(seconds), int(memory) * RSS_UNIT / 2**20, float(processor)
 
 
 def ratios(ours: list[float], theirs: list[float]) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ from support.command import invoke
 from support.history import MakeApp, Revision, create_table
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-LENGTHS = (10, 100, 1000, 5000)
+LENGTHS = (10, 100, 288, 300, 1000, 5000)
 SERVER = "postgresql://deploy@/postgres?host=/nowhere"
 
 
@@ -26,13 +26,13 @@ def module(name: str) -> ModuleType:
 
 
 def row(ours: float, theirs: float, limit: float, memory: float = 10.0) -> Any:
-    report, sampling = module("report"), module("sampling")
+    questions, report, sampling = module("questions"), module("report"), module("sampling")
     samples = {
-        report.OURS: sampling.Sample([ours] * 3, [memory] * 3),
-        report.THEIRS: sampling.Sample([theirs] * 3, [20.0] * 3),
+        questions.OURS: sampling.Sample([ours] * 3, [memory] * 3),
+        questions.THEIRS: sampling.Sample([theirs] * 3, [20.0] * 3),
     }
     key = report.Key("nothing", "SQLite", 1000)
-    return report.Row(key, samples, {report.THEIRS: limit}, {report.THEIRS: 0.5})
+    return report.Row(key, samples, {questions.THEIRS: limit}, {questions.THEIRS: 0.5})
 
 
 def test_a_missed_target_is_shown_as_missed() -> None:
@@ -51,9 +51,9 @@ def test_a_missed_target_is_shown_as_missed() -> None:
 
 
 def test_a_missed_target_is_told_beside_what_the_limit_has() -> None:
-    report, sampling = module("report"), module("sampling")
+    questions, report, sampling = module("questions"), module("report"), module("sampling")
     missed = row(0.4, 1.0, 0.3)
-    samples = {**missed.samples, report.LIMIT: sampling.Sample([0.35] * 3, [9.0] * 3)}
+    samples = {**missed.samples, questions.LIMIT: sampling.Sample([0.35] * 3, [9.0] * 3)}
     (line,) = report.missed([report.Row(missed.key, samples, missed.limits)])
     assert line.endswith(": against alembic: 0.40 (the limit has 0.35), where 0.30 is asked for")
 
@@ -69,22 +69,24 @@ def test_a_ratio_is_the_median_of_the_rounds() -> None:
 
 
 def test_every_row_says_what_is_asked_of_it(tmp_path: Path) -> None:
-    run, report = module("run"), module("report")
+    run, questions = module("run"), module("questions")
+    assert run.LENGTHS == LENGTHS
     cases = {case.key: case for case in run.all_cases(tmp_path, SERVER, LENGTHS)}
-    assert {key.question for key in cases} == set(report.QUESTIONS)
+    assert {key.question for key in cases} == set(questions.QUESTIONS)
     assert not list(tmp_path.iterdir())
     for key, case in cases.items():
-        assert case.limits.keys() <= set(report.TOOLS) - {report.OURS}
-        assert case.commands.keys() >= {report.OURS, report.THEIRS}
-        if report.FLASK in case.commands:
-            assert case.limits[report.FLASK] == 1.0
-        if report.LIMIT in case.commands:
-            assert case.limits[report.LIMIT] == 1.3
+        assert case.limits.keys() <= set(questions.TOOLS) - {questions.OURS}
+        assert questions.OURS in case.commands
+        assert (questions.THEIRS in case.commands) == (key.question != "start-completion")
+        if questions.FLASK in case.commands and questions.FLASK in case.limits:
+            assert case.limits[questions.FLASK] == 1.0
+        if questions.LIMIT in case.commands and not key.question.startswith("start"):
+            assert case.limits[questions.LIMIT] == 1.3
         if key.question == "nothing":
-            assert case.limits[report.THEIRS] == (0.15 if key.length == 5000 else 0.30)
-            assert case.memory_limits[report.THEIRS] == 0.5
+            assert case.limits[questions.THEIRS] == (0.15 if key.length == 5000 else 0.30)
+            assert case.memory_limits[questions.THEIRS] == 0.5
     limits = {
-        (key.question, key.length): case.limits.get(report.THEIRS) for key, case in cases.items()
+        (key.question, key.length): case.limits.get(questions.THEIRS) for key, case in cases.items()
     }
     assert limits["help", 0] == 0.25
     assert limits["current", 1000] == 0.30
@@ -92,6 +94,60 @@ def test_every_row_says_what_is_asked_of_it(tmp_path: Path) -> None:
     assert limits["history", 1000] == 0.35
     assert limits["one", 5000] == 0.40
     assert limits["all", 1000] == limits["single", 1000] == 0.85
+    assert limits["all", 288] == limits["single", 288] == 1.0
+    for length, most in {300: 0.30, 1000: 0.25, 5000: 0.15}.items():
+        for question in ("installed", "installed-current", "installed-heads"):
+            assert limits[question, length] == most
+        for question in ("foreign", "foreign-current", "foreign-heads"):
+            assert limits[f"installed-{question}", length] == 0.75
+    assert cases[report_key("start", "SQLite", 10)].limits == {questions.BARE: 3.5}
+    assert cases[report_key("start-help", "", 0)].limits == {questions.BARE: 2.2}
+    assert cases[report_key("start-completion", "SQLite", 1000)].limits == {questions.HISTORY: 1.0}
+
+
+def report_key(question: str, database: str, length: int) -> Any:
+    return module("report").Key(question, database, length)
+
+
+def test_the_time_of_a_processor_counts_where_it_is_asked_for() -> None:
+    report, sampling, questions = module("report"), module("sampling"), module("questions")
+    samples = {
+        questions.OURS: sampling.Sample([9.0] * 3, [1.0] * 3, [0.3] * 3),
+        questions.BARE: sampling.Sample([1.0] * 3, [1.0] * 3, [0.1] * 3),
+    }
+    start = report.Row(report_key("start", "SQLite", 10), samples, {questions.BARE: 2.9})
+    assert report.missed([start]) == [
+        "Start-up: `upgrade`, nothing to do, SQLite, 10: against python -c pass: 3.00,"
+        " where 2.90 is asked for"
+    ]
+    page = report.report([start], "alembic 1")
+    assert "| database | revisions | myapp-migrate | python -c pass | rounds |" in page
+    assert "| SQLite | 10 | 300 ms | 100 ms: 3.00 (3.00-3.00), **MISSED 2.90** | 3 |" in page
+
+
+def test_every_fifth_revision_does_more_than_define_functions() -> None:
+    source = module("sources").revision_source
+    texts = [source(number, f"a{number}", f"a{number - 1}") for number in range(1, 26)]
+    more = ("getLogger", "sa.table(", "__tablename__", "sa.Enum(", "sessionmaker()")
+    assert [sum(each in text for text in texts) for each in more] == [1] * 5
+    for text in texts:
+        names: dict[str, Any] = {"__name__": "revision"}
+        exec(text, names)  # noqa: S102 # as Python does when it imports the file
+        assert names["revision"].startswith("a")
+
+
+def test_dbmate_is_left_out_with_a_reason_where_npm_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, questions = module("run"), module("questions")
+    cases = [
+        case for case in run.all_cases(tmp_path, SERVER, [10]) if case.key.question == "nothing"
+    ]
+    assert all(questions.DBMATE in case.commands for case in cases)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    without = run.with_dbmate(cases, tmp_path)
+    assert capsys.readouterr().out == "Without dbmate: npm is missing.\n"
+    assert not any(questions.DBMATE in case.commands for case in without)
 
 
 def test_rows_are_read_as_they_were_saved(tmp_path: Path) -> None:

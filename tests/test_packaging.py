@@ -20,10 +20,14 @@ VERSIONS = sorted(path.name for path in (PROJECT / "myapp/migrations/versions").
 # What the project is made of; a checkout may hold build/, databases and a virtual environment too.
 SOURCES = (
     ".ci",
+    ".github",
+    ".pre-commit-config.yaml",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "LICENSE",
     "MANIFEST.in",
     "README.md",
+    "SECURITY.md",
     "benchmarks",
     "development.ini",
     "docs",

