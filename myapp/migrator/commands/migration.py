@@ -66,8 +66,8 @@ def _run(
             )
             return Run(direction, target, before, before, (), past, standing(history, before))
         with interruptible(config, history):
-            with writing(config) as lock:
-                execution = Execution(config, history, direction, planner, target, lock)
+            with writing(config) as (lock, observer):
+                execution = Execution(config, history, direction, planner, target, lock, observer)
                 after = _execute(execution, tag)
             done = tuple(execution.done)
             before, now = execution.before, standing(history, after)

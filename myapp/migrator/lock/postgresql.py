@@ -7,26 +7,26 @@ CREATE INDEX CONCURRENTLY waits for ever.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.config import Config
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..base.attempts import asked_once, attempts
+from ..base.attempts import asked_once
 from ..base.errors import DatabaseUnreachable, LockLost, SettingsError
 from ..bridge.configuration import application_of, canceller_of, settings_of
 from ..bridge.readiness import until_up
-from ..database.blockers import Blocker, BlockerWatch
 from ..database.engine import make_own_engine
 from ..database.silence import Silence
-from ..database.transactions import COMMITTED
 from ..settings.settings import Settings
 from .holding import Holder, Lock, wait_for
 from .place import failed, keys, lock_url
 from .pooler import refuse_pooler
 from .session import PATIENT, configure_session, execute_aside, is_silent
+
+T = TypeVar("T")
 
 # A bigint key is shown in pg_locks as its high and low half
 # (https://www.postgresql.org/docs/current/view-pg-locks.html).
@@ -37,13 +37,6 @@ _IN_PG_LOCKS = """
 """
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _IS_HELD = text(f"SELECT count(*) FROM pg_locks WHERE pid = :pid AND {_IN_PG_LOCKS}")  # noqa: S608 - all parts are constants of this file
-_INVALID_INDEXES = text(
-    "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
-    # A partitioned index is invalid until its last partition has one, and so is an index that
-    # another session builds at this moment.
-    " WHERE NOT indisvalid AND indislive AND c.relkind = 'i' AND indexrelid NOT IN"
-    " (SELECT index_relid FROM pg_stat_progress_create_index WHERE index_relid IS NOT NULL)"
-)
 _HOLDER = text(
     "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), '')"  # noqa: S608 - as above
     ", a.backend_start"
@@ -52,16 +45,10 @@ _HOLDER = text(
 )
 
 _JOINED = "migrate_joined"
-# How often it is asked who blocks, in seconds: PostgreSQL looks for deadlocks once a second.
-_OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
 # For how many seconds a lock that the server has confirmed is taken to be held while its connection
 # stays silent. To ask for each revision costs a round trip, and ever longer with the locks that a
 # single transaction collects.
 _TRUSTED = 1.0
-# How long the server may take to notice that a session of the run is lost.
-_ENDING = 2.0
-_IS_ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
-_NEXT_TRANSACTION = text("SELECT txid_snapshot_xmax(txid_current_snapshot())")
 #: For how many seconds a run keeps the connection on which it waits for the lock.
 _KEPT = 1.0
 #: Seconds that the server has to answer in what is asked for the lock.
@@ -98,8 +85,7 @@ def advisory_lock(
         ):
             lock.acquire(connect, settings.options.lock_wait, notice)
             try:
-                with lock.watch.watching():
-                    yield lock
+                yield lock
             finally:
                 lock.leave()
     except DBAPIError as error:
@@ -114,17 +100,14 @@ class HeldAdvisoryLock(Lock):
     """The advisory lock, and the connection that holds it."""
 
     def __init__(self, engine: Engine, connection: Connection, settings: Settings) -> None:
+        self.engine = engine
         self._adopt(connection)
         self._is_pooled = bool(settings.options.lock_url)
         refuse_pooler(engine, connection, is_lock_url=self._is_pooled)
         self._writer, self._running = keys(connection, settings)
-        self._migration_pid: int | None = None
         self._is_verified = False
         self._trusted_until = 0.0
         self._joined: list[tuple[dict[Any, Any], Any]] = []
-        interval = settings.options.lock_timeout / 4 or _OFTEN
-        watched = max(_SELDOM_ENOUGH, min(interval, _OFTEN))
-        self.watch = BlockerWatch(engine, lambda: self._migration_pid, watched)
 
     def _adopt(self, connection: Connection) -> None:
         self._connection = connection
@@ -188,7 +171,7 @@ class HeldAdvisoryLock(Lock):
                 hint="run the command again.",
             )
 
-    def join(self, connection: Connection) -> None:
+    def join(self, connection: Connection) -> int | None:
         """Take the shared lock of a running statement, which lasts as long as its session.
 
         Through a pooler there is no session to lock, but a transaction; and there it is checked
@@ -199,8 +182,7 @@ class HeldAdvisoryLock(Lock):
                 statement = f"SELECT pg_backend_pid(), pg_advisory_lock_shared({self._running})"
                 connection.info[_JOINED] = execute_aside(connection, statement)
                 self._joined.append((connection.info, connection.connection.dbapi_connection))
-            self._migration_pid = connection.info[_JOINED]
-            return
+            return int(connection.info[_JOINED])
         bound = _IS_HELD.bindparams(key=self._writer, pid=self._pid)
         compiled = bound.compile(connection.engine, compile_kwargs={"literal_binds": True})
         if not self._is_verified and not execute_aside(connection, str(compiled)):
@@ -210,6 +192,7 @@ class HeldAdvisoryLock(Lock):
                 hint="let both name the same server and database.",
             )
         self._is_verified = True
+        return None
 
     def leave(self) -> None:
         """Free what `join` took, on connections that an `env.py` keeps in a pool of its own."""
@@ -220,40 +203,21 @@ class HeldAdvisoryLock(Lock):
                 cursor.execute(f"SELECT pg_advisory_unlock_shared({self._running})")
                 dbapi_connection.commit()
 
-    def join_transaction(self, connection: Connection) -> None:
+    def join_transaction(self, connection: Connection) -> int | None:
         """Take the shared lock of a running statement until the transaction ends."""
-        if self._is_pooled:
-            statement = f"SELECT pg_backend_pid(), pg_advisory_xact_lock_shared({self._running})"
-            self._migration_pid = connection.exec_driver_sql(statement).scalar_one()
+        if not self._is_pooled:
+            return None
+        statement = f"SELECT pg_backend_pid(), pg_advisory_xact_lock_shared({self._running})"
+        return int(connection.exec_driver_sql(statement).scalar_one())
 
-    def invalid_indexes(self) -> frozenset[str]:
-        """Return the invalid indexes of the database, none when the connection is lost."""
+    def ask(self, question: Callable[[Connection], T]) -> T | None:
+        """Ask on the lock's connection, a new one if that is lost."""
         try:
             if self._connection.invalidated:
-                self._connection.rollback()  # after a signal; it connects anew
-            return frozenset(self._connection.scalars(_INVALID_INDEXES))
-        except SQLAlchemyError:
-            return frozenset()
-
-    def committed_since(self, transaction: int, pid: int) -> int | None:
-        """Count commits on the lock's connection, a new one if that is lost too."""
-        try:
-            if self._connection.invalidated:
-                self._connection.rollback()
-            for is_last in attempts(_ENDING):
-                if not self._connection.scalar(_IS_ALIVE, {"pid": pid}):
-                    break
-                if is_last:
-                    return None
-            end = self._connection.scalar(_NEXT_TRANSACTION)
-            counted = self._connection.scalar(text(COMMITTED.format(first=transaction, end=end)))
-            return None if counted is None else int(counted)
+                self._connection.rollback()  # it connects anew
+            return question(self._connection)
         except SQLAlchemyError:
             return None
-
-    def blockers(self) -> tuple[Blocker, ...]:
-        """Return whom the watch saw last."""
-        return self.watch.take()
 
     def _holder(self, key: int) -> Holder | None:
         row = self._connection.execute(_HOLDER, {"key": key}).one_or_none()

@@ -20,6 +20,7 @@ from ..database.sqlite import Writer
 from ..lock import Lock
 from .evidence import Evidence
 from .leftovers import Leftovers
+from .observer import Observer
 from .plan import Planner
 
 
@@ -43,14 +44,16 @@ class Execution:
         planner: Planner,
         target: str,
         lock: Lock,
+        observer: Observer,
     ) -> None:
         self.config = config
         self.history = history
         self.direction = direction
         self.target = target
         self.lock = lock
+        self.observer = observer
         is_pooled = bool(settings_of(config).options.lock_url)
-        self.evidence = Evidence(lock.committed_since, is_pooled=is_pooled)
+        self.evidence = Evidence(observer.committed_since, is_pooled=is_pooled)
         self.running: Step | None = None
         self._planner = planner
         self._plans: list[_Plan] = []
@@ -58,7 +61,7 @@ class Execution:
         self._row = VersionRow()
         self._writer = Writer()
         self._written: dict[str, int] = {}
-        self._invalid_before = lock.invalid_indexes()
+        self._invalid_before = observer.invalid_indexes()
 
     @property
     def done(self) -> list[Step]:
@@ -94,7 +97,7 @@ class Execution:
 
     def invalid_indexes(self) -> list[str]:
         """Return the invalid indexes that the run has left, by quoted name."""
-        return sorted(self.lock.invalid_indexes() - self._invalid_before)
+        return sorted(self.observer.invalid_indexes() - self._invalid_before)
 
     def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
         """Return what the running revision may have left, None where it is proven to be nothing.
@@ -144,7 +147,7 @@ class Execution:
         for step in plan.steps[len(plan.done) :]:
             canceller_of(self.config).check()
             self.lock.require_held()
-            self.lock.blockers()  # those of the revision before are none of this one's
+            self.observer.blockers()  # those of the revision before are none of this one's
             number = len(plan.done) + 1
             self.running = Step(number, len(plan.steps), step.revision, self.direction)
             watcher.step(self.running)

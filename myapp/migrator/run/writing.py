@@ -15,29 +15,39 @@ from ..database.sqlite import foreign_keys_checked_at_commit
 from ..lock import Lock, writer_lock
 from ..lock.session import LIVENESS, configure_session, milliseconds, set_statement
 from ..settings.settings import Settings
+from .observer import Observer
 
 
 @contextmanager
-def writing(config: Config) -> Iterator[Lock]:
+def writing(config: Config) -> Iterator[tuple[Lock, Observer]]:
     """Hold the lock, and set up every connection that is opened within, whoever opens it."""
+    settings = settings_of(config)
     with (
         opened(config),
         shared_engine(config),
         writer_lock(config, watcher_of(config).notice) as lock,
     ):
-        setup = _Setup(settings_of(config), lock, application_of(config), canceller_of(config))
+        observer = Observer(lock, settings.options.lock_timeout)
+        setup = _Setup(settings, lock, observer, application_of(config), canceller_of(config))
         with (
+            observer.watching(),
             listening(engine_connect=setup.connected, begin=setup.begun),
             foreign_keys_checked_at_commit(),
         ):
-            yield lock
+            yield lock, observer
 
 
 class _Setup:
     def __init__(
-        self, settings: Settings, lock: Lock, application: str, canceller: Canceller
+        self,
+        settings: Settings,
+        lock: Lock,
+        observer: Observer,
+        application: str,
+        canceller: Canceller,
     ) -> None:
         self._lock = lock
+        self._observer = observer
         self._canceller = canceller
         self._application = application
         self._is_pooled = bool(settings.options.lock_url)
@@ -53,7 +63,7 @@ class _Setup:
         if not self._is_pooled:
             values = {"application_name": self._application, **LIVENESS, **self._timeouts}
             configure_session(connection, values)
-        self._lock.join(connection)
+        self._observer.follow(self._lock.join(connection))
 
     def begun(self, connection: Connection) -> None:
         """Set the timeouts for a transaction only, where the session is shared with others."""
@@ -61,4 +71,4 @@ class _Setup:
         if self._is_pooled and not autocommit and connection.dialect.name == "postgresql":
             values = {**LIVENESS, **self._timeouts}
             connection.exec_driver_sql(set_statement(values, is_local=True))
-            self._lock.join_transaction(connection)
+            self._observer.follow(self._lock.join_transaction(connection))
