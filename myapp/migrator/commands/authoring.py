@@ -14,9 +14,9 @@ from alembic.util.exc import CommandError
 
 from ..base.errors import RevisionNotFound, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
-from ..bridge import hooks
 from ..bridge.connection import shared_engine
 from ..bridge.diagnosis import revision_files
+from ..bridge.hooks import failing_hooks_told
 from ..bridge.loading import load_history, settled
 from ..bridge.targets import find, resolve
 from ..database.failures import described
@@ -178,10 +178,10 @@ def _check_new(history: History, rev_id: str | None, branch_label: str | None) -
 
 
 def _write(history: History, name: str, write: Callable[[], T]) -> T:
-    hooks.register()
     before = set(revision_files(history.script))
     try:
-        return resolve(history, "", name, write)
+        with failing_hooks_told():
+            return resolve(history, "", name, write)
     except SyntaxError as error:
         # A message with quotes or a backslash in it can break the template's docstring, and a
         # file that can't be loaded would stop every command.
