@@ -203,7 +203,10 @@ def ensure_version(session: Session, sql: bool) -> object:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (None: the process's own) and return the exit status."""
     if argv is not None:
-        return _start(list(argv), ends_the_process=False)
+        from .logs import logging_as_before
+
+        with logging_as_before():
+            return _start(list(argv), ends_the_process=False)
     keep_standard_descriptors()
     try:
         return _start(sys.argv[1:], ends_the_process=True)

@@ -8,7 +8,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 
 from alembic.script import write_hooks
@@ -19,12 +20,26 @@ from ..base.errors import SettingsError
 _STDERR = 2
 _SCRIPT = "REVISION_SCRIPT_FILENAME"
 
+_Hook = Callable[..., None]
 
-def register() -> None:
-    """Take the place of Alembic's own hooks in this process, through its public registry."""
-    write_hooks.register("exec")(_executable)
-    write_hooks.register("module")(_module)
-    write_hooks.register("console_scripts")(_console_script)
+
+@contextmanager
+def failing_hooks_told() -> Iterator[None]:
+    """Take the place of Alembic's own hooks within, through its public registry.
+
+    The registry can't be read, so Alembic's own come back, whoever else had taken their place.
+    """
+    _register(_executable, _module, _console_script)
+    try:
+        yield
+    finally:
+        _register(write_hooks.exec_, write_hooks.module, write_hooks.console_scripts)
+
+
+def _register(executable: _Hook, module: _Hook, console_script: _Hook) -> None:
+    write_hooks.register("exec")(executable)
+    write_hooks.register("module")(module)
+    write_hooks.register("console_scripts")(console_script)
 
 
 def _executable(path: str, options: Mapping[str, str]) -> None:

@@ -13,11 +13,11 @@ from alembic.util.exc import CommandError
 
 from ..base.errors import BadRevision, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
-from ..bridge import post_write_hooks
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.diagnosis import revision_files
 from ..bridge.loading import ScriptHistory, load_history, settled
+from ..bridge.post_write_hooks import failing_hooks_told
 from ..bridge.targets import find, resolve
 from ..database.failures import described
 from ..revisions.graph import RESERVED
@@ -180,10 +180,10 @@ def _check_new(history: ScriptHistory, rev_id: str | None, branch_label: str | N
 
 
 def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
-    post_write_hooks.register()
     before = set(revision_files(history.script))
     try:
-        return resolve(history, "", name, write)
+        with failing_hooks_told():
+            return resolve(history, "", name, write)
     except SyntaxError as error:
         # A message with quotes or a backslash in it can break the template's docstring, and a
         # file that can't be loaded would stop every command.

@@ -67,8 +67,8 @@ def _run(
             )
             return Run(direction, target, before, before, (), past, standing(history, before))
         with interruptible(context, history):
-            with writing(context) as lock:
-                execution = Execution(context, history, direction, planner, target, lock)
+            with writing(context) as (lock, observer):
+                execution = Execution(context, history, direction, planner, target, lock, observer)
                 after = _execute(execution, tag)
             done = tuple(execution.done)
             before, now = execution.before, standing(history, after)

@@ -3,43 +3,44 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from ..base.attempts import attempts
 from ..base.errors import LockNotObtained
-from ..database.blockers import Blocker
+
+T = TypeVar("T")
 
 
 class Lock:
-    """A lock that is held, and what its connection knows of the run. This one locks nothing."""
+    """A lock that is held, with the connection that holds it, if any; this one holds nothing."""
+
+    #: Opens more connections to the server of the lock; None where no server keeps it.
+    engine: Engine | None = None
 
     def require_held(self) -> None:
         """Raise LockLost when the lock is gone, so that the run may not go on."""
 
-    def join(self, connection: Connection) -> None:
+    def join(self, connection: Connection) -> int | None:
         """Make `connection` part of the run: no other run starts while a statement runs on it.
+
+        Returns the pid of its server process, None where a transaction may get another one.
 
         Raises SettingsError when the lock is held in another database.
         """
-
-    def join_transaction(self, connection: Connection) -> None:
-        """Do what `join` does, for one transaction. A pooler may share the session."""
-
-    def invalid_indexes(self) -> frozenset[str]:
-        """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name."""
-        return frozenset()
-
-    def committed_since(self, transaction: int, pid: int) -> int | None:
-        """Return how many transactions of the server were committed since `transaction` began.
-
-        It waits until the session `pid` has ended. None if the server can't be asked.
-        """
         return None
 
-    def blockers(self) -> tuple[Blocker, ...]:
-        """Return the sessions that were seen to block the run since the last call."""
-        return ()
+    def join_transaction(self, connection: Connection) -> int | None:
+        """Do what `join` does, for one transaction. A pooler may share the session."""
+        return None
+
+    def ask(self, question: Callable[[Connection], T]) -> T | None:
+        """Return what `question` finds out on the connection that holds the lock.
+
+        None where there is no such connection, or the server can't be asked.
+        """
+        return None
 
 
 @dataclass(frozen=True)

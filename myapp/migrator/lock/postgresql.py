@@ -7,25 +7,25 @@ snapshot, and CREATE INDEX CONCURRENTLY in the other run would wait for it for e
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ..base.attempts import asked_once, attempts
+from ..base.attempts import asked_once
 from ..base.errors import DatabaseUnreachable, LockLost, SettingsError
 from ..bridge.context import RunContext
 from ..bridge.readiness import until_up
-from ..database.blockers import Blocker, BlockerWatch
 from ..database.engine import make_own_engine
 from ..database.silence import Silence
-from ..database.transactions import COMMITTED
 from ..settings.settings import Settings
 from .holding import Holder, Lock, wait_for
 from .place import failed, keys, lock_url
 from .pooler import refuse_pooler
 from .session_settings import NO_TIMEOUTS, configure_session, execute_aside, is_silent
+
+T = TypeVar("T")
 
 # A bigint key is shown in pg_locks as its high and low half
 # (https://www.postgresql.org/docs/current/view-pg-locks.html).
@@ -36,13 +36,6 @@ _IN_PG_LOCKS = """
 """
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _IS_HELD = text(f"SELECT count(*) FROM pg_locks WHERE pid = :pid AND {_IN_PG_LOCKS}")  # noqa: S608 - all parts are constants of this file
-_INVALID_INDEXES = text(
-    "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
-    # Two kinds of invalid indexes don't count: a partitioned index whose partitions don't all have
-    # one yet, and an index that another session is building now.
-    " WHERE NOT indisvalid AND indislive AND c.relkind = 'i' AND indexrelid NOT IN"
-    " (SELECT index_relid FROM pg_stat_progress_create_index WHERE index_relid IS NOT NULL)"
-)
 _HOLDER = text(
     "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), '')"  # noqa: S608 - as above
     ", a.backend_start"
@@ -51,17 +44,10 @@ _HOLDER = text(
 )
 
 _JOINED = "migrate_joined"
-# The longest and the shortest time between two questions who blocks, in seconds. PostgreSQL looks
-# for deadlocks once a second.
-_OFTEN, _SELDOM_ENOUGH = 0.4, 0.05
 # Once the server has confirmed the lock, it counts as held for so many seconds if the connection
 # stays silent. Asking for each revision would cost a round trip, which takes longer the more locks
 # a single transaction collects.
 _TRUSTED = 1.0
-# How many seconds the server has to notice that a session of the run is lost.
-_ENDING = 2.0
-_IS_ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
-_NEXT_TRANSACTION = text("SELECT txid_snapshot_xmax(txid_current_snapshot())")
 #: After so many seconds of waiting for the lock, a run closes its connection between two tries.
 _KEPT = 1.0
 #: How many seconds the server has to answer a question about the lock.
@@ -98,8 +84,7 @@ def advisory_lock(
         ):
             lock.acquire(connect, settings.options.lock_wait, notice)
             try:
-                with lock.watch.watching():
-                    yield lock
+                yield lock
             finally:
                 lock.leave()
     except DBAPIError as error:
@@ -114,17 +99,14 @@ class HeldAdvisoryLock(Lock):
     """The advisory lock, and the connection that holds it."""
 
     def __init__(self, engine: Engine, connection: Connection, settings: Settings) -> None:
+        self.engine = engine
         self._adopt(connection)
         self._is_pooled = bool(settings.options.lock_url)
         refuse_pooler(engine, connection, is_lock_url=self._is_pooled)
         self._writer, self._running = keys(connection, settings)
-        self._migration_pid: int | None = None
         self._is_verified = False
         self._trusted_until = 0.0
         self._joined: list[tuple[dict[Any, Any], Any]] = []
-        interval = settings.options.lock_timeout / 4 or _OFTEN
-        watched = max(_SELDOM_ENOUGH, min(interval, _OFTEN))
-        self.watch = BlockerWatch(engine, lambda: self._migration_pid, watched)
 
     def _adopt(self, connection: Connection) -> None:
         self._connection = connection
@@ -188,7 +170,7 @@ class HeldAdvisoryLock(Lock):
                 hint="run the command again.",
             )
 
-    def join(self, connection: Connection) -> None:
+    def join(self, connection: Connection) -> int | None:
         """Take the shared lock of a running statement, for as long as its session lasts.
 
         Through a pooler, `join_transaction` takes it instead, as there is no session of our own.
@@ -199,8 +181,7 @@ class HeldAdvisoryLock(Lock):
                 statement = f"SELECT pg_backend_pid(), pg_advisory_lock_shared({self._running})"
                 connection.info[_JOINED] = execute_aside(connection, statement)
                 self._joined.append((connection.info, connection.connection.dbapi_connection))
-            self._migration_pid = connection.info[_JOINED]
-            return
+            return int(connection.info[_JOINED])
         bound = _IS_HELD.bindparams(key=self._writer, pid=self._pid)
         compiled = bound.compile(connection.engine, compile_kwargs={"literal_binds": True})
         if not self._is_verified and not execute_aside(connection, str(compiled)):
@@ -210,6 +191,7 @@ class HeldAdvisoryLock(Lock):
                 hint="let both name the same server and database.",
             )
         self._is_verified = True
+        return None
 
     def leave(self) -> None:
         """Free the locks that `join` took, since `env.py` may keep the connections in a pool."""
@@ -220,40 +202,21 @@ class HeldAdvisoryLock(Lock):
                 cursor.execute(f"SELECT pg_advisory_unlock_shared({self._running})")
                 dbapi_connection.commit()
 
-    def join_transaction(self, connection: Connection) -> None:
+    def join_transaction(self, connection: Connection) -> int | None:
         """Take the shared lock of a running statement until the transaction ends."""
-        if self._is_pooled:
-            statement = f"SELECT pg_backend_pid(), pg_advisory_xact_lock_shared({self._running})"
-            self._migration_pid = connection.exec_driver_sql(statement).scalar_one()
+        if not self._is_pooled:
+            return None
+        statement = f"SELECT pg_backend_pid(), pg_advisory_xact_lock_shared({self._running})"
+        return int(connection.exec_driver_sql(statement).scalar_one())
 
-    def invalid_indexes(self) -> frozenset[str]:
-        """Return the invalid indexes of the database, none when the connection is lost."""
+    def ask(self, question: Callable[[Connection], T]) -> T | None:
+        """Ask on the lock's connection, a new one if that is lost."""
         try:
             if self._connection.invalidated:
-                self._connection.rollback()  # a signal has cut it; SQLAlchemy then connects anew
-            return frozenset(self._connection.scalars(_INVALID_INDEXES))
-        except SQLAlchemyError:
-            return frozenset()
-
-    def committed_since(self, transaction: int, pid: int) -> int | None:
-        """Count them on the lock's connection, or on a new one if that is lost too."""
-        try:
-            if self._connection.invalidated:
-                self._connection.rollback()
-            for is_last in attempts(_ENDING):
-                if not self._connection.scalar(_IS_ALIVE, {"pid": pid}):
-                    break
-                if is_last:
-                    return None
-            end = self._connection.scalar(_NEXT_TRANSACTION)
-            counted = self._connection.scalar(text(COMMITTED.format(first=transaction, end=end)))
-            return None if counted is None else int(counted)
+                self._connection.rollback()  # it connects anew
+            return question(self._connection)
         except SQLAlchemyError:
             return None
-
-    def blockers(self) -> tuple[Blocker, ...]:
-        """Return who blocked when the watch last looked."""
-        return self.watch.take()
 
     def _holder(self, key: int) -> Holder | None:
         row = self._connection.execute(_HOLDER, {"key": key}).one_or_none()

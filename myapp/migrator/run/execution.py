@@ -20,6 +20,7 @@ from ..lock import Lock
 from ..revisions.answers import union
 from .evidence import Evidence
 from .leftovers import Leftovers
+from .observer import Observer
 from .plan import Planner
 
 
@@ -44,14 +45,16 @@ class Execution:
         planner: Planner,
         target: str,
         lock: Lock,
+        observer: Observer,
     ) -> None:
         self.context = context
         self.history = history
         self.direction = direction
         self.target = target
         self.lock = lock
+        self.observer = observer
         is_pooled = bool(context.settings.options.lock_url)
-        self.evidence = Evidence(lock.committed_since, is_pooled=is_pooled)
+        self.evidence = Evidence(observer.committed_since, is_pooled=is_pooled)
         self.running: Step | None = None
         self._planner = planner
         self._plans: list[_Plan] = []
@@ -59,7 +62,7 @@ class Execution:
         self._row = VersionRow()
         self._writer = Writer()
         self._written: dict[str, int] = {}
-        self._invalid_before = lock.invalid_indexes()
+        self._invalid_before = observer.invalid_indexes()
 
     @property
     def done(self) -> list[Step]:
@@ -103,7 +106,7 @@ class Execution:
 
     def invalid_indexes(self) -> list[str]:
         """Return the invalid indexes that the run has left, by quoted name."""
-        return sorted(self.lock.invalid_indexes() - self._invalid_before)
+        return sorted(self.observer.invalid_indexes() - self._invalid_before)
 
     def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
         """Return what the running revision may have left, None where it is proven to be nothing.
@@ -175,7 +178,7 @@ class Execution:
         for step in plan.steps[len(plan.done) :]:
             self.context.canceller.check()
             self.lock.require_held()
-            self.lock.blockers()  # those of the revision before are none of this one's
+            self.observer.blockers()  # those of the revision before are none of this one's
             number = len(plan.done) + 1
             self.running = Step(number, len(plan.steps), step.revision, self.direction)
             watcher.step(self.running)

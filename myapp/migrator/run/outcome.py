@@ -98,7 +98,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
     left = execution.leftovers(heads)
     blocked = ""
     if error_code(error) in RETRYABLE:
-        blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.lock.blockers())
+        blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
     if heads is not None and (not_kept := execution.not_kept(heads)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"

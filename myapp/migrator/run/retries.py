@@ -34,7 +34,7 @@ class Attempts:
             return False
         longest = min(_FIRST_PAUSE * 2 ** (self._failed - 1), _LONGEST_PAUSE)
         pause = longest * random.uniform(0.5, 1.0)
-        blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.lock.blockers())
+        blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.observer.blockers())
         running = execution.running
         what = (
             f"revision {running.revision.title} was rolled back" if running else "nothing was done"

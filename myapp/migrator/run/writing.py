@@ -14,29 +14,39 @@ from ..database.sqlite import foreign_keys_checked_at_commit
 from ..lock import Lock, writer_lock
 from ..lock.session_settings import LIVENESS, configure_session, milliseconds, set_statement
 from ..settings.settings import Settings
+from .observer import Observer
 
 
 @contextmanager
-def writing(context: RunContext) -> Iterator[Lock]:
+def writing(context: RunContext) -> Iterator[tuple[Lock, Observer]]:
     """Hold the lock, and set up every connection that is opened within, whoever opens it."""
+    settings = context.settings
     with (
         opened(context),
         shared_engine(context),
         writer_lock(context, context.watcher.notice) as lock,
     ):
-        setup = _Setup(context.settings, lock, context.application, context.canceller)
+        observer = Observer(lock, settings.options.lock_timeout)
+        setup = _Setup(settings, lock, observer, context.application, context.canceller)
         with (
+            observer.watching(),
             listening(engine_connect=setup.connected, begin=setup.begun),
             foreign_keys_checked_at_commit(),
         ):
-            yield lock
+            yield lock, observer
 
 
 class _Setup:
     def __init__(
-        self, settings: Settings, lock: Lock, application: str, canceller: Canceller
+        self,
+        settings: Settings,
+        lock: Lock,
+        observer: Observer,
+        application: str,
+        canceller: Canceller,
     ) -> None:
         self._lock = lock
+        self._observer = observer
         self._canceller = canceller
         self._application = application
         self._is_pooled = bool(settings.options.lock_url)
@@ -52,7 +62,7 @@ class _Setup:
         if not self._is_pooled:
             values = {"application_name": self._application, **LIVENESS, **self._timeouts}
             configure_session(connection, values)
-        self._lock.join(connection)
+        self._observer.follow(self._lock.join(connection))
 
     def begun(self, connection: Connection) -> None:
         """Set the timeouts for a transaction only, where the session is shared with others."""
@@ -60,4 +70,4 @@ class _Setup:
         if self._is_pooled and not autocommit and connection.dialect.name == "postgresql":
             values = {**LIVENESS, **self._timeouts}
             connection.exec_driver_sql(set_statement(values, is_local=True))
-            self._lock.join_transaction(connection)
+            self._observer.follow(self._lock.join_transaction(connection))

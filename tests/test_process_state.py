@@ -1,0 +1,174 @@
+"""Who calls a command from Python finds the process as it was when the command has ended."""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import alembic.command
+import psycopg2
+import pytest
+from alembic.config import Config
+from support.command import invoke
+from support.history import MakeApp, Revision, create_table
+from support.process_state import process_state
+
+from myapp.migrator.base.errors import MigrationFailed, SettingsError
+from myapp.migrator.commands import (
+    authoring,
+    comparison,
+    migration,
+    offline,
+    reports,
+    scaffold,
+    stamping,
+    waiting,
+)
+from myapp.migrator.config import alembic_config
+from myapp.migrator.run.other_connections import Others
+
+LINE = [
+    Revision("aaa111", **create_table("a")),
+    Revision("bbb222", "aaa111", **create_table("b")),
+    Revision("ccc333", "bbb222", upgrade="op.execute('SELECT * FROM nowhere')"),
+]
+HOOK = "[post_write_hooks]\nhooks = mine\nmine.type = exec\nmine.executable = "
+
+Call = Callable[[Config], object]
+
+OURS: dict[str, Call] = {
+    "upgrade": lambda config: migration.upgrade(config, "bbb222"),
+    "upgrade that fails": lambda config: migration.upgrade(config),
+    "upgrade of nothing": lambda config: migration.upgrade(config, "aaa111"),
+    "downgrade": lambda config: migration.downgrade(config, "base"),
+    "current": reports.current,
+    "history": reports.history,
+    "heads": reports.heads,
+    "branches": reports.branches,
+    "show": lambda config: reports.show(config, "current"),
+    "stamp": lambda config: stamping.stamp(config, ["bbb222"]),
+    "ensure_version": stamping.ensure_version,
+    "check": comparison.check,
+    "wait": lambda config: waiting.wait(config, 0.1),
+    "upgrade --sql": lambda config: offline.upgrade_sql(config, "bbb222"),
+    "downgrade --sql": lambda config: offline.downgrade_sql(config, "bbb222:base"),
+    "stamp --sql": lambda config: offline.stamp_sql(config, ["bbb222"]),
+    "ensure_version --sql": offline.ensure_version_sql,
+    "revision": lambda config: authoring.revision(config, "new"),
+    "merge": lambda config: authoring.merge(config, ["heads"]),
+    "edit": lambda config: authoring.edit(config, "aaa111"),
+    "init": lambda config: scaffold.init(config, f"{config.config_file_name}.new"),
+}
+#: Alembic's commands with our Config and our env.py.
+ALEMBICS: dict[str, Call] = {
+    "upgrade": lambda config: alembic.command.upgrade(config, "bbb222"),
+    "upgrade that fails": lambda config: alembic.command.upgrade(config, "heads"),
+    "downgrade": lambda config: alembic.command.downgrade(config, "base"),
+    "current": alembic.command.current,
+    "stamp": lambda config: alembic.command.stamp(config, "bbb222"),
+    "check": alembic.command.check,
+    "upgrade --sql": lambda config: alembic.command.upgrade(config, "bbb222", sql=True),
+    "revision": lambda config: alembic.command.revision(config, "new"),
+}
+COMMANDS = [
+    ["upgrade", "bbb222"],
+    ["upgrade", "-v"],
+    ["downgrade", "base", "-q"],
+    ["current"],
+    ["history", "--json"],
+    ["heads"],
+    ["branches"],
+    ["show", "current"],
+    ["stamp", "bbb222"],
+    ["ensure-version"],
+    ["check"],
+    ["wait", "--timeout", "0.1"],
+    ["upgrade", "--sql"],
+    ["revision", "-m", "new"],
+    ["merge", "heads"],
+    ["edit", "aaa111"],
+    ["list-templates"],
+    ["nonsense"],
+]
+
+
+@pytest.fixture
+def ini(make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An application whose database is at its first revision, of three."""
+    monkeypatch.setenv("EDITOR", "true")
+    ini = make_app(database_url, LINE)
+    migration.upgrade(alembic_config(ini), "aaa111")
+    return ini
+
+
+def call_and_compare(call: Callable[[], object]) -> None:
+    before = process_state()
+    with suppress(Exception):  # what fails undoes it too
+        call()
+    after = process_state()
+    assert {key: value for key, value in after.items() if value != before[key]} == {}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_function_of_ours_undoes_what_it_has_changed(ini: Path, name: str) -> None:
+    config = alembic_config(ini)
+    call_and_compare(lambda: OURS[name](config))
+
+
+@pytest.mark.parametrize("name", ALEMBICS)
+def test_a_command_of_alembics_leaves_nothing_of_ours(
+    ini: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = alembic_config(ini)
+    call_and_compare(lambda: ALEMBICS[name](config))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_line_that_is_run_in_this_process_undoes_what_it_has_changed(
+    ini: Path, command: list[str]
+) -> None:
+    call_and_compare(lambda: invoke(ini, *command))
+
+
+def test_logging_sections_of_the_ini_file_are_undone_too(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    sections = (
+        "[loggers]\nkeys = root, one\n[handlers]\nkeys = h\n[formatters]\nkeys =\n"
+        "[logger_root]\nlevel = DEBUG\nhandlers = h\n"
+        "[logger_one]\nlevel = ERROR\nqualname = one\nhandlers = h\npropagate = 0\n"
+        "[handler_h]\nclass = StreamHandler\nargs = (sys.stderr,)\n"
+    )
+    logging.getLogger("one")
+    ini = make_app(sqlite_url, LINE, extra=sections)
+    call_and_compare(lambda: invoke(ini, "upgrade", "bbb222"))
+
+
+def test_alembics_hooks_are_alembics_again_when_ours_has_failed(
+    make_app: MakeApp, sqlite_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Alembic drops the exit status of a hook; a command of ours tells it."""
+    config = alembic_config(make_app(sqlite_url, extra=f"{HOOK}false\n"))
+    with pytest.raises(SettingsError, match="exit status 1"):
+        authoring.revision(config, "First", rev_id="aaa111")
+    alembic.command.revision(config, "Second", rev_id="bbb222")
+
+
+def test_the_audit_hook_that_stays_hears_nothing_between_two_runs(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = alembic_config(make_app(sqlite_url, LINE))
+    with pytest.raises(MigrationFailed):
+        migration.upgrade(config)
+    heard: list[Any] = []
+    monkeypatch.setattr(Others, "heard", lambda *args: heard.append(args))
+    sqlite3.connect(":memory:").close()
+    assert heard == []
+
+
+def test_connect_is_the_drivers_own_again(ini: Path) -> None:
+    connect = psycopg2.connect
+    migration.upgrade(alembic_config(ini), "bbb222")
+    assert psycopg2.connect is connect
