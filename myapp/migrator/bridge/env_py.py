@@ -80,7 +80,7 @@ def option_as_spoken(config: Config) -> Iterator[None]:
         yield
         return
     with _restored(config):
-        _set(config, "\n".join(settings_of(config).split_locations(said)))
+        _set(config, "\n".join(settings_of(config).alembic.split_locations(said)))
         yield
 
 
@@ -102,7 +102,7 @@ def _hearing(config: Config, given: ScriptDirectory) -> Iterator[None]:
             is_set = is_left and said and said != option
             config.attributes[_SAID] = said if is_set else None
             if said and is_set:
-                given.version_locations = settings_of(config).split_locations(said)
+                given.version_locations = settings_of(config).alembic.split_locations(said)
 
 
 @contextmanager
