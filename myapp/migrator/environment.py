@@ -15,23 +15,10 @@ from .bridge.connection import connect
 from .bridge.context import RunContext
 from .database.failures import described
 from .database.url import engine_url
-from .settings.settings import BOOLEANS, Settings
+from .settings.settings import Settings
 
 if TYPE_CHECKING:
     from alembic.autogenerate import RevisionContext
-
-_FOR_CONFIGURE = {
-    "alembic_module_prefix",
-    "compare_server_default",
-    "compare_type",
-    "include_schemas",
-    "render_as_batch",
-    "sqlalchemy_module_prefix",
-    "user_module_prefix",
-    "version_table",
-    "version_table_pk",
-    "version_table_schema",
-}
 
 
 def run_migrations(**options: Any) -> None:
@@ -45,7 +32,11 @@ def run_migrations(**options: Any) -> None:
     run_context = context_of(context.config)
     settings = run_context.settings
     per_migration = not settings.options.single_transaction
-    options = {"transaction_per_migration": per_migration, **_configured(settings), **options}
+    options = {
+        "transaction_per_migration": per_migration,
+        **settings.alembic.for_configure(),
+        **options,
+    }
     if context.is_offline_mode():
         url = engine_url(settings.url)
         defaults: dict[str, Any] = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
@@ -115,14 +106,6 @@ def _resolve(name: str) -> MetaData:
             f"`alembic.target_metadata` is `{name}`, which is no MetaData of SQLAlchemy.", hint=hint
         )
     return found
-
-
-def _configured(settings: Settings) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for name in _FOR_CONFIGURE & settings.alembic.keys():
-        value = settings.alembic[name]
-        options[name] = value == "true" if name in BOOLEANS else value
-    return options
 
 
 @contextmanager

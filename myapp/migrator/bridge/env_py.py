@@ -76,7 +76,7 @@ def option_as_spoken(context: RunContext) -> Iterator[None]:
         yield
         return
     with _restored(context):
-        _set(context, "\n".join(context.settings.split_locations(said)))
+        _set(context, "\n".join(context.settings.alembic.split_locations(said)))
         yield
 
 
@@ -98,7 +98,7 @@ def _hearing(context: RunContext, given: ScriptDirectory) -> Iterator[None]:
             is_set = is_left and said and said != option
             context.env_py.version_locations = said if is_set else None
             if said and is_set:
-                given.version_locations = context.settings.split_locations(said)
+                given.version_locations = context.settings.alembic.split_locations(said)
 
 
 @contextmanager

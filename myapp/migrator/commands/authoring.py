@@ -63,7 +63,7 @@ def revision(
         "rev_id": rev_id,
         "depends_on": list(depends_on) or None,
     }
-    uses_environment = context.config.get_main_option("revision_environment") == "true"
+    uses_environment = context.config.get_alembic_boolean_option("revision_environment")
     with shared_engine(context), captured_sql(context) as written:
         if autogenerate:
             history, _ = require_at_heads(context, history)

@@ -21,24 +21,6 @@ from ..revisions.history import History, standing
 from ..settings.settings import Settings
 from . import reports
 
-#: What these settings mean is either known here, or of no matter to what is answered here.
-_KNOWN = {
-    "compare_server_default",
-    "compare_type",
-    "file_template",
-    "include_schemas",
-    "path_separator",
-    "recursive_version_locations",
-    "render_as_batch",
-    "script_location",
-    "sourceless",
-    "target_metadata",
-    "timezone",
-    "version_locations",
-    "version_table",
-    "version_table_pk",
-    "version_table_schema",
-}
 #: The only env.py of which it is known that it opens `sqlalchemy.url`, and nothing else.
 _ENV_PY = ["from", ENVIRONMENT, "import", "run_migrations", "run_migrations()"]
 
@@ -50,7 +32,7 @@ class QuickSource:
     """
 
     def __init__(self, settings: Settings, seconds: float | None = None) -> None:
-        if not settings.alembic.keys() <= _KNOWN:
+        if settings.alembic.need_alembic():
             raise AskAlembic("an `alembic.*` setting may mean anything")
         _require_plain(settings.path)
         self._settings = settings
@@ -98,8 +80,8 @@ class QuickSource:
         options = self._settings.alembic
         return read_revision_files(
             [location for location in self._locations if os.path.exists(location)],
-            sourceless=options.get("sourceless") == "true",
-            recursive=options.get("recursive_version_locations") == "true",
+            sourceless=options.is_on("sourceless"),
+            recursive=options.is_on("recursive_version_locations"),
         )
 
     @cached_property

@@ -1,8 +1,7 @@
 """From a config_uri to frozen settings."""
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,33 +9,12 @@ import plaster
 
 from ..base.errors import SettingsError
 from ..base.spelling import nearest
-from .alembic_options import misspellings
+from .alembic_options import AlembicOptions
 from .ini import IniFile, is_a_folder, read_alembic_section, read_ini
 from .options import Options, read_options
 from .url_secrets import secrets_in_settings
 from .variables import Expanded
 
-#: Options of Alembic that are true or false. They are read here, as Pyramid reads booleans, because
-#: Alembic takes some for true only if they are exactly `true`
-#: (Config.get_alembic_boolean_option).
-BOOLEANS = frozenset(
-    {
-        "compare_server_default",
-        "compare_type",
-        "include_schemas",
-        "recursive_version_locations",
-        "render_as_batch",
-        "revision_environment",
-        "sourceless",
-        "version_table_pk",
-    }
-)
-_TRUTHY = {"t", "true", "y", "yes", "on", "1"}
-_FALSY = {"f", "false", "n", "no", "off", "0", ""}
-#: Lists of paths, with Alembic's separators for them when `path_separator` is not set.
-_PATH_LISTS = {"version_locations": r"[,\s]+", "prepend_sys_path": r"[,:\s]+"}
-_SEPARATOR_NAMES = ("path_separator", "version_path_separator")
-_SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
 _NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
 _NAME_A_FILE = "give the path of the application's .ini file, such as `development.ini`."
@@ -47,23 +25,21 @@ _IN_ITS_FOLDER = "`#` and `?` start a section and its variables: type the comman
 class Settings:
     """Everything that the .ini file says about migrations.
 
-    `section` says where they are: `[app:main] in /srv/shop/shop.ini`. `alembic` has Alembic's
-    options under Alembic's names. Its paths are absolute, its booleans are `true` or `false`, and
-    blank ones are left out. `default_keys` are those of [DEFAULT]. A value in `engine_options` with
-    an unset variable raises SettingsError only when it is used, since not every command needs the
-    database. `warnings` are sentences about what may be a mistake.
+    `section` says where they are: `[app:main] in /srv/shop/shop.ini`. `default_keys` are those of
+    [DEFAULT]. A value in `engine_options` with an unset variable raises SettingsError only when it
+    is used, since not every command needs the database. `warnings` are sentences about what may be
+    a mistake.
     """
 
     path: Path
     section: str
     config_vars: Mapping[str, str] = field(repr=False)
     engine_options: Expanded = field(repr=False)
-    alembic: Mapping[str, str] = field(repr=False)
+    alembic: AlembicOptions = field(repr=False)
     options: Options
     default_keys: frozenset[str]
     warnings: tuple[str, ...]
     has_logging: bool
-    _separators: Mapping[str, str]
 
     @property
     def url(self) -> str:
@@ -89,20 +65,6 @@ class Settings:
     def has_url(self) -> bool:
         """Whether `sqlalchemy.url` is set, and all variables in it are."""
         return bool(self.engine_options.known().get("sqlalchemy.url", "").strip())
-
-    def split_locations(self, text: str) -> list[str]:
-        """Split the `version_locations` that an `env.py` has set.
-
-        It may have added to what it found there, which has a line for each folder; what it added
-        is separated as in the .ini file.
-        """
-        key = "version_locations"
-        known = self.alembic.get(key, "").split("\n")
-        return [
-            path
-            for line in filter(None, text.split("\n"))
-            for path in ([line] if line in known else _split({**self._separators, key: line}, key))
-        ]
 
     @property
     def script_location(self) -> str:
@@ -187,18 +149,18 @@ def _combined(ini: IniFile, variables: dict[str, str]) -> Settings:
     )
     own = Expanded({k: v for k, v in alembic.items() if k not in engine_options}, "alembic.")
     # If the [alembic] section has `sqlalchemy.*`, an env.py may look for it there.
-    alembic = {k: v for k, v in engine_options.known().items() if k in alembic} | dict(own)
+    for_env_py = {k: v for k, v in engine_options.known().items() if k in alembic}
+    options = AlembicOptions(own, ini.path.parent, for_env_py)
     return Settings(
         path=ini.path,
         section=ini.section,
         config_vars=variables,
         engine_options=engine_options,
-        alembic=_normalised(alembic, ini.path.parent),
+        alembic=options,
         options=read_options(Expanded(_under("migrate.", ini.app), "migrate.")),
         default_keys=frozenset(ini.defaults),
-        warnings=(*misspellings(own), *_odd_booleans(own)),
+        warnings=tuple(options.warnings()),
         has_logging=ini.has_logging,
-        _separators={key: own[key] for key in _SEPARATOR_NAMES if key in own},
     )
 
 
@@ -233,58 +195,3 @@ def _under(prefix: str, settings: Mapping[str, str]) -> dict[str, str]:
     return {
         key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)
     }
-
-
-def _normalised(options: Mapping[str, str], here: Path) -> dict[str, str]:
-    normalised = {key: value for key, value in options.items() if value.strip()}
-    for key in BOOLEANS & normalised.keys():
-        normalised[key] = "true" if normalised[key].strip().lower() in _TRUTHY else "false"
-    if "script_location" in normalised:
-        normalised["script_location"] = _absolute(normalised["script_location"], here)
-    for key in _PATH_LISTS:
-        if key in normalised:
-            paths = _split(normalised, key)
-            normalised[key] = "\n".join(_absolute(path, here) for path in paths)
-    normalised.pop("version_path_separator", None)
-    normalised["path_separator"] = "newline"
-    _check_number(normalised, "truncate_slug_length")
-    return normalised
-
-
-def _odd_booleans(options: Mapping[str, str]) -> Iterator[str]:
-    for key in sorted(BOOLEANS & options.keys()):
-        if options[key].strip().lower() not in _TRUTHY | _FALSY:
-            yield (
-                f"`alembic.{key}` is `{options[key]}`, which counts as false: write `true` or"
-                " `false`."
-            )
-
-
-def _split(options: Mapping[str, str], key: str) -> list[str]:
-    """Split a list of paths as Alembic does (`Config.get_version_locations_list` and the like)."""
-    # The older name is for this list only. In old files its value can be a comment.
-    names = _SEPARATOR_NAMES if key == "version_locations" else _SEPARATOR_NAMES[:1]
-    name = next((name for name in names if name in options), None)
-    if name is None:
-        return [path for path in re.split(_PATH_LISTS[key], options[key]) if path]
-    if options[name] not in _SEPARATORS:
-        raise SettingsError(
-            f"`alembic.{name}` is `{options[name]}`, which is none of its values.",
-            hint="write one of: space, newline, os, `:`, `;`.",
-        )
-    paths = options[key].split(_SEPARATORS[options[name]])
-    return [path.strip() for path in paths if path.strip()]
-
-
-def _absolute(location: str, here: Path) -> str:
-    is_resource = ":" in location and not os.path.isabs(location)
-    return location if is_resource else os.path.normpath(here / location)
-
-
-def _check_number(options: Mapping[str, str], key: str) -> None:
-    value = options.get(key, "0")
-    if not value.strip().isdecimal():
-        raise SettingsError(
-            f"`alembic.{key}` is `{value}`, which is no number.",
-            hint=f"write `alembic.{key} = 40`.",
-        )

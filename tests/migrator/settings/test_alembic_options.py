@@ -1,15 +1,17 @@
 """Misspelt `alembic.*` keys, which Alembic takes without a word."""
 
+import inspect
 import json
 from pathlib import Path
 
 import pytest
+from alembic.runtime.environment import EnvironmentContext
 from support.command import Result, invoke, run
 from support.history import MakeApp, Revision
 from support.ini import MakeIni
 
 from myapp.migrator.base.spelling import is_slip
-from myapp.migrator.settings.alembic_options import OPTIONS, misspellings
+from myapp.migrator.settings.alembic_options import OPTIONS, AlembicOptions, misspellings
 
 
 @pytest.fixture
@@ -109,3 +111,47 @@ def test_a_misspelt_script_location_is_an_error_that_tells_it_once(make_ini: Mak
         " migrations.\n"
         "Hint:  is `alembic.script_locaton` a misspelling of it?\n"
     )
+
+
+def options(**given: str) -> AlembicOptions:
+    return AlembicOptions(given, Path("/srv/shop"), {})
+
+
+def test_a_boolean_is_parsed_once_for_whoever_asks() -> None:
+    read = options(sourceless="Yes", compare_type="off")
+    assert [read.is_on(name) for name in ("sourceless", "compare_type", "render_as_batch")] == [
+        True,
+        False,
+        False,
+    ]
+    assert dict(read) == {
+        "sourceless": "true",
+        "compare_type": "false",
+        "path_separator": "newline",
+    }
+
+
+def test_what_env_py_configures_is_in_the_table_and_known_to_alembic() -> None:
+    configured = {name for name, option in OPTIONS.items() if option.is_configured}
+    parameters = inspect.signature(EnvironmentContext.configure).parameters.keys()
+    # Alembic has the others among `**kw`.
+    assert {
+        name for name in configured - parameters if not name.startswith("version_table")
+    } == set()
+    given = dict.fromkeys(OPTIONS.keys() - {"path_separator"}, "1")
+    assert options(**given).for_configure() == {
+        name: True if OPTIONS[name].is_boolean else "1" for name in configured
+    }
+
+
+def test_an_option_that_nobody_knows_needs_alembic() -> None:
+    assert not options(version_table="shop", sourceless="on").need_alembic()
+    assert options(revision_environment="no").need_alembic()
+    assert options(my_own="1").need_alembic()
+    assert AlembicOptions({}, Path("/"), {"sqlalchemy.url": "sqlite://"}).need_alembic()
+
+
+def test_what_is_not_an_option_is_never_a_slip_of_one() -> None:
+    read = AlembicOptions({}, Path("/"), {"sqlalchemy.module_prefix": "1"})
+    assert list(read.warnings()) == []
+    assert read["sqlalchemy.module_prefix"] == "1"

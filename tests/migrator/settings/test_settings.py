@@ -11,7 +11,8 @@ from support.history import make_history
 from support.ini import MakeIni
 
 from myapp.migrator.base.errors import SettingsError
-from myapp.migrator.settings.settings import BOOLEANS, Settings, load_settings
+from myapp.migrator.settings.alembic_options import OPTIONS
+from myapp.migrator.settings.settings import Settings, load_settings
 
 URL = "sqlite:///x.sqlite"
 
@@ -262,6 +263,7 @@ def test_a_blank_option_is_an_unset_one(key: str, make_ini: MakeIni) -> None:
     assert alembic_of(make_ini({f"alembic.{key}": ""})) == {}
 
 
+BOOLEANS = [name for name, option in OPTIONS.items() if option.is_boolean]
 SPELLINGS = ["true", "True", "TRUE", "t", "yes", "Yes", "y", "on", "On", "1", " true "]
 SPELLINGS += ["false", "False", "f", "no", "n", "off", "0", "2", "enabled", "-"]
 
