@@ -16,7 +16,7 @@ from ..base.errors import RevisionNotFound, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
 from ..bridge import hooks
 from ..bridge.connection import shared_engine
-from ..bridge.diagnosis import revision_files
+from ..bridge.lazy_scripts import revision_files
 from ..bridge.loading import load_history, settled
 from ..bridge.targets import find, resolve
 from ..database.failures import described
