@@ -12,6 +12,7 @@ from ..bridge.targets import check_known, find, resolve
 from ..bridge.version_table import PATIENCE, history_of_files, read_each, read_heads
 from ..revisions import answers
 from ..revisions.resolution import revisions_between
+from ..revisions.target import Range
 
 
 def current(config: Config, *, check_heads: bool = False) -> Standing:
@@ -96,13 +97,13 @@ def _between(
 def _range(rev_range: str | None) -> tuple[str, str]:
     if rev_range is None:
         return "", ""
-    base, colon, head = rev_range.strip().partition(":")
-    if not colon or ":" in head:
+    typed = Range.parse(rev_range.strip())
+    if typed is None:
         raise UsageError(
             f"`{rev_range}` is not a range of revisions.",
             hint="write `[start]:[end]`, such as `-r base:current`, `-r ab12:` or `-r :head`.",
         )
-    return base, head
+    return typed.start, typed.end
 
 
 def _end(symbol: str, heads: tuple[str, ...]) -> str | tuple[str, ...]:
