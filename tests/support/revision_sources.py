@@ -133,6 +133,47 @@ if LEVELS:
 
 ALL = {"alembic": ALEMBIC, "ours": OURS, "old": OLD, "custom": CUSTOM}
 
+_DATA = """\
+
+
+logger = logging.getLogger("alembic.data")
+Base = declarative_base()
+Session = sessionmaker()
+users = sa.table("users", sa.column("id", sa.Integer), sa.column("name", sa.String))
+kind = sa.Enum("a", "b", name="kind")
+
+
+class User(Base):
+    __tablename__ = "users"
+
+    id = sa.Column(sa.Integer, primary_key=True)
+    name = sa.Column(sa.String(50))
+
+
+"""
+
+#: What data migrations in public projects have at module level.
+SHAPES = {
+    "a model after the variables": ALEMBIC.replace(
+        "import sqlalchemy as sa\n",
+        "import logging\n\nimport sqlalchemy as sa\n"
+        "from sqlalchemy.orm import declarative_base, sessionmaker\n",
+    ).replace("depends_on: Union[str, Sequence[str], None] = None\n", "depends_on = None" + _DATA),
+    "a model before the variables": ALEMBIC.replace(
+        "import sqlalchemy as sa\n",
+        "import logging\n\nimport sqlalchemy as sa\n"
+        "from sqlalchemy.orm import declarative_base, sessionmaker\n" + _DATA,
+    ),
+    "a model with the variables' names": ALEMBIC.replace(
+        "import sqlalchemy as sa\n",
+        "import sqlalchemy as sa\nfrom sqlalchemy.orm import declarative_base\n",
+    ).replace(
+        "\n\ndef upgrade",
+        "\n\nclass Page(declarative_base()):\n    __tablename__ = 'pages'\n"
+        "    revision = sa.Column(sa.String(12), primary_key=True)\n\n\ndef upgrade",
+    ),
+}
+
 Facts = tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...], str]
 
 

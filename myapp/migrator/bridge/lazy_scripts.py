@@ -1,17 +1,22 @@
-"""Revision files for Alembic, each of which runs when its `upgrade` or `downgrade` is needed."""
+"""Revision files for Alembic, each of which runs when its `upgrade` or `downgrade` is needed.
 
-from collections.abc import Iterable
+All others are only read: a file that no run needs any more can't stop one.
+"""
+
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import Revision
-from alembic.util import coerce_resource_to_filename, load_python_file
+from alembic.util import coerce_resource_to_filename, warn
 
 from ..base.ask_alembic import AskAlembic
-from ..revisions.facts import Doubt, RevisionFile, facts
+from ..revisions.facts import Doubt, RevisionFile, id_in_file_name
 from ..revisions.files import Reading, read_revision_files
 from ..revisions.graph import Graph
+from ..revisions.running import run_file
 
 
 class LazyScript(Script):
@@ -31,9 +36,15 @@ class LazyScript(Script):
 
     @property
     def module(self) -> ModuleType:  # type: ignore[override] # Alembic only reads it
-        """The file as a module."""
+        """The file as a module. Raises HistoryError when it can't be loaded."""
         if self._module is None:
-            self._module = _run_or_tell(self.path)
+            try:
+                self._module = run_file(self.path)
+            # A file may raise anything, and end the process by `sys.exit()`.
+            except (Exception, SystemExit) as error:
+                from .diagnosis import not_loaded
+
+                raise not_loaded(self.path, error) from error
         return self._module
 
     @property
@@ -47,9 +58,7 @@ def read_graph(
 ) -> tuple[Graph, dict[str, ModuleType]]:
     """Return the revisions of `script`, read as text or `known`, and the modules of those that ran.
 
-    A file whose text leaves doubt of what it says, or of whether it runs, runs now.
-
-    Raises whatever such a file raises, or AskAlembic when it is no revision as others are.
+    Raises HistoryError when a file can't be read, or they form no history.
     """
     reading = read_revision_files(
         [folder for folder in version_folders(script) if folder.exists()],
@@ -57,40 +66,19 @@ def read_graph(
         recursive=script.recursive_version_locations,
         known=known,
     )
-    if reading.twice:
-        raise AskAlembic("Alembic warns of files that it finds twice")
-    if reading.certain:
-        return reading.graph, {}
-    files, modules = [], {}
-    for entry in reading.entries:
-        if isinstance(entry, RevisionFile) and entry.inert:
-            files.append(entry)
-        else:
-            module = _run(entry.path)
-            file = _facts(entry.path, module)
-            files.append(file)
-            modules[file.revision] = module
-    return Graph(files), modules
+    for path in reading.twice:
+        # As Alembic does, which takes it once too.
+        warn(f"File {path} loaded twice! ignoring. Please ensure version_locations is unique.")
+    files = [_by_alembic(each) if isinstance(each, Doubt) else each for each in reading.entries]
+    modules = {
+        file.revision: reading.modules[file.path] for file in files if file.path in reading.modules
+    }
+    try:
+        return (reading.graph if reading.certain else Graph(files)), modules
+    except AskAlembic as error:
+        from .diagnosis import no_history
 
-
-def run_graph(script: ScriptDirectory) -> tuple[Graph, dict[str, ModuleType]]:
-    """Return the revisions of `script` as Alembic finds them, which runs all files.
-
-    Raises whatever Alembic or a file raises.
-    """
-    found = list(script.walk_revisions())
-    files = [
-        RevisionFile(
-            each.path,
-            each.revision,
-            _names(each.down_revision),
-            _names(each.dependencies),
-            _names(getattr(each.module, "branch_labels", None)),
-            each.longdoc,
-        )
-        for each in found
-    ]
-    return Graph(files), {each.revision: each.module for each in found}
+        raise no_history(files, error) from None
 
 
 def version_folders(script: ScriptDirectory) -> list[Path]:
@@ -99,32 +87,29 @@ def version_folders(script: ScriptDirectory) -> list[Path]:
     return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
 
 
-def _facts(path: str, module: ModuleType) -> RevisionFile:
+def revision_files(script: ScriptDirectory) -> Iterator[Path]:
+    """Yield the files in which `script` looks for revisions."""
+    for folder in version_folders(script):
+        found = folder.rglob("*.py") if script.recursive_version_locations else folder.glob("*.py")
+        yield from sorted(path for path in found if not path.name.startswith((".#", "__init__")))
+
+
+def _by_alembic(doubt: Doubt) -> RevisionFile:
+    """Return what Alembic makes of a file that has run, whose variables are unusual."""
+    from .diagnosis import not_a_revision, not_loaded
+
+    if doubt.module is None:
+        raise not_loaded(doubt.path, doubt.error) from doubt.error
+    id_: Any = getattr(doubt.module, "revision", id_in_file_name(doubt.path))
     try:
-        revision, down_revision = module.revision, module.down_revision
-    except AttributeError as error:
-        raise AskAlembic(f"{path} has no revision") from error
-    depends_on = getattr(module, "depends_on", None)
-    branch_labels = getattr(module, "branch_labels", None)
-    file = facts(path, revision, down_revision, depends_on, branch_labels, module.__doc__ or "")
-    if isinstance(file, Doubt):
-        raise AskAlembic(file.reason)
-    return file
-
-
-def _run_or_tell(path: str) -> ModuleType:
-    """Run a file. Raises HistoryError when it can't be loaded."""
-    try:
-        return _run(path)
-    except (Exception, SystemExit) as error:
-        from .diagnosis import not_loaded
-
-        raise not_loaded(path, error) from error
-
-
-def _run(path: str) -> ModuleType:
-    folder, _, name = path.rpartition("/")
-    return load_python_file(folder, name)
+        script = Script(doubt.module, id_, doubt.path)
+        down, needs = _names(script.down_revision), _names(script.dependencies)
+        labels = _names(getattr(doubt.module, "branch_labels", None))
+        if not all(isinstance(name, str) for name in (script.revision, *down, *needs, *labels)):
+            raise TypeError("a revision's name is a string")
+        return RevisionFile(doubt.path, script.revision, down, needs, labels, script.longdoc)
+    except Exception as error:
+        raise not_a_revision(doubt.path, doubt.module, error) from error
 
 
 def _names(value: str | Iterable[str] | None) -> tuple[str, ...]:

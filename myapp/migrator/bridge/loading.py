@@ -1,7 +1,6 @@
 """From a Config to the revision history, with Alembic at hand."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..revisions.graph import Graph
 from ..revisions.history import History
 from .context import RunContext
 from .env_py import spoken
-from .lazy_scripts import LazyScript, read_graph, run_graph, version_folders
+from .lazy_scripts import LazyScript, read_graph, version_folders
 
 
 class ScriptHistory(History):
@@ -101,10 +100,7 @@ def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
 def _load(script: ScriptDirectory, reading: Reading | None = None) -> ScriptHistory:
     for folder in version_folders(script):
         _require_readable(folder, "revisions")
-    try:
-        history = ScriptHistory(script, *read_graph(script, reading))
-    except (Exception, SystemExit):  # noqa: BLE001 - Alembic tells what is wrong, or is content
-        return _run_all(script)
+    history = ScriptHistory(script, *read_graph(script, reading))
     script.revision_map = RevisionMap(lambda: map(history.script_of, history.graph.files))
     return history
 
@@ -118,19 +114,6 @@ def _require_readable(folder: str | PathLike[str], of: str) -> None:
             else "let this user read and enter it.",
             paths=[str(folder)],
         )
-
-
-def _run_all(script: ScriptDirectory) -> ScriptHistory:
-    try:
-        with warnings.catch_warnings():
-            # Alembic only warns where one file hides another, or a parent is missing.
-            warnings.filterwarnings("error", r"Revision .* is (not )?present", UserWarning)
-            script.get_heads()  # says more of what is wrong than what runs them next
-            return ScriptHistory(script, *run_graph(script))
-    except (Exception, SystemExit) as error:
-        from .diagnosis import diagnose
-
-        raise diagnose(script, error) from error
 
 
 def _bad_location(what: str) -> SettingsError:

@@ -1,6 +1,5 @@
 """What a revision typed by a person means, and what to say when it means nothing."""
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,11 +12,10 @@ from ..base.errors import BadRevision, MigrateError, MultipleHeads, UsageError
 from ..base.results import Revision
 from ..base.spelling import nearest
 from ..revisions.graph import RESERVED
+from ..revisions.target import Range, Target
 from .loading import ScriptHistory
 
 T = TypeVar("T")
-
-_RELATIVE = re.compile(r"(?P<start>.*?)(?P<steps>[+-]\d+)")
 
 
 def find(history: ScriptHistory, target: str, command: str) -> tuple[Revision, ...]:
@@ -51,12 +49,12 @@ def resolve(history: ScriptHistory, target: str, command: str, ask: Callable[[],
 
 
 def _not_reached(history: ScriptHistory, target: str, error: RangeNotAncestorError) -> MigrateError:
-    start, colon, end = target.partition(":")
-    if colon and _is_range(history, error.upper, error.lower):
+    typed = Range.parse(target)
+    if typed and _is_range(history, error.upper, error.lower):
         return UsageError(
             f"`{target}` is the wrong way round: a range goes from the older revision to the"
             " newer.",
-            hint=f"write `{end}:{start}`.",
+            hint=f"write `{typed.end}:{typed.start}`.",
         )
     return BadRevision(
         f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
@@ -82,18 +80,11 @@ def check_known(history: ScriptHistory, target: str) -> None:
             f"`{target}` is a range, and one revision is needed here.",
             hint="only `--sql` and `history --rev-range` take a range.",
         )
-    match = _RELATIVE.fullmatch(target)
-    name = match["start"] if match else target
-    branch, at, symbol = name.rpartition("@")
-    if at:
-        _check_name(history, branch)
-    if symbol not in RESERVED and (symbol or not match):
-        _check_name(history, name)
-
-
-def is_relative(target: str) -> bool:
-    """Tell whether `target` counts revisions, from the database or from a name: `+1`, `head-1`."""
-    return _RELATIVE.fullmatch(target) is not None
+    parsed = Target.parse(target)
+    if parsed.branch is not None:
+        _check_name(history, parsed.branch)
+    if parsed.name not in RESERVED and not parsed.is_from_database:
+        _check_name(history, parsed.start)
 
 
 def several_heads(
@@ -179,17 +170,17 @@ def _unknown(history: ScriptHistory, name: str) -> BadRevision:
 
 
 def _unresolved(target: str, error: BaseException) -> BadRevision:
-    match = _RELATIVE.fullmatch(target)
-    if not match:
+    parsed = Target.parse(target)
+    if parsed.steps is None:
         return BadRevision(
             f"`{target}` can't be resolved: {error}.",
             reason="unknown",
             hint="`{cmd} history` lists the revisions.",
         )
-    start, steps = match["start"], int(match["steps"])
-    if isinstance(error, AssertionError) and start.endswith("@"):
+    start, branch = parsed.start, parsed.branch if not parsed.name else None
+    if isinstance(error, AssertionError) and branch:
         return BadRevision(
-            f"`{target}` needs the database to stand at one revision of `{start[:-1]}`.",
+            f"`{target}` needs the database to stand at one revision of `{branch}`.",
             reason="not_applied",
             hint="`{cmd} current` shows where it stands.",
         )
@@ -199,10 +190,11 @@ def _unresolved(target: str, error: BaseException) -> BadRevision:
             reason="ambiguous",
             hint="name the revision; `{cmd} history` lists them.",
         )
-    origin = f" on `{start[:-1]}`" if start.endswith("@") else f" from `{start}`" if start else ""
+    origin = f" on `{branch}`" if branch else f" from `{start}`" if start else ""
+    count = abs(parsed.count)
     return BadRevision(
-        f"`{target}` asks for {abs(steps)} revision{'' if abs(steps) == 1 else 's'}"
-        f" {'down' if match['steps'].startswith('-') else 'up'}{origin}, and there are fewer.",
+        f"`{target}` asks for {count} revision{'' if count == 1 else 's'}"
+        f" {'down' if parsed.steps.startswith('-') else 'up'}{origin}, and there are fewer.",
         reason="out_of_reach",
         hint="`{cmd} history` shows how many there are; `heads` and `base` are the ends.",
     )

@@ -15,7 +15,7 @@ from ..base.errors import BadRevision, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
-from ..bridge.diagnosis import revision_files
+from ..bridge.lazy_scripts import revision_files
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.post_write_hooks import failing_hooks_told
 from ..bridge.targets import find, resolve

@@ -18,6 +18,7 @@ from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import find, resolve, several_heads
 from ..bridge.version_table import history_of_files, read_heads
 from ..database.failures import reason_of
+from ..revisions.target import Range
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
 from ..run.remedies import where_in
 from .stamping import check_stamp
@@ -36,7 +37,7 @@ def downgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -
 
     Raises UsageError when the start is missing.
     """
-    if ":" not in target:
+    if Range.parse(target) is None:
         raise UsageError(
             "`downgrade --sql` needs a start: it does not look at the database.",
             hint=f"write `downgrade FROM:{target} --sql`; FROM may be `current`.",
@@ -125,9 +126,10 @@ def _split(
     context: RunContext, history: ScriptHistory, target: str, name: str
 ) -> tuple[str | None, str]:
     """Return the start, None when it isn't given, and the end; `current` asks the database."""
-    start, colon, end = target.rpartition(":")
-    if not colon:
+    typed = Range.parse(target)
+    if typed is None:
         return None, target
+    start, end = typed.start, typed.end
     if start != "current":
         found = find(history, start or "base", f"{name} --sql {target}")
         heads = tuple(revision.revision for revision in found)

@@ -11,6 +11,7 @@ from ..base.errors import MigrateError, UsageError
 from ..base.results import Branch, HistoryReport, Revision, Standing
 from ..revisions import answers
 from ..revisions.history import History
+from ..revisions.target import Range
 
 
 class Source(Protocol):
@@ -100,13 +101,13 @@ def history(
 def _range(rev_range: str | None) -> tuple[str, str]:
     if rev_range is None:
         return "", ""
-    base, colon, head = rev_range.strip().partition(":")
-    if not colon or ":" in head:
+    typed = Range.parse(rev_range.strip())
+    if typed is None:
         raise UsageError(
             f"`{rev_range}` is not a range of revisions.",
             hint="write `[start]:[end]`, such as `-r base:current`, `-r ab12:` or `-r :head`.",
         )
-    return base, head
+    return typed.start, typed.end
 
 
 def _end(symbol: str, rows: tuple[str, ...]) -> str | tuple[str, ...]:

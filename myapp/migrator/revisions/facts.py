@@ -1,13 +1,16 @@
 """What a revision file says about itself, as plain values."""
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NamedTuple
 
 #: The variables of a revision file that make the graph.
 VARIABLES = frozenset({"revision", "down_revision", "branch_labels", "depends_on"})
 
 _ILLEGAL = frozenset("@-+:")
+# Alembic 0.1 had the revision id in the file's name alone; Alembic still reads such files.
+_LEGACY_FILE_NAME = re.compile(r"([a-f0-9]+)\.py$")
 
 
 class RevisionFile(NamedTuple):  # made thousands of times, and faster than a dataclass
@@ -23,17 +26,18 @@ class RevisionFile(NamedTuple):  # made thousands of times, and faster than a da
     branch_labels: tuple[str, ...]
     #: As `Script.longdoc`: the docstring without the blanks around it.
     doc: str
-    #: Whether running the file does nothing but import, assign literals and define functions.
-    #: Any other code can't change these facts, but it can fail.
-    inert: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A file of which only running it can tell what it says, or why it is no revision."""
+    """A file whose text doesn't tell for certain what it says."""
 
     path: str
     reason: str
+    #: The file, once it has run, where that left a doubt too.
+    module: ModuleType | None = None
+    #: What the file raised when it ran.
+    error: BaseException | None = None
 
 
 def facts(
@@ -43,7 +47,6 @@ def facts(
     depends_on: object,
     branch_labels: object,
     doc: str,
-    inert: bool = True,
 ) -> RevisionFile | Doubt:
     """Return the facts, or a doubt where Alembic would refuse them or not take them as they are."""
     if not isinstance(revision, str) or not revision or not _ILLEGAL.isdisjoint(revision):
@@ -51,9 +54,13 @@ def facts(
     down, needs, labels = _names(down_revision), _names(depends_on), _names(branch_labels)
     if down is None or needs is None or labels is None:
         return Doubt(path, "a value is neither text nor several texts")
-    if revision in down or revision in needs:
-        return Doubt(path, "the revision follows itself")
-    return RevisionFile(path, revision, down, needs, labels, doc.strip(), inert)
+    return RevisionFile(path, revision, down, needs, labels, doc.strip())
+
+
+def id_in_file_name(path: str) -> str | None:
+    """Return the revision id of a file that has no `revision`, where Alembic takes its name."""
+    match = _LEGACY_FILE_NAME.match(path.rpartition("/")[2])
+    return match[1] if match else None
 
 
 def _names(value: object) -> tuple[str, ...] | None:
@@ -61,7 +68,7 @@ def _names(value: object) -> tuple[str, ...] | None:
         return ()
     if isinstance(value, str):
         return (value,) if value else None
-    if not isinstance(value, Iterable):
+    if not isinstance(value, tuple | list):
         return None
     names = tuple(value)
     if not all(isinstance(name, str) and name for name in names):

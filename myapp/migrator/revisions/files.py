@@ -1,17 +1,17 @@
 """Revision files as plain values, read without running them.
 
-The same files in the same order as Alembic's `ScriptDirectory` loads, and the same facts, or a
-doubt, which only running the file clears up. A file that doesn't compile is always a doubt.
+The same files in the same order as Alembic's `ScriptDirectory` loads, and the same facts. A file
+whose text leaves doubt of what it says is run, and it alone. None is compiled: whether a file will
+do is told when it is to be applied.
 """
 
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.machinery import SourceFileLoader
-from importlib.util import MAGIC_NUMBER, cache_from_source
+from types import ModuleType
 
 from .facts import Doubt, RevisionFile
 from .graph import Graph
@@ -28,7 +28,6 @@ __all__ = [
 
 _SOURCE = re.compile(r"(?!\.\#|__init__)(.*\.py)$")
 _SOURCE_OR_BYTECODE = re.compile(r"(?!\.\#|__init__)(.*\.py)(c|o)?$")
-_MAGIC = MAGIC_NUMBER + bytes(4)
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,13 @@ class Reading:
     #: Files that two locations, or two links, lead to. Alembic warns, and loads them once.
     twice: tuple[str, ...]
 
-    @property
-    def doubts(self) -> tuple[Doubt, ...]:
-        """The files that have to be run."""
-        return tuple(entry for entry in self.entries if isinstance(entry, Doubt))
+    #: The files that have run, by path.
+    modules: Mapping[str, ModuleType]
 
     @property
     def certain(self) -> bool:
-        """Whether Alembic loads all these files without an error, and finds the same facts."""
-        return all(isinstance(entry, RevisionFile) and entry.inert for entry in self.entries)
+        """Whether the facts of all files are known."""
+        return not any(isinstance(entry, Doubt) for entry in self.entries)
 
     @cached_property
     def graph(self) -> Graph:
@@ -78,6 +75,7 @@ def read_revision_files(
     if known is not None and known.asked == asked:
         return known
     entries: list[RevisionFile | Doubt] = []
+    modules: dict[str, ModuleType] = {}
     seen: set[str] = set()
     twice: list[str] = []
     for location in locations:
@@ -87,8 +85,9 @@ def read_revision_files(
                 continue
             seen.add(path)
             if _is_revision(path, sourceless):
-                entries.append(read_revision_file(path))
-    return Reading(tuple(entries), asked, tuple(twice))
+                entry = read_revision_file(path)
+                entries.append(_run(entry, modules) if isinstance(entry, Doubt) else entry)
+    return Reading(tuple(entries), asked, tuple(twice), modules)
 
 
 def why_not_read(location: str | os.PathLike[str]) -> str | None:
@@ -112,16 +111,12 @@ def may_be_named_by(env_py: str | os.PathLike[str]) -> bool:
 
 
 def read_revision_file(path: str) -> RevisionFile | Doubt:
-    """Return what one file says."""
+    """Return what the text of one file says."""
     if not path.endswith(".py"):
         return Doubt(path, "bytecode has to be run")
     try:
-        source, status = _contents(path)
-        compiled = _is_compiled(path, status)
-        if not compiled:
-            # As importing it does, and leaves its bytecode for the next time where that is wanted.
-            SourceFileLoader("revision", path).get_code("revision")
-    except Exception as error:  # noqa: BLE001 # running the file tells it
+        source = _contents(path)
+    except OSError as error:
         return Doubt(path, f"{type(error).__name__}: {error}")
     read = read_text(path, source)
     if read is None:
@@ -132,45 +127,25 @@ def read_revision_file(path: str) -> RevisionFile | Doubt:
     return read
 
 
-def _contents(path: str) -> tuple[bytes, os.stat_result]:
+def _run(doubt: Doubt, modules: dict[str, ModuleType]) -> RevisionFile | Doubt:
+    from .running import cleared_up  # most histories need none of it
+
+    found, module = cleared_up(doubt)
+    if module is not None:
+        modules[doubt.path] = module
+    return found
+
+
+def _contents(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        status = os.fstat(descriptor)
-        source = os.read(descriptor, status.st_size + 1)
+        size = os.fstat(descriptor).st_size
+        source = os.read(descriptor, size + 1)
     finally:
         os.close(descriptor)
-    if len(source) != status.st_size:
+    if len(source) != size:
         raise OSError("is being written")
-    return source, status
-
-
-def _is_compiled(path: str, status: os.stat_result) -> bool:
-    """Tell whether Python has bytecode of this very file, as it does itself: by time and size."""
-    folder, _, name = path.rpartition("/")
-    before, after = _bytecode_path(folder)
-    try:
-        descriptor = os.open(f"{before}{name[:-3]}{after}", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        header = os.read(descriptor, 16)
-    finally:
-        os.close(descriptor)
-    return header == b"%b%b%b" % (
-        _MAGIC,
-        (int(status.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little"),
-        (status.st_size & 0xFFFFFFFF).to_bytes(4, "little"),
-    )
-
-
-_bytecode_paths: dict[str, tuple[str, str]] = {}
-
-
-def _bytecode_path(folder: str) -> tuple[str, str]:
-    if folder not in _bytecode_paths:
-        before, _, after = cache_from_source(f"{folder}/=.py").rpartition("=")
-        _bytecode_paths[folder] = before, after
-    return _bytecode_paths[folder]
+    return source
 
 
 def _is_revision(path: str, sourceless: bool) -> bool:

@@ -3,14 +3,11 @@
 `AskAlembic` is raised for whatever Alembic refuses, and for the rarer forms of a target.
 """
 
-import re
 from collections.abc import Collection, Sequence
 
 from ..base.ask_alembic import AskAlembic
 from .graph import RESERVED, Graph
-
-# As Alembic's `_relative_destination`, which only has to match the beginning.
-_RELATIVE = re.compile(r"(?:(.+?)@)?(\w+)?((?:\+|-)\d+)")
+from .target import Target
 
 
 def resolve(graph: Graph, name: str) -> tuple[str, ...]:
@@ -69,7 +66,7 @@ def revisions_between(graph: Graph, lower: str, upper: str) -> list[str]:
 
     As `ScriptDirectory.walk_revisions(lower, upper)`.
     """
-    if "@" in lower or _RELATIVE.match(lower) or _RELATIVE.match(upper):
+    if "@" in lower or _steps(lower) or _steps(upper):
         raise AskAlembic("a range of relative revisions, or along a branch")
     uppers = resolve(graph, upper)
     lowers = resolve(graph, lower)
@@ -160,13 +157,12 @@ def _move(
 
 
 def _steps(target: str) -> tuple[str | None, str | None, int] | None:
-    match = _RELATIVE.match(target)
-    if match is None:
-        return None
-    if match.end() < len(target):
+    parsed = Target.parse(target)
+    if parsed.trailing:
         raise AskAlembic(f"`{target}` goes on after its steps")
-    branch, symbol, count = match.groups()
-    return branch, symbol, int(count)
+    if parsed.steps is None:
+        return None
+    return parsed.branch, parsed.name or None, parsed.count
 
 
 def _single(ids: Sequence[str]) -> str | None:

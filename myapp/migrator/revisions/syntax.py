@@ -1,25 +1,20 @@
 """The facts of a revision file of any shape, from its syntax tree.
 
-Slower than `text`, and as certain: what could change the four variables in a way that
-this doesn't follow is a doubt.
+Slower than `text`, and as certain: what could set the four variables in a way that this doesn't
+follow is a doubt. Only code at module level sets them, by name or by reflection. The body of a
+class or a function has names of its own.
 """
 
 import ast
-import builtins
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 
-from . import imports
-from .facts import VARIABLES, Doubt, RevisionFile, facts
-from .text import docstring
+from .facts import VARIABLES, Doubt, RevisionFile, facts, id_in_file_name
+from .text import FIXED, REFLECTION, docstring
 
-#: With any of these in it, a file may reach its own variables by another way.
-_REFLECTION = frozenset(
-    {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "getattr", "modules"}
-    | {"import_module", "runpy", "_getframe", "currentframe", "f_globals", "f_locals", "f_back"}
-    | {"gi_frame", "tb_frame", "builtins", "__import__", "__dict__", "__globals__", "__main__"}
-    | {"__builtins__"}
-)
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Value = str | tuple[str, ...] | None
 
 
 class _Unclear(Exception):
@@ -27,23 +22,19 @@ class _Unclear(Exception):
 
 
 def read_syntax(path: str, source: bytes) -> RevisionFile | Doubt:
-    """Return the facts of a file that Python can compile, or why they can't be told."""
+    """Return the facts of a file, or why they can't be told."""
     try:
         with warnings.catch_warnings():
-            # Whoever compiles the file tells of them.
+            # Python tells of them when the file runs.
             warnings.simplefilter("ignore")
             module = ast.parse(source)
-        reader = _Reader()
-        for statement in module.body:
-            reader.read(statement)
-        if not reader.inert:
-            # What runs may call any function.
-            reader.refuse_reflection(module)
+        values = _values(module)
+        _refuse_reflection(module)
     except (_Unclear, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Doubt(path, str(error))
-    values = reader.values
-    if not {"revision", "down_revision"} <= values.keys():
-        return Doubt(path, "a variable is missing")
+    values.setdefault("revision", id_in_file_name(path))
+    if "down_revision" not in values:
+        return Doubt(path, "it has no `down_revision`")
     return facts(
         path,
         values["revision"],
@@ -51,147 +42,90 @@ def read_syntax(path: str, source: bytes) -> RevisionFile | Doubt:
         values.get("depends_on"),
         values.get("branch_labels"),
         docstring(ast.get_docstring(module, clean=False) or ""),
-        reader.inert,
     )
 
 
-class _Reader:
-    def __init__(self) -> None:
-        self.values: dict[str, str | tuple[str, ...] | None] = {}
-        self.inert = True
-        self._imported: dict[str, str] = {}
-        self._lazy_annotations = False
-
-    def read(self, statement: ast.stmt) -> None:
-        match statement:
-            case ast.Expr(ast.Constant()) | ast.Pass():
-                pass
-            case ast.Assign([ast.Name(name)], value) if name in VARIABLES:
-                self._assign(name, value)
-            case ast.AnnAssign(ast.Name(name), annotation, value) if name in VARIABLES:
-                self._annotate(annotation)
-                if value is None:
-                    raise _Unclear(f"`{name}` has no value")
-                self._assign(name, value)
-            case ast.Assign([ast.Name(name)], value) if _is_literal(value):
-                self._bind(name)
-            case ast.AnnAssign(ast.Name(name), annotation, value) if value and _is_literal(value):
-                self._annotate(annotation)
-                self._bind(name)
-            case ast.Import() | ast.ImportFrom():
-                self._import(statement)
-            case ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
-                self._bind(name)
-                if not self._is_plain(statement):
-                    self._run(statement)
-                for node in ast.walk(statement):
-                    if isinstance(node, ast.Global) and not VARIABLES.isdisjoint(node.names):
-                        raise _Unclear("a function sets a variable of the file")
-            case _:
-                self._run(statement)
-
-    def refuse_reflection(self, module: ast.Module) -> None:
-        for node in ast.walk(module):
-            for name in _names_in(node):
-                if name in _REFLECTION:
-                    raise _Unclear(f"`{name}` may reach any variable")
-
-    def _assign(self, name: str, value: ast.expr) -> None:
-        if name in self.values:
-            raise _Unclear(f"`{name}` is set twice")
-        match value:
-            case ast.Constant(str() | None as text):
-                self.values[name] = text
-            case ast.Tuple(items) | ast.List(items):
-                names = [item.value for item in items if isinstance(item, ast.Constant)]
-                texts = tuple(item for item in names if isinstance(item, str))
-                if len(texts) != len(items):
-                    raise _Unclear(f"`{name}` is not literal")
-                self.values[name] = texts
-            case _:
-                raise _Unclear(f"`{name}` is not literal")
-
-    def _annotate(self, annotation: ast.expr) -> None:
-        if (
-            not self._lazy_annotations
-            and not _is_builtin(annotation)
-            and not imports.annotation_resolves(ast.unparse(annotation), self._imported)
-        ):
-            self._run(annotation)
-
-    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
-        for alias in statement.names:
-            name = alias.name
-            if name == "*":
-                raise _Unclear("a star import may bind anything")
-            if isinstance(statement, ast.ImportFrom):
-                module = statement.module or ""
-                full = f"{module}.{name}"
-                known = not statement.level and imports.imports(module, name)
-                self._lazy_annotations |= full == "__future__.annotations"
-            else:
-                full = name
-                known = imports.imports_module(name)
-            if not known:
-                raise _Unclear(f"`{full}` may not be there to import")
-            bound = alias.asname or name.partition(".")[0]
-            self._bind(bound)
-            self._imported[bound] = full
-
-    def _bind(self, name: str) -> None:
-        if not imports.may_be_bound(name) or hasattr(builtins, name):
-            raise _Unclear(f"`{name}` is bound to something else")
-        self._imported.pop(name, None)
-
-    def _is_plain(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-        arguments = function.args
-        defaults = [*arguments.defaults, *(each for each in arguments.kw_defaults if each)]
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        every.extend(each for each in (arguments.vararg, arguments.kwarg) if each)
-        annotations = [*(each.annotation for each in every), function.returns]
-        return (
-            not function.decorator_list
-            and not getattr(function, "type_params", None)
-            and all(map(_is_literal, defaults))
-            and (self._lazy_annotations or all(map(_is_builtin, annotations)))
-        )
-
-    def _run(self, code: ast.AST) -> None:
-        """Take in code that runs when the file does: it may not touch the variables."""
-        self.inert = False
-        for node in ast.walk(code):
-            for name in _bound_in(node):
-                self._bind(name)
+def _values(module: ast.Module) -> dict[str, _Value]:
+    values: dict[str, _Value] = {}
+    for statement in module.body:
+        pairs, rest = _parted(statement)
+        for name, value in pairs:
+            if name in values:
+                raise _Unclear(f"`{name}` is set twice")
+            values[name] = _literal(name, value)
+        for node in chain.from_iterable(map(_at_module_level, rest)):
+            _refuse_binding(node)
+    for node in ast.walk(module):
+        if isinstance(node, ast.Global) and not FIXED.isdisjoint(node.names):
+            raise _Unclear("a function or a class sets a variable of the file")
+    return values
 
 
-def _is_literal(value: ast.expr) -> bool:
+def _parted(statement: ast.stmt) -> tuple[list[tuple[str, ast.expr]], list[ast.AST]]:
+    """Return the variables that a statement sets, with their values, and its other parts."""
+    match statement:
+        case ast.Assign(targets, value):
+            pairs = [pair for target in targets for pair in _pairs(target, value)]
+            mine: list[tuple[str, ast.expr]] = []
+            others: list[ast.AST] = []
+            for part, its_value in pairs:
+                if isinstance(part, ast.Name) and part.id in VARIABLES:
+                    mine.append((part.id, its_value))
+                else:
+                    others.extend([part, its_value])
+            return mine, others
+        case ast.AnnAssign(ast.Name(name), annotation, value) if name in VARIABLES:
+            # Without a value, it sets nothing.
+            return [(name, value)] if value else [], [annotation]
+        case _:
+            return [], [statement]
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what is set to what by an assignment: `a, b = 1, 2` are two."""
+    match target, value:
+        case ast.Tuple(targets) | ast.List(targets), ast.Tuple(values) | ast.List(values):
+            if len(targets) == len(values) and not _is_starred([*targets, *values]):
+                return [p for pair in zip(targets, values, strict=True) for p in _pairs(*pair)]
+    return [(target, value)]
+
+
+def _is_starred(items: list[ast.expr]) -> bool:
+    return any(isinstance(item, ast.Starred) for item in items)
+
+
+def _literal(name: str, value: ast.expr) -> _Value:
     match value:
-        case ast.Constant():
-            return True
+        case ast.Constant(str() | None as text):
+            return text
         case ast.Tuple(items) | ast.List(items):
-            return all(map(_is_literal, items))
-        case ast.Dict(keys, values):
-            return all(isinstance(key, ast.Constant) for key in keys) and all(
-                map(_is_literal, values)
-            )
-        case _:
-            return False
+            names = [item.value for item in items if isinstance(item, ast.Constant)]
+            texts = tuple(item for item in names if isinstance(item, str))
+            if len(texts) == len(items):
+                return texts
+    raise _Unclear(f"`{name}` is not literal")
 
 
-def _is_builtin(annotation: ast.expr | None) -> bool:
-    match annotation:
-        case None | ast.Constant():
-            return True
-        case ast.Name(name):
-            return isinstance(getattr(builtins, name, None), type)
-        case _:
-            return False
+def _at_module_level(code: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of `code` that may bind names of the module."""
+    todo = [code]
+    while todo:
+        node = todo.pop()
+        yield node
+        has_names_of_its_own = isinstance(node, _Function | ast.ClassDef)
+        for field, value in ast.iter_fields(node):
+            if field == "body" and has_names_of_its_own:
+                continue
+            children = value if isinstance(value, list) else [value]
+            todo.extend(child for child in children if isinstance(child, ast.AST))
 
 
-def _names_in(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Name(name) | ast.Attribute(attr=name) | ast.alias(name):
-            yield from name.split(".")
+def _refuse_binding(node: ast.AST) -> None:
+    for name in _bound_in(node):
+        if name in FIXED:
+            raise _Unclear(f"`{name}` may be set in another way")
+        if name == "*":
+            raise _Unclear("a star import may set anything")
 
 
 def _bound_in(node: ast.AST) -> Iterator[str]:
@@ -205,7 +139,30 @@ def _bound_in(node: ast.AST) -> Iterator[str]:
         case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
             yield name
         case ast.alias(name, asname):
-            # A star is no name that may be bound.
-            yield "__" if name == "*" else asname or name.partition(".")[0]
-        case ast.Global(names) | ast.Nonlocal(names):
-            yield from names
+            yield asname or name.partition(".")[0]
+
+
+def _refuse_reflection(module: ast.Module) -> None:
+    for node in _reached(module):
+        match node:
+            case ast.Name(name) | ast.Attribute(attr=name) | ast.alias(name):
+                if not REFLECTION.isdisjoint(name.split(".")):
+                    raise _Unclear(f"`{name}` may reach any variable")
+
+
+def _reached(module: ast.Module) -> Iterator[ast.AST]:
+    """Yield all that may run when the file does: functions only where something names them."""
+    functions: dict[str, list[ast.AST]] = {}
+    todo: list[ast.AST] = []
+    for statement in module.body:
+        if isinstance(statement, _Function) and not statement.decorator_list:
+            functions.setdefault(statement.name, []).append(statement)
+            # Defaults and annotations are evaluated at once.
+            todo.extend(filter(None, [statement.args, statement.returns]))
+        else:
+            todo.append(statement)
+    for code in todo:  # which grows
+        for node in ast.walk(code):
+            yield node
+            if isinstance(node, ast.Name):
+                todo.extend(functions.pop(node.id, []))

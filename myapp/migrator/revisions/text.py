@@ -1,16 +1,25 @@
 """The facts of a revision file of the usual shape, by one regular expression.
 
-The shape is that of Alembic's own templates: a docstring, the four variables in their order with
-imports before or after them, then functions. Whatever else stands at the left margin, if only in
-a string, is left to `syntax`.
+The shape is that of Alembic's own templates: a docstring, then the four variables in their order,
+with imports before or after them. Functions may follow. Any other code may follow too, as long as
+it has no word in it by which it could set one of these variables. The rest is left to `syntax`.
 """
 
 import re
 import sys
 from functools import cache
 
-from .facts import Doubt, RevisionFile, facts
-from .imports import annotation_holds, bindings
+from .facts import VARIABLES, Doubt, RevisionFile, facts
+
+#: Module-level names that count besides the variables: the docstring, and what stands in for any.
+FIXED = VARIABLES | {"__doc__", "__getattr__"}
+#: By one of these, code may reach the variables of its own file without their names.
+REFLECTION = frozenset(
+    {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "getattr", "modules"}
+    | {"import_module", "runpy", "_getframe", "currentframe", "f_globals", "f_locals", "f_back"}
+    | {"gi_frame", "tb_frame", "builtins", "__import__", "__dict__", "__globals__", "__main__"}
+    | {"__builtins__"}
+)
 
 _BLANK = r"[ \t]*+(?:\#[^\n]*+)?\n"
 _END = rf"[ \t]*+(?:\#[^\n]*+)?(?:\n(?:{_BLANK})*+|\Z)"
@@ -27,7 +36,7 @@ _TYPE = r"[\w\[\].,|]++(?:[ ][\w\[\].,|]++)*+"
 
 
 def _variable(name: str) -> str:
-    return rf"{name}[ ]?(?::[ ]?(?P<{name}_type>{_TYPE}))?+[ ]?=[ ]?(?P<{name}>{_VALUE}){_END}"
+    return rf"{name}[ ]?(?::[ ]?{_TYPE})?+[ ]?=[ ]?(?P<{name}>{_VALUE}){_END}"
 
 
 _PARAMETER = r"[a-z]\w*+(?:[ ]?:[ ]?str)?+(?:[ ]?=[ ]?(?:None|True|False|\d+|\"\w*+\"|'\w*+'))?+"
@@ -46,18 +55,24 @@ _HEAD = re.compile(
     (?:{_variable("branch_labels")})?
     (?:{_variable("depends_on")})?
     (?P<later_imports>{_IMPORTS})
-    (?:{_HARMLESS})
     ''',
     re.ASCII | re.VERBOSE,
 )
+_STAR = r"import[\s\\]*\*"
+_MAY_SET = re.compile(rf"\b(?:{'|'.join(sorted(FIXED | REFLECTION))})\b|{_STAR}", re.ASCII)
 _ODD_LINE = re.compile(rf"\n(?!{_HARMLESS})", re.ASCII | re.VERBOSE)
 _INDENTED = re.compile(r"\A[ \t]|\n[ \t]|\t")
 _NAMES = re.compile(_TEXT)
 
 
 def read_text(path: str, source: bytes) -> RevisionFile | Doubt | None:
-    """Return the facts of a file that Python can compile, None when it has another shape."""
-    # Python ends a line at \r too, and \f and \\ hide where one begins.
+    """Return the facts of a file, None when it has another shape.
+
+    It may be no Python further down: who runs it will be told.
+    """
+    if b"\r" in source:
+        source = source.replace(b"\r\n", b"\n")
+    # Python ends a line at \r too, and \f hides where one begins.
     if b"\r" in source or b"\f" in source or _declares_encoding(source):
         return None
     try:
@@ -65,22 +80,30 @@ def read_text(path: str, source: bytes) -> RevisionFile | Doubt | None:
     except UnicodeDecodeError:
         return None
     head = _HEAD.match(text)
-    if head is None or _ODD_LINE.search(text, head.end()):
+    if head is None:
         return None
     doc, imports, *variables, later_imports = head.groups()
-    types, values = tuple(variables[::2]), variables[1::2]
-    if not _holds(imports, later_imports, types):
+    if _imports_may_set(imports) or _imports_may_set(later_imports):
         return None
-    revision, down_revision, branch_labels, depends_on = map(_value, values)
+    end = head.end()
+    if _ODD_LINE.search(text, end - 1) and _may_set(text[end:]):
+        return None
+    revision, down_revision, branch_labels, depends_on = map(_value, variables)
     return facts(path, revision, down_revision, depends_on, branch_labels, docstring(doc or ""))
 
 
 @cache  # the files of a history begin alike
-def _holds(imports: str, later_imports: str, types: tuple[str | None, ...]) -> bool:
-    """Tell whether the imports and the annotations of the variables will do."""
-    if bindings(imports) is None or bindings(later_imports) is None:
-        return False
-    return all(each is None or annotation_holds(each, imports) for each in types)
+def _imports_may_set(block: str) -> bool:
+    return _may_set(re.sub("#.*", "", block))
+
+
+def _may_set(code: str) -> bool:
+    """Tell whether `code` has a word in it by which it could set a variable of its file."""
+    if not code.isascii():
+        from unicodedata import normalize
+
+        code = normalize("NFKC", code)  # as Python does with names
+    return _MAY_SET.search(code) is not None
 
 
 def docstring(text: str) -> str:

@@ -1,20 +1,18 @@
 """Which revisions a run will go through."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
 from ..base.ask_alembic import AskAlembic
 from ..base.errors import BadRevision, HistoryError, UsageError
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
-from ..bridge.targets import check_known, find, is_relative, resolve, several_heads
+from ..bridge.targets import check_known, find, resolve, several_heads
 from ..revisions.history import standing
 from ..revisions.resolution import downgrade_plan, upgrade_plan
 from ..revisions.rows import downgrade_rows, upgrade_rows
+from ..revisions.target import Target
 
 Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
-
-_STEPS = re.compile(r"(?:(?P<branch>.+)@)?(?P<sign>[+-])\d+")
 
 
 def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
@@ -25,11 +23,12 @@ def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> l
     """
     history.require_known(heads)
     check_known(history, target)
-    if steps := _STEPS.fullmatch(target):
-        _check_sign("upgrade", "+", steps)
-        if _is_at_the_end(history, steps["branch"], heads):
+    typed = Target.parse(target)
+    if typed.is_from_database:
+        _check_sign("upgrade", "+", target, typed)
+        if _is_at_the_end(history, typed.branch, heads):
             return []
-        _check_one_head(history, "upgrade", steps, heads)
+        _check_one_head(history, "upgrade", target, typed, heads)
     try:
         ids = upgrade_plan(history.graph, target, heads)
     except AskAlembic:
@@ -47,10 +46,11 @@ def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) ->
     """
     history.require_known(heads)
     check_known(history, target)
-    if steps := _STEPS.fullmatch(target):
-        _check_sign("downgrade", "-", steps)
-        _check_one_head(history, "downgrade", steps, heads)
-    elif not is_relative(target):
+    typed = Target.parse(target)
+    if typed.is_from_database:
+        _check_sign("downgrade", "-", target, typed)
+        _check_one_head(history, "downgrade", target, typed, heads)
+    elif typed.steps is None:
         _require_applied(history, target, heads)
     try:
         ids = downgrade_plan(history.graph, target, heads)
@@ -65,9 +65,10 @@ def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) ->
 
 def is_past(history: ScriptHistory, target: str, heads: Sequence[str]) -> bool:
     """Tell whether a database at `heads`, for which there is no step to `target`, is past it."""
-    if _STEPS.fullmatch(target):
+    typed = Target.parse(target)
+    if typed.is_from_database:
         return False
-    if is_relative(target):
+    if typed.steps:
         lower = history.script.iterate_revisions(target, "base")
         named = {next(iter(lower)).revision}
     else:
@@ -97,24 +98,24 @@ def _is_at_the_end(history: ScriptHistory, branch: str | None, heads: Sequence[s
     return history.applied(heads).issuperset(end.revision for end in ends)
 
 
-def _check_sign(command: str, sign: str, steps: re.Match[str]) -> None:
-    if steps["sign"] != sign:
+def _check_sign(command: str, sign: str, target: str, typed: Target) -> None:
+    if not (typed.steps or "").startswith(sign):
         other = "downgrade" if command == "upgrade" else "upgrade"
         raise UsageError(
-            f"`{command}` can't go {'up' if steps['sign'] == '+' else 'down'}: `{steps[0]}`.",
-            hint=f"type `{{cmd}} {other} {steps[0]}`, or turn the sign.",
+            f"`{command}` can't go {'down' if sign == '+' else 'up'}: `{target}`.",
+            hint=f"type `{{cmd}} {other} {target}`, or turn the sign.",
         )
 
 
 def _check_one_head(
-    history: ScriptHistory, command: str, steps: re.Match[str], heads: Sequence[str]
+    history: ScriptHistory, command: str, target: str, typed: Target, heads: Sequence[str]
 ) -> None:
-    if len(heads) > 1 and not steps["branch"]:
+    if len(heads) > 1 and not typed.branch:
         raise several_heads(
             history,
             tuple(heads),
-            f"{command} {steps[0]}",
-            hint=f"name the branch, as in `{{cmd}} {command} {heads[0]}@{steps[0]}`.",
+            f"{command} {target}",
+            hint=f"name the branch, as in `{{cmd}} {command} {heads[0]}@{target}`.",
         )
 
 

@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -6,15 +5,23 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from support.revision_sources import ALEMBIC, ALL, OURS, facts_by_running, facts_of, facts_of_script
+from support.revision_sources import (
+    ALEMBIC,
+    ALL,
+    OURS,
+    SHAPES,
+    facts_by_running,
+    facts_of,
+    facts_of_script,
+)
 
 from myapp.migrator.revisions.facts import RevisionFile
 from myapp.migrator.revisions.files import Doubt, read_revision_file, read_revision_files
 
 HEAD = 'revision = "a"\ndown_revision = None\n'
-# Read without running, and nothing but imports can fail.
+# Read without running.
 CERTAIN = {
-    **{name: source for name, source in ALL.items() if name != "custom"},
+    **ALL,
     "no docstring": HEAD,
     "empty docstring": '""""""\n' + HEAD,
     "comments only": "# x\n\n" + HEAD + "# y",
@@ -53,14 +60,33 @@ CERTAIN = {
     "a multidb template": HEAD
     + 'def upgrade(engine_name: str) -> None:\n    globals()[f"upgrade_{engine_name}"]()\n',
 }
-# Certain too, as far as the file can be run at all.
+# Certain too: code that runs, and has no way to set the variables.
 CODE = {
-    "custom": ALL["custom"],
+    **SHAPES,
     "a table": "import sqlalchemy as sa\n\ntable = sa.table('t', sa.column('c'))\n" + HEAD,
     "a decorated function": HEAD + "@staticmethod\ndef f(): pass\n",
     "a class": HEAD + "class C:\n    x = 1\n",
+    "a class with the variables' names": HEAD + "class C:\n    revision = 1\n    __doc__ = 'x'\n",
     "a condition": HEAD + "if True:\n    x = 1\n",
     "a shadowed annotation": "x: list[int] = [1]\n" + HEAD,
+    "two at once": 'revision, down_revision = "a", None\n',
+    "two at once, and another": 'revision, (x, down_revision) = "a", (len("x"), ("b",))\n',
+    "two names for one value": 'x = revision = "a"\ndown_revision = None\n',
+    "a name without a value": "revision: str\n" + HEAD,
+    "reflection that nothing calls": HEAD + "x = 1\ndef f():\n    globals()['revision'] = 'b'\n",
+    "an attribute of the name": "import types\nx = types.SimpleNamespace()\n"
+    "x.revision = 1\n" + HEAD,
+}
+# Not for Alembic, which would fail on the way to what these files say.
+BROKEN = {
+    "itself": HEAD.replace("None", '"a"'),
+    "an unknown module": "import nothing_of_the_kind\n" + HEAD,
+    "an unknown name": "from sqlalchemy import nothing_of_the_kind\n" + HEAD,
+    "a relative import": "from . import x\n" + HEAD,
+    "a NUL": HEAD + "\0",
+    "an exception": HEAD + "1 / 0\n",
+    "a syntax error in a function": HEAD + "def upgrade():\n    x = = 1\n",
+    "what only the compiler refuses": HEAD + "def upgrade():\n    x = 1\n    global x\n",
 }
 DOUBTFUL = {
     "nothing": "",
@@ -73,19 +99,21 @@ DOUBTFUL = {
     "a number": "revision = 1\ndown_revision = None\n",
     "an empty id": 'revision = ""\ndown_revision = None\n',
     "an id that Alembic refuses": 'revision = "a-b"\ndown_revision = None\n',
-    "itself": 'revision = "a"\ndown_revision = "a"\n',
     "a None among several": 'revision = "a"\ndown_revision = ("b", None)\n',
     "a set": 'revision = "a"\ndown_revision = {"b", "c"}\n',
     "twice": HEAD + 'revision = "b"\n',
     "in a condition": 'if True:\n    revision = "a"\ndown_revision = None\n',
     "a star import": HEAD + "from os.path import *\n",
-    "an unknown module": "import nothing_of_the_kind\n" + HEAD,
-    "an unknown name": "from sqlalchemy import nothing_of_the_kind\n" + HEAD,
-    "a relative import": "from . import x\n" + HEAD,
-    "a syntax error": HEAD + "def upgrade(:\n",
-    "a syntax error in a function": HEAD + "def upgrade():\n    x = = 1\n",
-    "what only the compiler refuses": HEAD + "def upgrade():\n    x = 1\n    global x\n",
-    "a NUL": HEAD + "\0",
+    "a syntax error before them": "def upgrade(:\n" + HEAD,
+    "a merge conflict": f"<<<<<<< HEAD\n{HEAD}=======\n{HEAD}>>>>>>> other\n",
+    "reflection that a call reaches": HEAD + "def f():\n    globals()['revision'] = 'b'\nf()\n",
+    "reflection in a decorated function": HEAD + "@print\ndef f():\n    vars()\n",
+    "reflection in a class": HEAD + "class C:\n    exec('revision = 1', globals())\n",
+    "a wide letter": HEAD + "\uff52evision = 'b'\n",
+    "a docstring set later": HEAD + "__doc__ = 'x'\n",
+    "a deletion": HEAD + "depends_on = 'x'\ndel depends_on\n",
+    "a star": 'revision, *down_revision = "a", "b", "c"\n',
+    "an operator": HEAD + 'revision += "b"\n',
     "an unknown encoding": "# coding: nope\n" + HEAD,
 }
 
@@ -94,7 +122,6 @@ DOUBTFUL = {
 def test_a_file_of_literals_is_read_as_alembic_runs_it(tmp_path: Path, name: str) -> None:
     found = _read(tmp_path / "x.py", CERTAIN[name])
     assert isinstance(found, RevisionFile), found
-    assert found.inert
     assert facts_of(found) == facts_by_running(tmp_path / "x.py")
 
 
@@ -102,8 +129,16 @@ def test_a_file_of_literals_is_read_as_alembic_runs_it(tmp_path: Path, name: str
 def test_other_code_is_told_of_and_changes_nothing(tmp_path: Path, name: str) -> None:
     found = _read(tmp_path / "x.py", CODE[name])
     assert isinstance(found, RevisionFile), found
-    assert not found.inert
     assert facts_of(found) == facts_by_running(tmp_path / "x.py")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_certain_is_read_though_the_file_is_broken(tmp_path: Path, name: str) -> None:
+    found = _read(tmp_path / "x.py", BROKEN[name])
+    assert isinstance(found, RevisionFile), found
+    assert found.revision == "a"
+    with pytest.raises((Exception, SystemExit)):
+        facts_by_running(tmp_path / "x.py")
 
 
 @pytest.mark.parametrize("name", DOUBTFUL)
@@ -130,51 +165,73 @@ def test_what_is_no_utf_8_is_read_as_python_reads_it(tmp_path: Path) -> None:
     assert isinstance(read_revision_file(str(text)), Doubt)
 
 
-def test_a_file_is_read_again_after_every_edit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+@pytest.mark.parametrize("source", [HEAD, "x = 1\n" + HEAD, DOUBTFUL["a call"]])
+def test_a_file_is_read_again_after_every_edit(tmp_path: Path, source: str) -> None:
     path = tmp_path / "x.py"
-    assert isinstance(_read(path, HEAD), RevisionFile)
-    assert isinstance(_read(path, HEAD + "def broken(:\n"), Doubt)
+    _read(path, source)
     found = _read(path, HEAD + "# mended\nbranch_labels = 'x'\n")
     assert isinstance(found, RevisionFile)
     assert found.branch_labels == ("x",)
 
 
-def test_bytecode_of_another_time_proves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", [*CERTAIN, *CODE, *BROKEN])
+def test_what_is_certain_is_neither_run_nor_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    path = tmp_path / "x.py"
-    _read(path, HEAD + "#" * 20)
-    path.write_text(HEAD + "def broken(" + "#" * 9)
-    assert len(HEAD) + 20 == path.stat().st_size
-    os.utime(path, (1, 1))
-    assert isinstance(read_revision_file(str(path)), Doubt)
+    _write_source(tmp_path / "x.py", {**CERTAIN, **CODE, **BROKEN}[name])
+    reading = read_revision_files([tmp_path])
+    assert reading.certain
+    assert reading.modules == {}
+    assert _names(tmp_path) == {"x.py"}
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-def test_reading_leaves_the_bytecode_that_alembic_leaves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
-) -> None:
-    monkeypatch.setattr(sys, "dont_write_bytecode", not wanted)
-    for name in ("ours", "theirs"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "x.py").write_text(HEAD)
-    read_revision_file(str(tmp_path / "ours/x.py"))
-    facts_by_running(tmp_path / "theirs/x.py")
-    assert _names(tmp_path / "ours") == _names(tmp_path / "theirs")
-    assert (tmp_path / "ours/__pycache__").exists() == wanted
+def test_a_file_in_doubt_is_run_alone(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    say = f"import pathlib\npathlib.Path({str(ran)!r}).write_text(__name__)\n"
+    _write_source(tmp_path / "a.py", say + HEAD)
+    _write_source(tmp_path / "b.py", f"{say}revision = str('b')\ndown_revision = 'a'\n")
+
+    reading = read_revision_files([tmp_path])
+
+    assert ran.read_text() == "b_py"
+    assert [file.revision for file in reading.files] == ["a", "b"]
+    assert reading.certain
+    assert list(reading.modules) == [str(tmp_path / "b.py")]
+    assert facts_of(reading.files[1]) == facts_by_running(tmp_path / "b.py")
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_what_running_tells_is_what_alembic_finds(tmp_path: Path, name: str) -> None:
+    _write_source(tmp_path / "x.py", DOUBTFUL[name])
+    (found,) = read_revision_files([tmp_path]).entries
+    try:
+        expected = facts_by_running(tmp_path / "x.py")
+    except (Exception, SystemExit):  # noqa: BLE001 # Alembic refuses it
+        assert isinstance(found, Doubt)
+    else:
+        assert isinstance(found, Doubt) or facts_of(found) == expected
+
+
+def test_a_file_that_fails_keeps_what_it_raised(tmp_path: Path) -> None:
+    _write_source(tmp_path / "x.py", "revision = str(1 / 0)\n")
+    (found,) = read_revision_files([tmp_path]).entries
+    assert isinstance(found, Doubt)
+    assert isinstance(found.error, ZeroDivisionError)
+
+
+def test_a_file_without_a_revision_is_known_by_its_name(tmp_path: Path) -> None:
+    found = _read(tmp_path / "abc123.py", "down_revision = None\n")
+    assert isinstance(found, RevisionFile)
+    assert facts_of(found) == facts_by_running(tmp_path / "abc123.py")
 
 
 def test_an_unreadable_file_is_in_doubt(tmp_path: Path) -> None:
     (tmp_path / "gone.py").symlink_to("nowhere.py")
     (found,) = read_revision_files([tmp_path]).entries
-    assert found == Doubt(
-        str(tmp_path / "nowhere.py"),
-        f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path / 'nowhere.py'}'",
-    )
+    assert isinstance(found, Doubt)
+    assert found.path == str(tmp_path / "nowhere.py")
+    assert isinstance(found.error, FileNotFoundError)
 
 
 def _plain(folder: Path) -> None:
@@ -241,12 +298,8 @@ def test_the_same_files_are_read_in_the_same_order(
     )
     expected = [facts_of_script(each) for each in script._load_revisions()]
     assert [entry.path for entry in reading.entries] == [each[0] for each in expected]
-    for entry, facts in zip(reading.entries, expected, strict=True):
-        if isinstance(entry, RevisionFile):
-            assert facts_of(entry) == facts
-        else:
-            assert entry.reason == "bytecode has to be run"
-    assert reading.certain == (not reading.doubts)
+    assert list(map(facts_of, reading.files)) == expected
+    assert all(path.endswith((".pyc", ".pyo")) for path in reading.modules)
 
 
 def test_a_file_reached_twice_is_read_once_and_told_of(tmp_path: Path) -> None:
@@ -266,8 +319,12 @@ def test_nothing_slow_is_imported() -> None:
 
 
 def _read(path: Path, source: str) -> RevisionFile | Doubt:
-    path.write_text(source, encoding="utf-8", newline="")
+    _write_source(path, source)
     return read_revision_file(str(path))
+
+
+def _write_source(path: Path, source: str) -> None:
+    path.write_text(source, encoding="utf-8", newline="")
 
 
 def _write(path: Path) -> None:
