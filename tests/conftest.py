@@ -10,6 +10,7 @@ from support import postgresql
 from support.faults import Figure
 from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni, write_ini
+from support.pool import Pool
 from support.processes import Start, starter
 
 
@@ -62,10 +63,17 @@ def postgresql_server() -> Iterator[str]:
         yield admin_url
 
 
+@pytest.fixture(scope="session")
+def postgresql_pool(postgresql_server: str) -> Iterator[Pool]:
+    pool = Pool(postgresql_server)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of the test's own."""
-    with postgresql.create_database(postgresql_server) as url:
+def postgresql_url(postgresql_pool: Pool) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database that no other test uses meanwhile."""
+    with postgresql_pool.database() as url:
         yield url
 
 
