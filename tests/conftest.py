@@ -1,5 +1,6 @@
 """Fixtures for tests against real databases."""
 
+import compileall
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,8 +14,13 @@ from support.ini import MakeIni, write_ini
 from support.pool import Pool
 from support.processes import Start, starter
 
+import myapp
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        # Where PYTHONDONTWRITEBYTECODE is set, each process would compile the package again.
+        compileall.compile_dir(Path(myapp.__file__).parent, quiet=1)
     for message in (
         # Pyramid 2.1 and PasteDeploy 3.1 use pkg_resources; WebOb 1.8 uses cgi up to Python 3.12,
         # and utcnow().
