@@ -36,7 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many workers `-n auto` starts; each one starts a PostgreSQL server."""
-    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or min(os.cpu_count() or 1, 4))
+    given = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    # Two for a core: many tests wait, for a timeout, a lock or a server.
+    return int(given or min(2 * (os.cpu_count() or 1), 4))
 
 
 @pytest.fixture(autouse=True)
