@@ -1,5 +1,6 @@
 """Fixtures for tests against real databases."""
 
+import compileall
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,10 +11,16 @@ from support import postgresql
 from support.faults import Figure
 from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni, write_ini
+from support.pool import Pool
 from support.processes import Start, starter
+
+import myapp
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        # Where PYTHONDONTWRITEBYTECODE is set, each process would compile the package again.
+        compileall.compile_dir(Path(myapp.__file__).parent, quiet=1)
     for message in (
         # Pyramid 2.1 and PasteDeploy 3.1 use pkg_resources; WebOb 1.8 uses cgi up to Python 3.12,
         # and utcnow().
@@ -29,7 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many workers `-n auto` starts; each one starts a PostgreSQL server."""
-    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or min(os.cpu_count() or 1, 4))
+    given = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    # Two for a core: many tests wait, for a timeout, a lock or a server.
+    return int(given or min(2 * (os.cpu_count() or 1), 4))
 
 
 @pytest.fixture(autouse=True)
@@ -62,10 +71,17 @@ def postgresql_server() -> Iterator[str]:
         yield admin_url
 
 
+@pytest.fixture(scope="session")
+def postgresql_pool(postgresql_server: str) -> Iterator[Pool]:
+    pool = Pool(postgresql_server)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of the test's own."""
-    with postgresql.create_database(postgresql_server) as url:
+def postgresql_url(postgresql_pool: Pool) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database that no other test uses meanwhile."""
+    with postgresql_pool.database() as url:
         yield url
 
 

@@ -13,7 +13,7 @@ from pytest_alembic.tests import (
     test_upgrade,
 )
 from sqlalchemy import Engine, create_engine, inspect
-from support.command import run
+from support.command import invoke, run
 from support.database import change, connection_to, heads, rows, tables
 from support.ini import MakeIni
 
@@ -96,7 +96,7 @@ def test_the_console_script_goes_up_and_down_and_up_again(ini: Path, database_ur
 
 
 def test_the_first_revision_alone_makes_users(ini: Path, database_url: str) -> None:
-    assert run(ini, "upgrade", "+1").returncode == 0
+    assert invoke(ini, "upgrade", "+1").returncode == 0
 
     assert columns(database_url) == {"id": ("INTEGER", False), "name": ("VARCHAR(50)", False)}
     with connection_to(database_url) as connection:
@@ -104,12 +104,12 @@ def test_the_first_revision_alone_makes_users(ini: Path, database_url: str) -> N
 
 
 def test_rows_survive_the_second_revision_and_its_downgrade(ini: Path, database_url: str) -> None:
-    run(ini, "upgrade", "+1")
+    invoke(ini, "upgrade", "+1")
     change(database_url, "INSERT INTO users (id, name) VALUES (1, 'Ada')")
 
-    assert run(ini, "upgrade").returncode == 0
+    assert invoke(ini, "upgrade").returncode == 0
     assert rows(database_url, "SELECT name, email FROM users") == [("Ada", None)]
-    assert run(ini, "downgrade", "-1").returncode == 0
+    assert invoke(ini, "downgrade", "-1").returncode == 0
     assert rows(database_url, "SELECT id, name FROM users") == [(1, "Ada")]
 
 
@@ -119,7 +119,7 @@ def test_an_index_that_could_not_be_built_is_built_when_run_again(
     ini = make_ini(
         {"sqlalchemy.url": postgresql_url, "alembic.script_location": "myapp:migrations"}
     )
-    run(ini, "upgrade", "+1")
+    invoke(ini, "upgrade", "+1")
     change(
         postgresql_url,
         "ALTER TABLE users ADD email VARCHAR(255)",
@@ -127,7 +127,7 @@ def test_an_index_that_could_not_be_built_is_built_when_run_again(
     )
     valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_users_email')"
 
-    failed = run(ini, "upgrade")
+    failed = invoke(ini, "upgrade")
 
     assert failed.returncode == 9
     first, stands, added, asked, whole, invalid, hint = failed.stderr.splitlines()
@@ -149,7 +149,7 @@ def test_an_index_that_could_not_be_built_is_built_when_run_again(
     assert rows(postgresql_url, valid) == [(False,)]
 
     change(postgresql_url, "UPDATE users SET email = NULL WHERE name = 'Al'")
-    again = run(ini, "upgrade")
+    again = invoke(ini, "upgrade")
 
     assert again.returncode == 0, again.stderr
     assert rows(postgresql_url, valid) == [(True,)]

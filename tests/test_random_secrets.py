@@ -188,7 +188,7 @@ def write(folder: Path, setting: Setting) -> Path:
 def test_no_random_secret_is_shown(
     folder: Path, monkeypatch: pytest.MonkeyPatch, figure: Figure
 ) -> None:
-    made, count, failed = chance("secrets"), times(150, 4500), 0
+    made, count, failed = chance("secrets"), times(60, 4500), 0
     for number in range(count):
         secret = make_secret(made)
         before: list[str] = []
@@ -234,7 +234,7 @@ def test_no_secret_is_shown_where_long_text_is_cut(
 ) -> None:
     made = random.Random(f"{way} {extra}")
     versions = folder / "m" / "versions"
-    for number in range(times(3, 60)):
+    for number in range(times(1, 60)):
         secret = make_secret(made)
         for path in versions.glob("*.py"):
             path.unlink()

@@ -66,7 +66,7 @@ def environ(project: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
         "PYTHONPATH": str(project),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": str(project.parent / "bytecode"),
     }
 
 

@@ -9,19 +9,12 @@ from support import postgresql
 from support.command import Result, invoke
 from support.database import heads
 from support.faults import Figure, Line, times
-from support.history import MakeApp
+from support.history import MakeApp, foreign_env
 from support.pgbouncer import PROGRAM, pooled
 from support.processes import Start, seconds_of, until, write_env
 from support.sessions import backends, plain_user, session
 
-FOREIGN = """\
-from alembic import context
-from sqlalchemy import create_engine
-with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
+FOREIGN = foreign_env()
 
 
 @pytest.fixture

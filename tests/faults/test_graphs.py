@@ -14,18 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.command import invoke
 from support.faults import IS_FULL, Figure, times
-from support.history import Revision, make_history
+from support.history import Revision, foreign_env, make_history
 from support.ini import write_ini
 
-ALEMBICS_ENV = """\
-from alembic import context
-from sqlalchemy import create_engine
-
-with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
 NOTE = "op.execute(\"INSERT INTO ran (step) VALUES ('{} {}')\")"
 
 
@@ -114,7 +105,7 @@ def two_databases(revisions: list[Revision]) -> Iterator[tuple[Path, Config, Pat
             },
         )
         alembics = make_history(folder / "alembics", revisions)
-        (alembics / "env.py").write_text(ALEMBICS_ENV)
+        (alembics / "env.py").write_text(foreign_env())
         config = Config()
         config.set_main_option("script_location", str(alembics))
         config.set_main_option("path_separator", "os")
@@ -208,6 +199,6 @@ def test_the_comparison_finds_a_difference() -> None:
         make_history(alembics.parent / "other", other)
         config.set_main_option("script_location", str(alembics.parent / "other"))
         assert invoke(ini, "upgrade").returncode == 0
-        (alembics.parent / "other" / "env.py").write_text(ALEMBICS_ENV)
+        (alembics.parent / "other" / "env.py").write_text(foreign_env())
         command.upgrade(config, "heads")
         assert state(ours) != state(alembics)

@@ -28,7 +28,7 @@ def test_a_run_is_killed_at_a_random_moment(
     kind = database_url.partition(":")[0]
     line = Line(30, with_indexes=kind == "postgresql")
     ini = make_app(database_url, line.revisions())
-    moments, kills, midway = chance(f"kill {kind}"), times(8, 200), 0
+    moments, kills, midway = chance(f"kill {kind}"), times(4, 200), 0
     whole, slowest = duration(ini, database_url), 0.0
     for number in range(kills):
         process = start(ini, "upgrade")
@@ -80,7 +80,7 @@ def test_a_connection_is_cut_at_a_random_moment(
 ) -> None:
     line = Line(150, with_indexes=True)
     ini = make_app(postgresql_url, line.revisions())
-    moments, cuts = chance("cut"), times(5, 50)
+    moments, cuts = chance("cut"), times(3, 50)
     ends: dict[int, int] = {}
     for _ in range(cuts):
         process = start(ini, "upgrade")

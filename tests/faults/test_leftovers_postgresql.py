@@ -4,25 +4,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from textwrap import indent
 
 import psycopg2
 import pytest
 from support.command import invoke, run
 from support.database import change, heads
+from support.examples import in_turn
 from support.faults import IS_FULL
-from support.history import MakeApp, Revision
+from support.history import MakeApp
 from support.leftovers import (
+    ENVIRONMENTS,
     HOLDS,
     ON_POSTGRESQL,
     POSTGRESQL_SETUP,
     Kind,
+    at_first_revision,
+    body_of,
+    check_what_is_told,
     held_by_postgresql,
-    in_turn,
     name_of,
 )
 from support.postgresql import psql
-from support.processes import write_env
 from support.sessions import session
 
 ENDINGS = {
@@ -30,20 +32,8 @@ ENDINGS = {
     "lock timeout": "op.execute('INSERT INTO locked VALUES (1)')",
     "SIGTERM": "os.kill(os.getpid(), signal.SIGTERM); op.execute('SELECT pg_sleep(20)')",
 }
-FOREIGN = """\
-from alembic import context
-from sqlalchemy import create_engine
-url = context.config.get_main_option("sqlalchemy.url")
-with create_engine(url.replace("postgresql://", "postgresql+psycopg2://")).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
 EVERY_CASE = [
-    (env, ending, load)
-    for env in ("own", "foreign", "single")
-    for ending in ENDINGS
-    for load in ("quiet", "busy")
+    (env, ending, load) for env in ENVIRONMENTS for ending in ENDINGS for load in ("quiet", "busy")
 ]
 FEW_CASES = [
     ("own", "exception", "quiet"),
@@ -79,51 +69,26 @@ def test_what_stays_is_neither_told_as_rolled_back_nor_tried_again(
     tmp_path: Path,
 ) -> None:
     env, ending, load = case
-    ini = make_app(
-        postgresql_url,
-        [
-            Revision("aaa111"),
-            Revision("bbb222", "aaa111", upgrade=code(kind, case, tmp_path, postgresql_url)),
-        ],
-        {"migrate.lock_timeout": "0.1", "migrate.retries": "1"}
-        | ({"migrate.transaction": "single"} if env == "single" else {}),
-    )
-    if env == "foreign":
-        write_env(ini, FOREIGN)
-    assert invoke(ini, "upgrade", "aaa111").returncode == 0
+    env_py, settings = ENVIRONMENTS[env]
+    given = f"URL, PSQL = {postgresql_url!r}, {psql()!r}"
+    body = body_of(kind, ENDINGS[ending], tmp_path, given, "SETS = [{'n': n} for n in (2, 1, 0)]")
+    settings = {"migrate.lock_timeout": "0.1", **settings}
+    ini = at_first_revision(make_app, postgresql_url, body, env_py, settings)
     change(postgresql_url, *POSTGRESQL_SETUP)
     before = held_by_postgresql(postgresql_url)
-    start = run if ending == "SIGTERM" else invoke
     with (
         others_commit(postgresql_server) if load == "busy" else nullcontext(),
         session(postgresql_url, *HOLDS),
     ):
-        result = start(ini, "upgrade")
-    stays = held_by_postgresql(postgresql_url) != before
-    is_told = " Of bbb222, " in result.stderr or "Left invalid" in result.stderr
-    tries = len((tmp_path / "tries").read_text())
-
+        result = (run if ending == "SIGTERM" else invoke)(ini, "upgrade")
     assert heads(postgresql_url) == {"aaa111"}
-    is_stopped = "Terminated" in result.stderr
-    assert result.returncode == (143 if is_stopped else 9 if is_told else 1), result.stderr
-    if stays:
-        assert is_told, result.stderr
-        assert tries == 1, result.stderr
-    elif f"{kind.name}: {load}" not in WITHOUT_NEED:
-        assert not is_told, result.stderr
-        assert tries == (2 if "canceling statement due to lock timeout" in result.stderr else 1)
-
-
-def code(kind: Kind, case: tuple[str, str, str], folder: Path, url: str) -> str:
-    """Return the body of the revision's upgrade."""
-    lines = [
-        "import os, signal",
-        f"URL, PSQL = {url!r}, {psql()!r}",
-        "SETS = [{'n': n} for n in (2, 1, 0)]",
-        f"with open({str(folder / 'tries')!r}, 'a') as tries: tries.write('x')",
-        kind.body.replace("END", ENDINGS[case[1]]),
-    ]
-    return indent("\n".join(lines), "    ")
+    check_what_is_told(
+        result,
+        tmp_path,
+        stays=held_by_postgresql(postgresql_url) != before,
+        may_err=f"{kind.name}: {load}" in WITHOUT_NEED,
+        passing="canceling statement due to lock timeout",
+    )
 
 
 @contextmanager

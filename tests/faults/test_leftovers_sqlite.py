@@ -1,15 +1,24 @@
 """What a failed revision has left in an SQLite file is told as it is: many kinds, many endings."""
 
 from pathlib import Path
-from textwrap import indent
 
 import pytest
 from support.command import invoke, run
 from support.database import change, heads
+from support.examples import in_turn
 from support.faults import IS_FULL
-from support.history import MakeApp, Revision
-from support.leftovers import ON_SQLITE, SQLITE_SETUP, Kind, held_by_sqlite, in_turn, name_of
-from support.processes import write_env
+from support.history import MakeApp, foreign_env
+from support.leftovers import (
+    ENVIRONMENTS,
+    ON_SQLITE,
+    SQLITE_SETUP,
+    Kind,
+    at_first_revision,
+    body_of,
+    check_what_is_told,
+    held_by_sqlite,
+    name_of,
+)
 
 # Whether the revision holds the write lock or this connection does, one of the two is refused.
 _BUSY = """\
@@ -26,15 +35,9 @@ ENDINGS = {
     "busy": _BUSY,
     "SIGTERM": "os.kill(os.getpid(), signal.SIGTERM); time.sleep(20)",
 }
-FOREIGN = """\
-from alembic import context
-from sqlalchemy import create_engine
-with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
-EVERY_CASE = [(env, ending) for env in ("own", "foreign", "single") for ending in ENDINGS]
+# With one transaction for the whole run.
+CHOICES = ENVIRONMENTS | {"foreign": (foreign_env(""), {})}
+EVERY_CASE = [(env, ending) for env in CHOICES for ending in ENDINGS]
 FEW_CASES = [
     ("own", "exception"),
     ("foreign", "busy"),
@@ -56,42 +59,19 @@ def test_what_stays_is_neither_told_as_rolled_back_nor_tried_again(
     kind: Kind, case: tuple[str, str], make_app: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:
     env, ending = case
-    file = str(tmp_path / "test.sqlite")
-    ini = make_app(
-        f"{sqlite_url}?timeout=0.05",
-        [Revision("aaa111"), Revision("bbb222", "aaa111", upgrade=code(kind, ending, tmp_path))],
-        {"migrate.retries": "1"} | ({"migrate.transaction": "single"} if env == "single" else {}),
-    )
-    if env == "foreign":
-        write_env(ini, FOREIGN)
-    assert invoke(ini, "upgrade", "aaa111").returncode == 0
+    env_py, settings = CHOICES[env]
+    file, other = tmp_path / "test.sqlite", tmp_path / "test.sqlite.other"
+    given = f"FILE = {str(file)!r}"
+    body = body_of(kind, ENDINGS[ending], tmp_path, given, "SETS = [{'n': n} for n in (1, 2, 1)]")
+    ini = at_first_revision(make_app, f"{sqlite_url}?timeout=0.05", body, env_py, settings)
     change(sqlite_url, *SQLITE_SETUP)
-    before = held_by_sqlite(file), (tmp_path / "test.sqlite.other").exists()
+    before = held_by_sqlite(str(file)), other.exists()
     result = (run if ending == "SIGTERM" else invoke)(ini, "upgrade")
-    stays = (held_by_sqlite(file), (tmp_path / "test.sqlite.other").exists()) != before
-    is_told = " Of bbb222, " in result.stderr
-    tries = len((tmp_path / "tries").read_text())
-
     assert heads(sqlite_url) == {"aaa111"}
-    is_stopped = "Terminated" in result.stderr
-    assert result.returncode == (143 if is_stopped else 9 if is_told else 1), result.stderr
-    if stays:
-        assert is_told, result.stderr
-        assert tries == 1, result.stderr
-    elif kind.name not in WITHOUT_NEED:
-        assert not is_told, result.stderr
-        assert tries == (2 if "database is locked" in result.stderr else 1), result.stderr
-
-
-def code(kind: Kind, ending: str, folder: Path) -> str:
-    """Return the body of the revision's upgrade."""
-    line = next((each for each in kind.body.splitlines() if each.strip() == "END"), "END")
-    end = indent(ENDINGS[ending], line.removesuffix("END"))
-    lines = [
-        "import os, signal, time",
-        f"FILE = {str(folder / 'test.sqlite')!r}",
-        "SETS = [{'n': n} for n in (1, 2, 1)]",
-        f"with open({str(folder / 'tries')!r}, 'a') as tries: tries.write('x')",
-        kind.body.replace(line, end),
-    ]
-    return indent("\n".join(lines), "    ")
+    check_what_is_told(
+        result,
+        tmp_path,
+        stays=(held_by_sqlite(str(file)), other.exists()) != before,
+        may_err=kind.name in WITHOUT_NEED,
+        passing="database is locked",
+    )

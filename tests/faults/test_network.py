@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from support.command import SCRIPTS
 from support.faults import IS_FULL, Figure
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.processes import write_env
 from support.proxy import proxied
 from support.sessions import until_running
@@ -19,14 +19,7 @@ LINE = [
     Revision("aaa111", message="add a", **create_table("a")),
     Revision("bbb222", "aaa111", "sleep", upgrade="op.execute('SELECT pg_sleep(600)')"),
 ]
-FOREIGN = """\
-from alembic import context
-from sqlalchemy import create_engine
-with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
+FOREIGN = foreign_env()
 
 
 def ip(*arguments: str) -> None:

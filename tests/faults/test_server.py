@@ -21,7 +21,7 @@ def test_a_server_is_stopped_at_a_random_moment_and_started_again(
     line = Line(150, with_indexes=True)
     url = server.admin_url
     ini = make_app(url, line.revisions())
-    moments, stops = chance("server"), times(3, 30)
+    moments, stops = chance("server"), times(2, 30)
     ends: dict[int, int] = {}
     for _ in range(stops):
         process = start(ini, "upgrade")

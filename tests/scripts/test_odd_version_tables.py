@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 from support.command import invoke
 from support.database import change, rows, tables
-from support.history import MakeApp, Revision, create_table
+from support.examples import in_turn
+from support.faults import IS_FULL
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.postgresql import execute
 from support.processes import write_env
 from support.sessions import plain_user
@@ -59,23 +61,17 @@ ON_POSTGRESQL = [
     ("char(32)", ["'aaa111'"], f"'aaa111{' ' * 26}', an id with blanks"),
     ("interval", ["'1 day'"], "datetime.timedelta(days=1), of the type timedelta"),
 ]
+#: One that the quick path leaves to the ordinary one.
+ENVIRONMENTS = {"ours": "", "foreign": foreign_env("")}
 TABLES = [
     *(("sqlite", *each) for each in ON_BOTH + ON_SQLITE),
     *(("postgresql", *each) for each in ON_BOTH + ON_POSTGRESQL),
 ]
-#: One that the quick path leaves to the ordinary one.
-FOREIGN = """\
-from alembic import context
-from sqlalchemy import create_engine
-
-url = context.config.get_main_option("sqlalchemy.url")
-engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
-with engine.connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-engine.dispose()
-"""
+CASES = [
+    (env, *table, COMMANDS if IS_FULL else in_turn(COMMANDS, number + offset, 4))
+    for offset, env in enumerate(ENVIRONMENTS)
+    for number, table in enumerate(TABLES)
+]
 
 
 @pytest.fixture
@@ -83,14 +79,14 @@ def url_of(request: pytest.FixtureRequest) -> Callable[[str], str]:
     return lambda kind: str(request.getfixturevalue(f"{kind}_url"))
 
 
-@pytest.mark.parametrize(("kind", "type_", "values", "told"), TABLES)
-@pytest.mark.parametrize("env", [None, FOREIGN], ids=["ours", "foreign"])
+@pytest.mark.parametrize(("env", "kind", "type_", "values", "told", "commands"), CASES)
 def test_odd_rows_are_told_with_their_table_and_left_alone(
+    env: str,
     kind: str,
     type_: str,
     values: list[str],
     told: str,
-    env: str | None,
+    commands: list[tuple[str, int]],
     url_of: Callable[[str], str],
     make_app: MakeApp,
 ) -> None:
@@ -98,12 +94,12 @@ def test_odd_rows_are_told_with_their_table_and_left_alone(
     change(url, f"CREATE TABLE alembic_version (version_num {type_})")
     change(url, *(f"INSERT INTO alembic_version VALUES ({value})" for value in values))
     ini = make_app(url, LINE, {"alembic.target_metadata": "myapp.models:Base.metadata"})
-    if env:
-        write_env(ini, env)
+    if ENVIRONMENTS[env]:
+        write_env(ini, ENVIRONMENTS[env])
     before = [
         repr(row) for row in rows(url, "SELECT CAST(version_num AS text) FROM alembic_version")
     ]
-    for command, status in COMMANDS:
+    for command, status in commands:
         result = invoke(ini, *command.split())
         assert result.returncode == status, (command, result.stderr)
         assert f"The version table alembic_version holds {told}" in result.stderr, command

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.command import SCRIPTS, invoke, run
+from support.examples import pairs
 from support.history import MakeApp, Revision, add_revision, create_table
 from support.sessions import session as session_of
 from support.terminal import run_on_terminal, screen
@@ -126,17 +127,17 @@ def test_each_line_is_there_when_its_revision_is_done(
 
 def test_quiet_says_nothing(ini: Path) -> None:
     for command in (["upgrade"], ["upgrade"], ["downgrade", "base"], ["stamp", "heads"]):
-        result = run(ini, *command, "--quiet")
+        result = invoke(ini, *command, "--quiet")
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_quiet_still_answers_a_question(ini: Path) -> None:
-    assert run(ini, "heads", "-q").stdout == "bbbb2 (head), create b\n"
-    assert run(ini, "upgrade", "--sql", "-q").stdout.startswith("BEGIN;\n")
+    assert invoke(ini, "heads", "-q").stdout == "bbbb2 (head), create b\n"
+    assert invoke(ini, "upgrade", "--sql", "-q").stdout.startswith("BEGIN;\n")
 
 
 def test_quiet_still_shows_errors(ini: Path) -> None:
-    result = run(ini, "upgrade", "zzzz", "-q")
+    result = invoke(ini, "upgrade", "zzzz", "-q")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("Error: There is no revision `zzzz`.\n")
 
@@ -278,7 +279,7 @@ def test_a_terminal_that_shows_what_runs_needs_no_sign_of_life(
 def test_a_pipe_gets_no_colour(ini: Path) -> None:
     result = run(ini, "upgrade")
     assert "\x1b" not in result.stdout + result.stderr
-    assert "\x1b" not in run(ini, "history").stdout + run(ini, "upgrade", "zzzz").stderr
+    assert "\x1b" not in invoke(ini, "history").stdout + invoke(ini, "upgrade", "zzzz").stderr
 
 
 def test_colour_can_be_had_in_a_pipe(ini: Path) -> None:
@@ -287,8 +288,10 @@ def test_colour_can_be_had_in_a_pipe(ini: Path) -> None:
         "[1/2] aaaa1 create a  \x1b[32m5 ms\x1b[0m"
     )
     assert "\r" not in result.stderr
-    assert run(ini, "history", "--color").stdout.startswith("\x1b[32mcurrent \x1b[0maaaa1 -> bbbb2")
-    error = run(ini, "upgrade", "zzzz", "--color").stderr
+    assert invoke(ini, "history", "--color").stdout.startswith(
+        "\x1b[32mcurrent \x1b[0maaaa1 -> bbbb2"
+    )
+    error = invoke(ini, "upgrade", "zzzz", "--color").stderr
     assert error.startswith("\x1b[31m\x1b[1mError:\x1b[0m There is no revision `zzzz`.\n")
 
 
@@ -331,9 +334,9 @@ def test_the_running_revision_is_shown_and_overwritten(ini: Path) -> None:
 LONG = "rename the column that holds the number of the street in every table of addresses at once"
 
 
-@pytest.mark.parametrize("columns", [20, 80])
 @pytest.mark.parametrize(
-    "message", [LONG, "住所テーブルの番地列の名前を変更する" * 3, "ändere 😀 die Straße"]
+    ("message", "columns"),
+    pairs([LONG, "住所テーブルの番地列の名前を変更する" * 3, "ändere 😀 die Straße"], [20, 80]),
 )
 def test_a_long_message_leaves_nothing_behind(
     make_app: MakeApp, sqlite_url: str, message: str, columns: int
@@ -518,7 +521,7 @@ def test_sql_that_the_encoding_lacks_is_an_error_and_not_another_sql(
         " '\\u65e5'.\n"
         "Hint:  run it with PYTHONIOENCODING=utf-8.\n"
     )
-    assert "SELECT '日';" in run(ini, "upgrade", "--sql", env={"PYTHONIOENCODING": "utf-8"}).stdout
+    assert "SELECT '日';" in invoke(ini, "upgrade", "--sql").stdout
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.command import SCRIPTS, Result, invoke, run
 from support.database import change, heads, rows, tables
+from support.examples import pairs
 from support.history import MakeApp, Revision, create_table
 from support.processes import Process, Start, until
 from support.sessions import is_running, lock_backends, session, until_running
@@ -39,15 +40,12 @@ ENDLESS = Revision(
     )
     """,
 )
-SIGNALS = pytest.mark.parametrize(
-    ("number", "status", "word"),
-    [
-        (signal.SIGINT, 130, "Interrupted"),
-        (signal.SIGTERM, 143, "Terminated"),
-        (signal.SIGHUP, 129, "Hung up"),
-    ],
-    ids=["Ctrl-C", "SIGTERM", "SIGHUP"],
-)
+ALL = [
+    (signal.SIGINT, 130, "Interrupted"),
+    (signal.SIGTERM, 143, "Terminated"),
+    (signal.SIGHUP, 129, "Hung up"),
+]
+SIGNALS = pytest.mark.parametrize(("number", "status", "word"), ALL, ids=str)
 
 
 @pytest.fixture(autouse=True)
@@ -140,17 +138,17 @@ def test_an_index_that_is_built_outside_a_transaction_is_told_as_invalid(
     assert error["committed"] == ["COMMENT ON TABLE a IS 'indexed'"]
 
 
-@SIGNALS
-@pytest.mark.parametrize("arguments", [["upgrade"], ["stamp", "bbb222"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("sent", "arguments"), pairs(ALL, [["upgrade"], ["stamp", "bbb222"]]), ids=str
+)
 def test_a_wait_for_the_lock_ends(
-    number: int,
-    status: int,
-    word: str,
+    sent: tuple[int, int, str],
     arguments: list[str],
     make_app: MakeApp,
     database_url: str,
     start: Start,
 ) -> None:
+    number, status, word = sent
     ini = make_app(database_url, [TABLE, Revision("bbb222", "aaa111")])
     invoke(ini, "upgrade", "aaa111")
     with writer_lock(run_context(ini), lambda sentence: None):
@@ -180,13 +178,15 @@ def test_the_pause_before_another_try_ends(
     )
 
 
-@SIGNALS
 @pytest.mark.parametrize(
-    "arguments", [["wait"], ["current", "--wait-db", "60"], ["upgrade", "--wait-db", "60"]], ids=str
+    ("sent", "arguments"),
+    pairs(ALL, [["wait"], ["current", "--wait-db", "60"], ["upgrade", "--wait-db", "60"]]),
+    ids=str,
 )
 def test_a_wait_for_the_database_ends(
-    number: int, status: int, word: str, arguments: list[str], make_app: MakeApp, start: Start
+    sent: tuple[int, int, str], arguments: list[str], make_app: MakeApp, start: Start
 ) -> None:
+    number, status, word = sent
     waiting = start(make_app("postgresql://u@/shop?host=/nowhere", [TABLE]), *arguments)
     waiting.until_told("waiting")
     result = ends(waiting, number)

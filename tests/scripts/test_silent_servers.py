@@ -8,21 +8,14 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 from support.command import Result, invoke
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.processes import Process, Start, until, write_env
 from support.proxy import Proxy, proxied
 from support.sessions import backends, is_running, session, until_running
 
 TABLE = Revision("aaa111", message="add a", **create_table("a"))
 SLEEPING = Revision("bbb222", "aaa111", "sleep", upgrade="op.execute('SELECT pg_sleep(600)')")
-FOREIGN = """\
-from alembic import context
-from sqlalchemy import create_engine
-with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
+FOREIGN = foreign_env()
 ENVIRONMENTS = pytest.mark.parametrize("env", [None, FOREIGN], ids=["own", "foreign"])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.command import SCRIPTS, invoke
 from support.database import heads, tables
+from support.examples import pairs
 from support.history import MakeApp, Revision, create_table
 from support.processes import until
 
@@ -24,11 +25,9 @@ ENDLESS = Revision(
     )
     """,
 )
-CLOSED = pytest.mark.parametrize(
-    "closed", ["<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"]
-)
-#: As a user has it, and as containers often do.
-BUFFERED = pytest.mark.parametrize("unbuffered", [None, "1"], ids=["buffered", "unbuffered"])
+CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"]
+#: PYTHONUNBUFFERED, as a user has it, and as containers often do.
+BUFFERED = [None, "1"]
 
 
 def environment(unbuffered: str | None) -> dict[str, str]:
@@ -46,7 +45,7 @@ def shell(command: str, unbuffered: str | None = None) -> "subprocess.CompletedP
     )
 
 
-@CLOSED
+@pytest.mark.parametrize("closed", CLOSED)
 def test_a_run_without_a_standard_stream_hears_a_signal(
     closed: str, make_app: MakeApp, sqlite_url: str, tmp_path: Path
 ) -> None:
@@ -69,8 +68,7 @@ def test_a_run_without_a_standard_stream_hears_a_signal(
     assert tables(sqlite_url) == {"a", "alembic_version"}
 
 
-@CLOSED
-@BUFFERED
+@pytest.mark.parametrize(("closed", "unbuffered"), pairs(CLOSED, BUFFERED))
 def test_who_closes_a_stream_wants_nothing_of_it(
     closed: str, unbuffered: str | None, make_app: MakeApp, sqlite_url: str
 ) -> None:
@@ -98,25 +96,29 @@ def test_nothing_is_written_where_a_closed_stream_was(
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that Linux has")
-@BUFFERED
 @pytest.mark.parametrize(
-    ("command", "status"),
-    [("upgrade", 0), ("upgrade zzzz", 2), ("current -c", 3), ("frobnicate", 2), ("--help", 0)],
+    ("case", "unbuffered"),
+    pairs(
+        [("upgrade", 0), ("upgrade zzzz", 2), ("current -c", 3), ("frobnicate", 2), ("--help", 0)],
+        BUFFERED,
+    ),
 )
 def test_a_story_that_can_not_be_written_changes_no_exit_status(
-    command: str, status: int, unbuffered: str | None, make_app: MakeApp, sqlite_url: str
+    case: tuple[str, int], unbuffered: str | None, make_app: MakeApp, sqlite_url: str
 ) -> None:
+    command, status = case
     ini = make_app(sqlite_url, [TABLE])
     assert shell(f"\"$M\" '{ini}' {command} 2>/dev/full", unbuffered).returncode == status
 
 
-@BUFFERED
 @pytest.mark.parametrize(
-    ("command", "status"), [("upgrade -v", 0), ("upgrade zzzz", 2), ("current -c", 3)]
+    ("case", "unbuffered"),
+    pairs([("upgrade -v", 0), ("upgrade zzzz", 2), ("current -c", 3)], BUFFERED),
 )
 def test_so_does_one_that_nobody_reads(
-    command: str, status: int, unbuffered: str | None, make_app: MakeApp, sqlite_url: str
+    case: tuple[str, int], unbuffered: str | None, make_app: MakeApp, sqlite_url: str
 ) -> None:
+    command, status = case
     ini = make_app(sqlite_url, [TABLE])
     reading, writing = os.pipe()
     os.close(reading)

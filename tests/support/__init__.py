@@ -3,4 +3,4 @@
 import pytest
 
 # Its asserts then show both sides, as those of a test do.
-pytest.register_assert_rewrite("support.refusal")
+pytest.register_assert_rewrite("support.leftovers", "support.refusal")

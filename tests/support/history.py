@@ -16,6 +16,20 @@ from myapp.migrator.environment import run_migrations
 run_migrations()
 '''
 
+_FOREIGN = """\
+from alembic import context
+from sqlalchemy import create_engine, text
+
+url = context.config.get_main_option("sqlalchemy.url")
+engine = create_engine(url.replace("postgresql://", "postgresql+psycopg2://"){engine})
+with engine.connect() as connection:
+    {before}
+    context.configure(connection=connection, {options})
+    with context.begin_transaction():
+        context.run_migrations()
+    {after}
+"""
+
 TEMPLATE = Path(myapp.__file__).parent / "migrations" / "script.py.mako"
 
 
@@ -70,6 +84,22 @@ def add_revision(folder: Path, revision: Revision) -> Path:
         f"def downgrade():\n{_body(revision.downgrade)}\n"
     )
     return path
+
+
+def foreign_env(
+    options: str = "transaction_per_migration=True",
+    *,
+    engine: str = "",
+    before: str = "",
+    after: str = "",
+) -> str:
+    """Return an env.py that makes its own engine, as those of other applications do.
+
+    `options` are for `context.configure`, `engine` for `create_engine`. `before` and `after` are
+    statements around the run, of one line each.
+    """
+    engine = f", {engine}" if engine else ""
+    return _FOREIGN.format(options=options, engine=engine, before=before, after=after)
 
 
 def create_table(name: str) -> dict[str, str]:

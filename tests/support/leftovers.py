@@ -3,10 +3,21 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
+from support.command import Result, invoke
 from support.database import connection_to
+from support.history import ENV, MakeApp, Revision, foreign_env
+from support.processes import write_env
 
+#: The env.py, and what the .ini file says of transactions.
+ENVIRONMENTS: dict[str, tuple[str, dict[str, str]]] = {
+    "own": (ENV, {}),
+    "foreign": (foreign_env(), {}),
+    "single": (ENV, {"migrate.transaction": "single"}),
+}
 #: Where a revision's ending goes: an exception, a wait for a lock, a signal.
 END = "END"
 
@@ -19,14 +30,53 @@ class Kind:
     body: str
 
 
-def in_turn(cases: list[Any], number: int, count: int) -> list[Any]:
-    """Return `count` of the `cases`, so that each has its turn as `number` grows."""
-    return [cases[(number * count + each) % len(cases)] for each in range(count)]
-
-
 def name_of(part: Any) -> str:
     """Return how a kind, or a case, is called in a test's id."""
     return part.name if isinstance(part, Kind) else ", ".join(part)
+
+
+def body_of(kind: Kind, ending: str, folder: Path, *first: str) -> str:
+    """Return the body of a revision's upgrade, which notes each try in `folder`."""
+    (line,) = (each for each in kind.body.splitlines() if each.strip() == END)
+    lines = [
+        "import os, signal, time",
+        *first,
+        f"with open({str(folder / 'tries')!r}, 'a') as tries: tries.write('x')",
+    ]
+    for each in kind.body.splitlines():
+        lines.append(indent(ending, line.removesuffix(END)) if each == line else each)
+    return indent("\n".join(lines), "    ")
+
+
+def at_first_revision(
+    make_app: MakeApp, url: str, body: str, env_py: str, settings: dict[str, str]
+) -> Path:
+    """Return an application that stands at aaa111, and whose bbb222 has `body`."""
+    revisions = [Revision("aaa111"), Revision("bbb222", "aaa111", upgrade=body)]
+    ini = make_app(url, revisions, {"migrate.retries": "1"} | settings)
+    write_env(ini, env_py)
+    assert invoke(ini, "upgrade", "aaa111").returncode == 0
+    return ini
+
+
+def check_what_is_told(
+    result: Result, folder: Path, *, stays: bool, may_err: bool, passing: str
+) -> None:
+    """Hold what is told of bbb222 to what stays of it; it is tried again only where nothing does.
+
+    With `may_err`, it may be told that something stays although nothing does. `passing` is the
+    error after which it is tried again.
+    """
+    is_told = " Of bbb222, " in result.stderr or "Left invalid" in result.stderr
+    tries = len((folder / "tries").read_text())
+    is_stopped = "Terminated" in result.stderr
+    assert result.returncode == (143 if is_stopped else 9 if is_told else 1), result.stderr
+    if stays:
+        assert is_told, result.stderr
+        assert tries == 1, result.stderr
+    elif not may_err:
+        assert not is_told, result.stderr
+        assert tries == (2 if passing in result.stderr else 1), result.stderr
 
 
 def _kinds(text: str) -> list[Kind]:
@@ -34,7 +84,8 @@ def _kinds(text: str) -> list[Kind]:
     found = []
     for part in text.split("\n== ")[1:]:
         name, _, body = part.partition("\n")
-        found.append(Kind(name, body.strip("\n") if END in body else f"{body.strip()}\n{END}"))
+        has_end = any(line.strip() == END for line in body.splitlines())
+        found.append(Kind(name, body.strip("\n") if has_end else f"{body.strip()}\n{END}"))
     return found
 
 

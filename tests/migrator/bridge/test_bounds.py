@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.command import Result, invoke
 from support.database import heads, rows
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.processes import Start, seconds_of, until, write_env
 from support.proxy import proxied
 from support.sessions import backends, session
@@ -22,19 +22,7 @@ LINE = [
     Revision("aaa111", message="add a", **create_table("a")),
     Revision("bbb222", "aaa111", message="add b", **create_table("b")),
 ]
-FOREIGN = """\
-from alembic import context
-from sqlalchemy import create_engine
-engine = create_engine(context.config.get_main_option("sqlalchemy.url"){options})
-with engine.connect() as connection:
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
-ENVIRONMENTS = {
-    "own": None,
-    "foreign": FOREIGN.format(options=""),
-}
+ENVIRONMENTS = {"own": None, "foreign": foreign_env()}
 COMMANDS = [
     ["current"],
     ["upgrade"],
@@ -175,8 +163,8 @@ def test_a_look_leaves_no_timeout_behind(ini: Path, postgresql_url: str) -> None
     cursor.execute("SHOW lock_timeout")
     print("left", *cursor.fetchone())
 """
-    options = ', connect_args={"options": "-c lock_timeout=7s"}'
-    write_env(ini, FOREIGN.format(options=options) + asks)
+    engine = 'connect_args={"options": "-c lock_timeout=7s"}'
+    write_env(ini, foreign_env(engine=engine) + asks)
     assert "left 7s\n" in invoke(ini, "current").stderr
 
 

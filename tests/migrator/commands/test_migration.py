@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 from support.database import heads, rows, tables
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
 
 from myapp.migrator.base.errors import EnvPyFailed, HalfApplied, MigrationFailed
 from myapp.migrator.base.results import Step
@@ -23,25 +23,11 @@ LINE = [
     Revision("bbb222", "aaa111", message="add b", **create_table("b")),
     Revision("ccc333", "bbb222", message="add c", **create_table("c")),
 ]
-OWN_ENGINE = """\
-from alembic import context
-from sqlalchemy import create_engine, text
-
-from myapp.migrator.database.url import engine_url
-
-engine = create_engine(engine_url(context.config.get_main_option("sqlalchemy.url")))
-with engine.connect() as connection:
-    {before}
-    context.configure(connection=connection, {options})
-    with context.begin_transaction():
-        context.run_migrations()
-    {after}
-"""
 
 
 def write_env(ini: Path, before: str = "", after: str = "", options: str = "") -> None:
     """Give the app an env.py that opens its own engine."""
-    code = OWN_ENGINE.format(before=before, after=after, options=options)
+    code = foreign_env(options, before=before, after=after)
     (ini.parent / "migrations" / "env.py").write_text(code)
 
 

@@ -38,17 +38,21 @@ def add_lines(ini: Path, lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("template", templates())
-def test_every_template_can_be_used(tmp_path: Path, template: str) -> None:
+def test_every_template_can_be_used(
+    tmp_path: Path, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver = "sqlite+aiosqlite" if template.endswith("async") else "sqlite"
     url = f"{driver}:///{tmp_path / 'test.sqlite'}"
     ini = write_ini(tmp_path / "app.ini", {"sqlalchemy.url": url}, LOGGING)
     databases = ["engine1", "engine2"] if template == "multidb" else ["test"]
 
-    made = run(ini, "init", "migrations", "--template", template, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    made = invoke(ini, "init", "migrations", "--template", template)
     assert made.returncode == 0, made.stderr
     lines = made.stdout.split("Add to the .ini file:\n")[1].splitlines()
     add_lines(ini, [line[4:] for line in lines])
-    written = run(ini, "revision", "-m", "First", "--rev-id", "aaa111", cwd="/")
+    monkeypatch.chdir("/")
+    written = invoke(ini, "revision", "-m", "First", "--rev-id", "aaa111")
     assert written.returncode == 0, written.stderr
     (path,) = (tmp_path / "migrations" / "versions").glob("*.py")
     statement = 'schema."""\n    op.execute("CREATE TABLE a (id INTEGER)")\n'

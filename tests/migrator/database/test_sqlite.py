@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 from support.command import invoke
 from support.database import change, heads, rows, tables
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.processes import write_env
 
 PARENT_AND_CHILD = Revision(
@@ -33,16 +33,7 @@ REBUILD = Revision(
     """,
 )
 BREAKING = "op.execute('DELETE FROM parent WHERE id = 1')"
-OWN_ENGINE = """\
-from alembic import context
-from sqlalchemy import create_engine
-
-engine = create_engine(context.config.get_main_option("sqlalchemy.url"))
-with engine.connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
+OWN_ENGINE = foreign_env("")
 
 
 @pytest.fixture

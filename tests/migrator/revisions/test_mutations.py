@@ -201,18 +201,14 @@ def test_a_mutated_file_is_read_as_alembic_runs_it_or_is_in_doubt(
 
 
 @pytest.mark.parametrize("line", LINES)
-@pytest.mark.parametrize("place", ["first", "before", "after", "last"])
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_line_too_many_is_read_as_alembic_runs_it_or_is_in_doubt(
-    new_path: Callable[[], Path], name: str, place: str, line: str
+    new_path: Callable[[], Path], name: str, line: str
 ) -> None:
     source = SOURCES[name]
-    at = {
-        "first": 0,
-        "before": source.index("\nrevision") + 1,
-        "after": source.index("\n", source.index("\ndown_revision") + 1) + 1,
-        "last": len(source),
-    }[place]
-    test_a_mutated_file_is_read_as_alembic_runs_it_or_is_in_doubt.hypothesis.inner_test(
-        new_path, f"{source[:at]}{line}\n{source[at:]}".encode()
-    )
+    before = source.index("\nrevision") + 1
+    after = source.index("\n", source.index("\ndown_revision") + 1) + 1
+    for at in (0, before, after, len(source)):
+        test_a_mutated_file_is_read_as_alembic_runs_it_or_is_in_doubt.hypothesis.inner_test(
+            new_path, f"{source[:at]}{line}\n{source[at:]}".encode()
+        )

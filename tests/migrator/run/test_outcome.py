@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.command import invoke, run
 from support.database import change, heads, rows, tables
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.processes import Start, write_env
 from support.sessions import AT_GATE, backends, gate, session, terminate, until_at_gate
 
@@ -223,18 +223,6 @@ def test_no_statement_of_ours_opens_a_transaction_before_alembic_looks(
 def test_an_env_py_that_persists_nothing_is_found_out_though_another_run_did_something(
     make_app: MakeApp, postgresql_url: str, start: Start
 ) -> None:
-    trap = """\
-from alembic import context
-from sqlalchemy import create_engine, text
-from myapp.migrator.database.url import engine_url
-
-engine = create_engine(engine_url(context.config.get_main_option("sqlalchemy.url")))
-with engine.connect() as connection:
-    connection.execute(text("SELECT 1"))
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
     line = [
         Revision("aaa111", upgrade=AT_GATE),
         Revision("bbb222", "aaa111", **create_table("b")),
@@ -243,7 +231,7 @@ with engine.connect() as connection:
     with gate(postgresql_url):
         first = start(ini, "upgrade", "aaa111")
         until_at_gate(postgresql_url)
-        write_env(ini, trap)
+        write_env(ini, foreign_env("", before="connection.execute(text('SELECT 1'))"))
         second = start(ini, "upgrade")
         second.until_told("waiting for another run")
     assert first.finish().returncode == 0
@@ -258,19 +246,6 @@ with engine.connect() as connection:
     assert "b" not in tables(postgresql_url)
 
 
-ONE_TRANSACTION = """\
-from alembic import context
-from sqlalchemy import create_engine
-from myapp.migrator.database.url import engine_url
-
-engine = create_engine(engine_url(context.config.get_main_option("sqlalchemy.url")))
-with engine.connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
-
-
 @pytest.fixture(params=["an env.py of another app", "migrate.transaction = single"])
 def in_one_transaction(
     request: pytest.FixtureRequest, make_app: MakeApp, postgresql_url: str
@@ -283,7 +258,7 @@ def in_one_transaction(
         if request.param != "an env.py of another app":
             return make_app(postgresql_url, [*line, last], {"migrate.transaction": "single"})
         ini = make_app(postgresql_url, [*line, last])
-        write_env(ini, ONE_TRANSACTION)
+        write_env(ini, foreign_env(""))
         return ini
 
     return make
