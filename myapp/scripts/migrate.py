@@ -125,12 +125,13 @@ def branches(session: Session) -> object:
 @click.pass_obj
 def show(session: Session, revision: str) -> object:
     """Show the revisions that REVISION names, in full."""
-    session.verbose = True
-    if done := session.quickly(lambda quick: quick.show(revision)):
-        return done
-    from ..migrator.commands import reports
+    done = session.quickly(lambda quick: quick.show(revision))
+    if not done:
+        from ..migrator.commands import reports
 
-    return reports.show(session.config(), revision)
+        done = reports.show(session.config(), revision)
+    session.verbose = True
+    return done
 
 
 @cli.command("stamp", writes=True)

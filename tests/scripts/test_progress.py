@@ -10,7 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from myapp.migrator.commands.migration import upgrade
 from support.command import SCRIPTS, invoke, run
 from support.history import MakeApp, Revision, add_revision, create_table
 from support.sessions import session as session_of
@@ -18,6 +17,7 @@ from support.terminal import run_on_terminal, screen
 
 from myapp.migrator.base.errors import MigrateError
 from myapp.migrator.bridge.configuration import build_config
+from myapp.migrator.commands.migration import upgrade
 from myapp.scripts.progress import STILL_RUNNING, Terminal, format_seconds
 from myapp.scripts.session import Session
 

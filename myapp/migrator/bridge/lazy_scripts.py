@@ -12,6 +12,7 @@ from ..base.ask_alembic import AskAlembic
 from ..revisions.facts import Doubt, RevisionFile, facts
 from ..revisions.files import Reading, read_revision_files
 from ..revisions.graph import Graph
+from ..revisions.tested import untested_alembic
 
 
 class LazyScript(Script):
@@ -90,7 +91,8 @@ def run_graph(script: ScriptDirectory) -> tuple[Graph, dict[str, ModuleType]]:
         )
         for each in found
     ]
-    return Graph(files), {each.revision: each.module for each in found}
+    graph = Graph(files, is_alembics=untested_alembic() is not None)
+    return graph, {each.revision: each.module for each in found}
 
 
 def version_folders(script: ScriptDirectory) -> list[Path]:

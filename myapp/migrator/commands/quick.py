@@ -17,6 +17,7 @@ from ..database.driver import read_versions, shown
 from ..revisions import answers
 from ..revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
 from ..revisions.history import History, standing
+from ..revisions.tested import untested_alembic
 from ..settings.settings import Settings
 
 #: What these settings mean is either known here, or of no matter to what is answered here.
@@ -50,6 +51,8 @@ class Quick:
     def __init__(self, settings: Settings, seconds: float | None = None) -> None:
         if not settings.alembic.keys() <= _KNOWN:
             raise AskAlembic("an `alembic.*` setting may mean anything")
+        if reason := untested_alembic():
+            raise AskAlembic(reason)
         _require_plain(settings.path)
         self._settings = settings
         self._seconds = seconds
