@@ -26,7 +26,8 @@ from myapp.migrator.commands import (
     stamping,
     waiting,
 )
-from myapp.migrator.config import alembic_config
+from myapp.migrator.commands.alembic_source import AlembicSource
+from myapp.migrator.config import run_context
 from myapp.migrator.run.other_connections import Others
 
 LINE = [
@@ -47,7 +48,7 @@ OURS: dict[str, Call] = {
     "history": reports.history,
     "heads": reports.heads,
     "branches": reports.branches,
-    "show": lambda config: reports.show(config, "current"),
+    "show": lambda config: reports.show(AlembicSource(config), "current"),
     "stamp": lambda config: stamping.stamp(config, ["bbb222"]),
     "ensure_version": stamping.ensure_version,
     "check": comparison.check,
@@ -99,7 +100,7 @@ def ini(make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch) -
     """An application whose database is at its first revision, of three."""
     monkeypatch.setenv("EDITOR", "true")
     ini = make_app(database_url, LINE)
-    migration.upgrade(alembic_config(ini), "aaa111")
+    migration.upgrade(run_context(ini), "aaa111")
     return ini
 
 
@@ -113,7 +114,7 @@ def call_and_compare(call: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_function_of_ours_undoes_what_it_has_changed(ini: Path, name: str) -> None:
-    config = alembic_config(ini)
+    config = run_context(ini)
     call_and_compare(lambda: OURS[name](config))
 
 
@@ -121,7 +122,7 @@ def test_a_function_of_ours_undoes_what_it_has_changed(ini: Path, name: str) -> 
 def test_a_command_of_alembics_leaves_nothing_of_ours(
     ini: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = alembic_config(ini)
+    config = run_context(ini)
     call_and_compare(lambda: ALEMBICS[name](config))
 
 
@@ -150,7 +151,7 @@ def test_alembics_hooks_are_alembics_again_when_ours_has_failed(
     make_app: MakeApp, sqlite_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Alembic drops the exit status of a hook; a command of ours tells it."""
-    config = alembic_config(make_app(sqlite_url, extra=f"{HOOK}false\n"))
+    config = run_context(make_app(sqlite_url, extra=f"{HOOK}false\n"))
     with pytest.raises(SettingsError, match="exit status 1"):
         authoring.revision(config, "First", rev_id="aaa111")
     alembic.command.revision(config, "Second", rev_id="bbb222")
@@ -159,7 +160,7 @@ def test_alembics_hooks_are_alembics_again_when_ours_has_failed(
 def test_the_audit_hook_that_stays_hears_nothing_between_two_runs(
     make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = alembic_config(make_app(sqlite_url, LINE))
+    config = run_context(make_app(sqlite_url, LINE))
     with pytest.raises(MigrationFailed):
         migration.upgrade(config)
     heard: list[Any] = []
@@ -170,5 +171,5 @@ def test_the_audit_hook_that_stays_hears_nothing_between_two_runs(
 
 def test_connect_is_the_drivers_own_again(ini: Path) -> None:
     connect = psycopg2.connect
-    migration.upgrade(alembic_config(ini), "bbb222")
+    migration.upgrade(run_context(ini), "bbb222")
     assert psycopg2.connect is connect

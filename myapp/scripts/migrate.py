@@ -133,8 +133,9 @@ def show(session: Session, revision: str) -> object:
     """Show the revisions that REVISION names, in full."""
     from ..migrator.commands import reports
 
+    done = ask(session, lambda source: reports.show(source, revision))
     session.verbose = True
-    return ask(session, lambda source: reports.show(source, revision))
+    return done
 
 
 @cli.command("stamp", writes=True)

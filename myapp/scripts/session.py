@@ -63,9 +63,12 @@ class Session:
         Raises SettingsError.
         """
         from ..migrator.bridge.configuration import build_context
+        from ..migrator.revisions.tested import untested_alembic
         from .progress import Terminal
 
         imported()
+        if self.verbose and (sentence := untested_alembic()):
+            self.warn(sentence)
         cmd_opts = {"verbose": self.verbose, **self.options, **cmd_opts}
         return build_context(
             self.settings(),

@@ -17,6 +17,7 @@ from ..revisions.facts import Doubt, RevisionFile, id_in_file_name
 from ..revisions.files import Reading, read_revision_files
 from ..revisions.graph import Graph
 from ..revisions.running import run_file
+from ..revisions.tested import untested_alembic
 
 
 class LazyScript(Script):
@@ -74,6 +75,8 @@ def read_graph(
         file.revision: reading.modules[file.path] for file in files if file.path in reading.modules
     }
     try:
+        if untested_alembic():
+            return Graph(files, is_alembics=True), modules
         return (reading.graph if reading.certain else Graph(files)), modules
     except AskAlembic as error:
         from .diagnosis import no_history

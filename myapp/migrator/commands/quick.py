@@ -18,6 +18,7 @@ from ..database.driver import read_versions, shown
 from ..revisions import answers
 from ..revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
 from ..revisions.history import History, standing
+from ..revisions.tested import untested_alembic
 from ..settings.settings import Settings
 from . import reports
 
@@ -34,6 +35,8 @@ class QuickSource:
     def __init__(self, settings: Settings, seconds: float | None = None) -> None:
         if settings.alembic.need_alembic():
             raise AskAlembic("an `alembic.*` setting may mean anything")
+        if reason := untested_alembic():
+            raise AskAlembic(reason)
         _require_plain(settings.path)
         self._settings = settings
         self._seconds = seconds

@@ -21,11 +21,14 @@ class Graph:
     Parents are what `down_revision` and `depends_on` name; down-revisions are the former only.
     """
 
-    def __init__(self, files: Iterable[RevisionFile]) -> None:
+    def __init__(self, files: Iterable[RevisionFile], *, is_alembics: bool = False) -> None:
         """Build the graph of `files`, which stand in Alembic's order.
+
+        With `is_alembics`, only Alembic is to say what a name means, and what lies between two.
 
         Raises AskAlembic when they don't form a history.
         """
+        self.is_alembics = is_alembics
         self.files: dict[str, RevisionFile] = {}
         #: The revision that each label was given to.
         self.labelled: dict[str, str] = {}

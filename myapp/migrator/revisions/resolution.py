@@ -15,6 +15,7 @@ def resolve(graph: Graph, name: str) -> tuple[str, ...]:
 
     `base` stands for none.
     """
+    _require_ours(graph)
     branch, at, symbol = name.rpartition("@")
     if symbol.strip().startswith("-") or "@" in branch:
         raise AskAlembic(f"`{name}` is not a plain name")
@@ -36,6 +37,7 @@ def upgrade_plan(graph: Graph, target: str, heads: Sequence[str]) -> list[str]:
 
     As `iterate_revisions(target, heads, implicit_base=True)`.
     """
+    _require_ours(graph)
     targets = _upgrade_targets(graph, target, heads)
     needed = _ancestors(graph, targets)
     return graph.sort(needed - _ancestors(graph, heads), targets)
@@ -46,6 +48,7 @@ def downgrade_plan(graph: Graph, target: str, heads: Sequence[str]) -> list[str]
 
     As `iterate_revisions(heads, target, select_for_downgrade=True)`.
     """
+    _require_ours(graph)
     applied = graph.applied(heads)
     branch, lower = _downgrade_target(graph, target, heads)
     roots: Sequence[str] = graph.bases if lower is None else graph.next_revisions[lower]
@@ -66,6 +69,7 @@ def revisions_between(graph: Graph, lower: str, upper: str) -> list[str]:
 
     As `ScriptDirectory.walk_revisions(lower, upper)`.
     """
+    _require_ours(graph)
     if "@" in lower or _steps(lower) or _steps(upper):
         raise AskAlembic("a range of relative revisions, or along a branch")
     uppers = resolve(graph, upper)
@@ -78,6 +82,11 @@ def revisions_between(graph: Graph, lower: str, upper: str) -> list[str]:
     after = graph.reach(lowers, graph.next_revisions)
     before = graph.applied(lowers)
     return graph.sort(((needed - before) & after) | set(lowers), uppers)
+
+
+def _require_ours(graph: Graph) -> None:
+    if graph.is_alembics:
+        raise AskAlembic("this version of Alembic may have other rules")
 
 
 def _upgrade_targets(graph: Graph, target: str, heads: Sequence[str]) -> tuple[str, ...]:

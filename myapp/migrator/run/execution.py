@@ -190,7 +190,7 @@ class Execution:
                 transactional_ddl=migration_context.impl.transactional_ddl,
             )
             step.migration_fn = self.evidence.observed(step.function)
-            step.moves_row = self._row.expect
+            step.moves_row = None if self.history.graph.is_alembics else self._row.expect
             yield step
             self.evidence.end_revision(connection)
             finished = replace(self.running, seconds=time.perf_counter() - start)

@@ -10,7 +10,7 @@ from support.processes import until
 from support.sessions import session
 
 from myapp.migrator.base.canceller import Canceller
-from myapp.migrator.bridge.configuration import build_config
+from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.lock import Lock, writer_lock
 from myapp.migrator.run.observer import Observer
 from myapp.migrator.settings.settings import load_settings
@@ -18,7 +18,7 @@ from myapp.migrator.settings.settings import load_settings
 
 @contextmanager
 def held(make_app: MakeApp, url: str) -> Iterator[Lock]:
-    config = build_config(load_settings(str(make_app(url))), canceller=Canceller())
+    config = build_context(load_settings(str(make_app(url))), canceller=Canceller())
     with writer_lock(config, lambda sentence: None) as lock:
         yield lock
 

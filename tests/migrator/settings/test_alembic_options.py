@@ -2,9 +2,11 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from support.command import Result, invoke, run
 from support.history import MakeApp, Revision
@@ -72,6 +74,13 @@ def test_another_name_is_none(typed: str) -> None:
 def test_no_option_is_a_slip_of_another() -> None:
     assert [(a, b) for a in OPTIONS for b in OPTIONS if a != b and is_slip(a, b)] == []
     assert list(misspellings([*OPTIONS, "version_path_separator"])) == []
+
+
+def test_the_options_of_alembics_own_template_are_known() -> None:
+    template = Path(Config().get_template_directory(), "generic", "alembic.ini.mako")
+    section = template.read_text().partition("[alembic]")[2].partition("[post_write_hooks]")[0]
+    named = set(re.findall(r"^(?:# )?([a-z_]+) = ?", section, re.MULTILINE))
+    assert {"file_template", "path_separator"} <= named <= OPTIONS
 
 
 def test_a_key_beside_the_option_that_it_resembles_is_meant() -> None:
