@@ -26,14 +26,14 @@ from typing import Sequence, Union
 
 from alembic import op
 import sqlalchemy as sa
-
+{imports}
 
 # revision identifiers, used by Alembic.
 revision: str = {revision!r}
 down_revision: Union[str, Sequence[str], None] = {parent!r}
 branch_labels: Union[str, Sequence[str], None] = None
 depends_on: Union[str, Sequence[str], None] = None
-
+{code}
 
 def upgrade() -> None:
     """Upgrade schema."""
@@ -52,6 +52,27 @@ def downgrade() -> None:
     op.drop_table('t{number}')
     # ### end Alembic commands ###
 '''
+
+# What data migrations in public projects have beside it.
+IMPORTS = """\
+import logging
+from sqlalchemy.orm import declarative_base, sessionmaker
+"""
+CODE = """
+logger = logging.getLogger("alembic.data")
+Base = declarative_base()
+Session = sessionmaker()
+names = sa.table("t{number}", sa.column("id", sa.Integer), sa.column("name", sa.String))
+kind = sa.Enum("a", "b", name="kind")
+
+
+class T{number}(Base):
+    __tablename__ = "t{number}"
+
+    id = sa.Column(sa.Integer, primary_key=True)
+    name = sa.Column(sa.String(50), nullable=False)
+
+"""
 
 MIGRATION = """\
 from django.db import migrations, models
@@ -130,8 +151,14 @@ class Project:
         parent = None
         for number in range(1, self.history.length + 1):
             revision = self.history.name(number)
+            has_data = number % 5 == 0
             text = REVISION.format(
-                number=number, revision=revision, parent=parent, revises=parent or ""
+                number=number,
+                revision=revision,
+                parent=parent,
+                revises=parent or "",
+                imports=IMPORTS if has_data else "",
+                code=CODE.format(number=number) if has_data else "",
             )
             for owner in ("ours", "theirs", "each", "migrations"):
                 path = self.folder / owner / "versions" / f"{revision}_change_{number}.py"

@@ -51,9 +51,8 @@ QUESTIONS = {
     "installed": (
         "`upgrade`, nothing to do, no `.pyc` of the project's own files",
         "A read-only image into which the project was copied after the packages were installed:"
-        " the packages are compiled; the revisions, `env.py` and settings are not. `myapp-migrate`"
-        " then compiles each revision, as Alembic does, to tell of one that Python can't compile;"
-        " the limit doesn't.",
+        " the packages are compiled; the revisions, `env.py` and settings are not."
+        " Alembic compiles each revision then; `myapp-migrate` only reads them.",
     ),
     "none": (
         "`upgrade`, nothing to do, no `.pyc` at all",

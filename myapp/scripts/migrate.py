@@ -156,7 +156,7 @@ def stamp(
 @cli.command("check", connects=True)
 @click.pass_obj
 def check(session: Session) -> object:
-    """Compare models and database; status 4 if they differ."""
+    """Load all revision files and compare models and database; status 4 if they differ."""
     from ..migrator.commands import comparison
 
     return comparison.check(session.config(autogenerate=True))

@@ -17,7 +17,6 @@ from .configuration import settings_of
 
 _KEPT = "migrate.env_py"
 _SPOKEN = "migrate.spoken"
-_SAID = "migrate.version_locations"
 _OPTION = "version_locations"
 
 
@@ -73,18 +72,6 @@ def spoken(config: Config, script: ScriptDirectory) -> ScriptDirectory:
 
 
 @contextmanager
-def option_as_spoken(config: Config) -> Iterator[None]:
-    """Let Alembic, within, read from the Config what `env.py` has set there."""
-    said = config.attributes.get(_SAID)
-    if not said:
-        yield
-        return
-    with _restored(config):
-        _set(config, "\n".join(settings_of(config).split_locations(said)))
-        yield
-
-
-@contextmanager
 def _hearing(config: Config, given: ScriptDirectory) -> Iterator[None]:
     """Take what `env.py` sets within, in `given` or else in the Config, over into `given`.
 
@@ -99,9 +86,7 @@ def _hearing(config: Config, given: ScriptDirectory) -> Iterator[None]:
         finally:
             said = config.get_main_option(_OPTION)
             is_left = given.version_locations is handed and handed == before
-            is_set = is_left and said and said != option
-            config.attributes[_SAID] = said if is_set else None
-            if said and is_set:
+            if is_left and said and said != option:
                 given.version_locations = settings_of(config).split_locations(said)
 
 

@@ -5,17 +5,20 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from alembic import command
 from alembic.autogenerate import RevisionContext
 from alembic.config import Config
+from alembic.util import open_in_editor
+from alembic.util import rev_id as new_rev_id
 from alembic.util.exc import CommandError
 
 from ..base.errors import RevisionNotFound, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
 from ..bridge import hooks
 from ..bridge.connection import shared_engine
+from ..bridge.env_failures import told_as_errors
+from ..bridge.env_py import run_env
 from ..bridge.lazy_scripts import revision_files
 from ..bridge.loading import load_history, settled
 from ..bridge.targets import find, resolve
@@ -63,12 +66,11 @@ def revision(
         "rev_id": rev_id,
         "depends_on": list(depends_on) or None,
     }
-    uses_environment = config.get_main_option("revision_environment") == "true"
     with shared_engine(config), captured_sql(config) as written:
         if autogenerate:
             history, _ = require_at_heads(config, history)
         context = RevisionContext(config, history.script, arguments)
-        if autogenerate or uses_environment:
+        if autogenerate or _uses_environment(config):
             run_comparison(config, history, context)
             history = settled(config, history)
             context.script_directory = history.script
@@ -109,10 +111,22 @@ def merge(
             f"`merge` joins two revisions or more; {' '.join(revisions)} names {what}.",
             hint="`{cmd} heads` lists the heads.",
         )
+    arguments: dict[str, Any] = {"config": config}  # which a script.py.mako may ask
+    if _uses_environment(config):
+        with told_as_errors():
+            run_env(config, history.script, lambda rev, context: [], template_args=arguments)
     _write(
         history,
         "merge",
-        lambda: command.merge(config, list(revisions), message, branch_label, rev_id, splice),
+        lambda: history.script.generate_revision(
+            rev_id or new_rev_id(),
+            message,
+            head=list(revisions),
+            splice=splice,
+            branch_labels=branch_label,
+            refresh=True,
+            **arguments,
+        ),
     )
     return NewRevisions(_added(config, history), ())
 
@@ -124,11 +138,15 @@ def edit(config: Config, target: str) -> tuple[Revision, ...]:
     """
     found = show(config, target, command="edit")
     for each in found:
-        if reason := _open_editor(config, each):
+        if reason := _open_editor(each):
             raise UsageError(
                 f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
             )
     return found
+
+
+def _uses_environment(config: Config) -> bool:
+    return config.get_main_option("revision_environment") == "true"
 
 
 def _added(config: Config, history: History) -> tuple[Revision, ...]:
@@ -137,14 +155,14 @@ def _added(config: Config, history: History) -> tuple[Revision, ...]:
     return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
 
 
-def _open_editor(config: Config, revision: Revision) -> str | None:
+def _open_editor(revision: Revision) -> str | None:
     """Return why the editor failed, None when it didn't."""
     # Alembic looks for an editor where none is named. One that is named it takes for a file without
     # arguments, so that for `EDITOR="code --wait"` another editor would open.
     editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
     try:
         if not editor:
-            command.edit(config, revision.revision)
+            open_in_editor(revision.path)
             return None
         status = subprocess.run([*editor, revision.path], check=False).returncode  # noqa: S603 - the user's own
     except CommandError as error:

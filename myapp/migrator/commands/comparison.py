@@ -16,7 +16,7 @@ from ..bridge.bounds import looking
 from ..bridge.connection import database_name, missing_file, shared_engine
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
-from ..bridge.loading import ScriptHistory, load_history, settled
+from ..bridge.loading import ScriptHistory, load_history, require_loadable, settled
 from ..bridge.version_table import read_each
 from ..revisions import answers
 from ..revisions.history import History
@@ -26,14 +26,19 @@ _SILENCE = 300.0
 
 
 def check(config: Config) -> Agreement:
-    """Compare the models with the database, creating nothing.
+    """Load all revision files, and compare the models with the database, creating nothing.
 
-    Raises SchemaDrift with the differences, PendingMigrations when the database is behind the
-    code, SettingsError when there are no models to compare with.
+    Raises HistoryError with the files that can't be loaded, SchemaDrift with the differences,
+    PendingMigrations when the database is behind the code, SettingsError when there are no models
+    to compare with.
     """
     history = load_history(config)
+    require_loadable(history)
     with shared_engine(config):
-        history, heads = require_at_heads(config, history)
+        settled_history, heads = require_at_heads(config, history)
+        if settled_history is not history:
+            history = settled_history
+            require_loadable(history)
         if path := missing_file(config):
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",

@@ -13,6 +13,7 @@ from ..base.errors import MigrateError, MigrationFailed, UsageError
 from ..base.results import Revision
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
+from ..bridge.lazy_scripts import handed
 from ..bridge.loading import load_history
 from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import find, resolve, several_heads
@@ -52,15 +53,12 @@ def stamp_sql(config: Config, revisions: Sequence[str], *, tag: str | None = Non
     split = [_split(config, history, revision, "stamp") for revision in revisions]
     check_stamp(history, [end for _, end in split])
     targets = [f"{start}:{end}" if start else end for start, end in split]
-    return _write(
-        config,
-        lambda: resolve(
-            history,
-            " ".join(targets),
-            "stamp --sql",
-            lambda: command.stamp(config, targets, sql=True, tag=tag),
-        ),
-    )
+
+    def write() -> None:
+        with handed(history.script):
+            command.stamp(config, targets, sql=True, tag=tag)
+
+    return _write(config, lambda: resolve(history, " ".join(targets), "stamp --sql", write))
 
 
 def ensure_version_sql(config: Config) -> str:
