@@ -86,6 +86,10 @@ Written by `python benchmarks/run.py` on {system}, {cores} cores, Python {python
 - Where nothing is pending and `env.py` is the one that `init` makes, `myapp-migrate` answers from
   the files' text and the database's driver, without importing Alembic and SQLAlchemy
   (`myapp/migrator/commands/quick.py`).
+- What is applied is only read: no file is compiled or run to find out that nothing is to be done.
+  What Python would say of a broken file is told by the run that applies it, and by `check`.
+- One revision in five has code of its own, as data migrations in public projects have: a
+  declarative model, a logger, tables, an `Enum`, a session.
 """
 
 

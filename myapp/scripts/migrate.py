@@ -156,7 +156,10 @@ def stamp(
 @cli.command("check", connects=True)
 @click.pass_obj
 def check(session: Session) -> object:
-    """Load all revision files and compare models and database; status 4 if they differ."""
+    """Compare models and database; status 4 if they differ.
+
+    All revision files are loaded first.
+    """
     from ..migrator.commands import comparison
 
     return comparison.check(session.config(autogenerate=True))
