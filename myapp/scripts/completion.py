@@ -38,7 +38,7 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
     try:
         with telling(Story(None, session.redactor)):
             offered = list(_names(session))
-    except (Exception, SystemExit):  # noqa: BLE001 - as in `complete`; revision files are run
+    except (Exception, SystemExit):  # noqa: BLE001 - as in `complete`; a file in doubt is run
         return []
     return [
         CompletionItem(f"{start}{colon}{name}", help=legible(message) or None)

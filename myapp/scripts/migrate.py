@@ -161,7 +161,10 @@ def stamp(
 @cli.command("check", connects=True)
 @click.pass_obj
 def check(session: Session) -> object:
-    """Compare models and database; status 4 if they differ."""
+    """Compare models and database; status 4 if they differ.
+
+    All revision files are loaded first.
+    """
     from ..migrator.commands import comparison
 
     return comparison.check(session.context(autogenerate=True))

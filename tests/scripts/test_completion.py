@@ -188,18 +188,30 @@ def test_a_missing_ini_completes_nothing_and_says_nothing(
 
 
 @pytest.mark.parametrize("code", ["1/0", "raise SystemExit(3)", "import nowhere", "print('here'"])
-def test_a_broken_revision_file_completes_nothing_and_says_nothing(
+def test_a_broken_revision_file_is_completed_and_not_run(
     complete: Complete, ini: Path, code: str
 ) -> None:
     path = add_revision(ini.parent / "migrations", Revision("aacc3", "aabb2"))
     path.write_text(f"{path.read_text()}\n{code}\n")
+    assert values(complete(ini, "upgrade", "aac")) == {"aacc3"}
+
+
+def in_doubt(ini: Path, id_: str) -> None:
+    """Add a revision of which only running it tells the id."""
+    path = add_revision(ini.parent / "migrations", Revision("aacc3", "aabb2"))
+    path.write_text(path.read_text().replace("revision = 'aacc3'", f"revision = {id_}", 1))
+
+
+@pytest.mark.parametrize("id_", ["1/0", "exit(3)", "nowhere", "('here'"])
+def test_a_revision_file_in_doubt_that_fails_completes_nothing_and_says_nothing(
+    complete: Complete, ini: Path, id_: str
+) -> None:
+    in_doubt(ini, id_)
     assert complete(ini, "upgrade", "") == []
 
 
 def test_what_a_revision_file_prints_is_no_completion(complete: Complete, ini: Path) -> None:
-    path = add_revision(ini.parent / "migrations", Revision("aacc3", "aabb2"))
-    noise = "import sys, os\nprint('noise')\nprint('noise', file=sys.stderr)\nos.write(1, b'')"
-    path.write_text(f"{path.read_text()}\n{noise}\n")
+    in_doubt(ini, "str('aacc3')\nimport sys\nprint('noise')\nprint('noise', file=sys.stderr)")
     assert values(complete(ini, "upgrade", "aac")) == {"aacc3"}
 
 

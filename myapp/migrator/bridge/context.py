@@ -33,7 +33,6 @@ class EnvPy:
 
     loaders: dict[str, Loader] | None = None
     script: ScriptDirectory | None = None
-    version_locations: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

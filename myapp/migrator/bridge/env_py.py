@@ -69,18 +69,6 @@ def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:
 
 
 @contextmanager
-def option_as_spoken(context: RunContext) -> Iterator[None]:
-    """Let Alembic, within, read from the Config what `env.py` has set there."""
-    said = context.env_py.version_locations
-    if not said:
-        yield
-        return
-    with _restored(context):
-        _set(context, "\n".join(context.settings.alembic.split_locations(said)))
-        yield
-
-
-@contextmanager
 def _hearing(context: RunContext, given: ScriptDirectory) -> Iterator[None]:
     """Take what `env.py` sets within, in `given` or else in the Config, over into `given`.
 
@@ -95,9 +83,7 @@ def _hearing(context: RunContext, given: ScriptDirectory) -> Iterator[None]:
         finally:
             said = context.config.get_main_option(_OPTION)
             is_left = given.version_locations is handed and handed == before
-            is_set = is_left and said and said != option
-            context.env_py.version_locations = said if is_set else None
-            if said and is_set:
+            if is_left and said and said != option:
                 given.version_locations = context.settings.alembic.split_locations(said)
 
 

@@ -41,6 +41,25 @@ class ScriptHistory(History):
         return self._scripts[revision]
 
 
+def require_loadable(history: ScriptHistory) -> None:
+    """Raise HistoryError unless every revision file can be compiled and imported."""
+    broken: list[HistoryError] = []
+    for revision in reversed(history.ids):
+        try:
+            _ = history.script_of(revision).module
+        except HistoryError as error:
+            broken.append(error)
+    if len(broken) == 1:
+        raise broken[0]
+    if broken:
+        listed = "".join(f"\n  {error.message}" for error in broken)
+        raise HistoryError(
+            f"{len(broken)} revision files can't be loaded:{listed}",
+            hint="mend them, or take them away.",
+            paths=[path for error in broken for path in error.details["paths"]],
+        )
+
+
 def load_history(context: RunContext, reading: Reading | None = None) -> ScriptHistory:
     """Load the revision files of `context`; `reading` is what they say, for who has just read them.
 

@@ -5,16 +5,19 @@ import re
 import shlex
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from alembic import command
 from alembic.autogenerate import RevisionContext
+from alembic.util import open_in_editor
+from alembic.util import rev_id as new_rev_id
 from alembic.util.exc import CommandError
 
 from ..base.errors import BadRevision, SettingsError, UsageError
 from ..base.results import NewRevisions, Revision
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
+from ..bridge.env_failures import told_as_errors
+from ..bridge.env_py import run_env
 from ..bridge.lazy_scripts import revision_files
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.post_write_hooks import failing_hooks_told
@@ -63,12 +66,11 @@ def revision(
         "rev_id": rev_id,
         "depends_on": list(depends_on) or None,
     }
-    uses_environment = context.config.get_alembic_boolean_option("revision_environment")
     with shared_engine(context), captured_sql(context) as written:
         if autogenerate:
             history, _ = require_at_heads(context, history)
         generated = RevisionContext(context.config, history.script, arguments)
-        if autogenerate or uses_environment:
+        if autogenerate or _uses_environment(context):
             run_comparison(context, history, generated)
             history = settled(context, history)
             generated.script_directory = history.script
@@ -109,11 +111,23 @@ def merge(
             f"`merge` joins two revisions or more; {' '.join(revisions)} names {what}.",
             hint="`{cmd} heads` lists the heads.",
         )
+    arguments: dict[str, Any] = {"config": context.config}  # which a script.py.mako may ask
+    if _uses_environment(context):
+        with told_as_errors():
+            run_env(
+                context, history.script, lambda rev, migration_context: [], template_args=arguments
+            )
     _write(
         history,
         "merge",
-        lambda: command.merge(
-            context.config, list(revisions), message, branch_label, rev_id, splice
+        lambda: history.script.generate_revision(
+            rev_id or new_rev_id(),
+            message,
+            head=list(revisions),
+            splice=splice,
+            branch_labels=branch_label,
+            refresh=True,
+            **arguments,
         ),
     )
     return NewRevisions(_added(context, history), ())
@@ -126,11 +140,15 @@ def edit(context: RunContext, target: str) -> tuple[Revision, ...]:
     """
     found = show(AlembicSource(context), target, command="edit")
     for each in found:
-        if reason := _open_editor(context, each):
+        if reason := _open_editor(each):
             raise UsageError(
                 f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
             )
     return found
+
+
+def _uses_environment(context: RunContext) -> bool:
+    return context.config.get_alembic_boolean_option("revision_environment")
 
 
 def _added(context: RunContext, history: ScriptHistory) -> tuple[Revision, ...]:
@@ -139,14 +157,14 @@ def _added(context: RunContext, history: ScriptHistory) -> tuple[Revision, ...]:
     return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
 
 
-def _open_editor(context: RunContext, revision: Revision) -> str | None:
+def _open_editor(revision: Revision) -> str | None:
     """Return why the editor failed, None when it didn't."""
     # Alembic looks for an editor where none is named. One that is named it takes for a file without
     # arguments, so that for `EDITOR="code --wait"` another editor would open.
     editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
     try:
         if not editor:
-            command.edit(context.config, revision.revision)
+            open_in_editor(revision.path)
             return None
         status = subprocess.run([*editor, revision.path], check=False).returncode  # noqa: S603 - the user's own
     except CommandError as error:

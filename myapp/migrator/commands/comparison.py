@@ -16,7 +16,7 @@ from ..bridge.connection import database_name, missing_file, shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
-from ..bridge.loading import ScriptHistory, load_history, settled
+from ..bridge.loading import ScriptHistory, load_history, require_loadable, settled
 from ..bridge.version_table import read_each
 from ..revisions import answers
 
@@ -25,14 +25,19 @@ _SILENCE = 300.0
 
 
 def check(context: RunContext) -> Agreement:
-    """Compare the models with the database, creating nothing.
+    """Load all revision files, and compare the models with the database, creating nothing.
 
-    Raises SchemaDrift with the differences, PendingMigrations when the database is behind the
-    code, SettingsError when there are no models to compare with.
+    Raises HistoryError with the files that can't be loaded, SchemaDrift with the differences,
+    PendingMigrations when the database is behind the code, SettingsError when there are no models
+    to compare with.
     """
     history = load_history(context)
+    require_loadable(history)
     with shared_engine(context):
-        history, heads = require_at_heads(context, history)
+        settled_history, heads = require_at_heads(context, history)
+        if settled_history is not history:
+            history = settled_history
+            require_loadable(history)
         if path := missing_file(context):
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",

@@ -13,6 +13,7 @@ from ..base.results import Revision
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
+from ..bridge.lazy_scripts import handed
 from ..bridge.loading import ScriptHistory, load_history
 from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import find, resolve, several_heads
@@ -51,15 +52,12 @@ def stamp_sql(context: RunContext, revisions: Sequence[str], *, tag: str | None 
     split = [_split(context, history, revision, "stamp") for revision in revisions]
     check_stamp(history, [end for _, end in split])
     targets = [f"{start}:{end}" if start else end for start, end in split]
-    return _write(
-        context,
-        lambda: resolve(
-            history,
-            " ".join(targets),
-            "stamp --sql",
-            lambda: command.stamp(context.config, targets, sql=True, tag=tag),
-        ),
-    )
+
+    def write() -> None:
+        with handed(history.script):
+            command.stamp(context.config, targets, sql=True, tag=tag)
+
+    return _write(context, lambda: resolve(history, " ".join(targets), "stamp --sql", write))
 
 
 def ensure_version_sql(context: RunContext) -> str:

@@ -11,7 +11,7 @@ from ..base.results import Stamp
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
-from ..bridge.env_py import option_as_spoken
+from ..bridge.lazy_scripts import handed
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import find
 from ..bridge.version_row import RowNotKept, VersionRow
@@ -46,7 +46,7 @@ def _stamp(
         before = read_heads(context, history.script)
         if not purge:
             history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
-        with told_as_errors(), option_as_spoken(context), VersionRow().moving():
+        with told_as_errors(), handed(history.script), VersionRow().moving():
             command.stamp(context.config, list(revisions), tag=tag, purge=purge)
         after = read_heads(context, history.script, has_run=True)
         named = {r.revision for target in revisions for r in find(history, target, "stamp")}

@@ -11,6 +11,7 @@ from support.refusal import refused, told
 from myapp.migrator.base.errors import HistoryError
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.config import run_context
+from myapp.migrator.run.plan import plan_upgrade
 
 A = Revision("aaaa1111", message="add a", **create_table("a"))
 FUNCTIONS = "\n\ndef upgrade():\n    pass\n\n\ndef downgrade():\n    pass\n"
@@ -30,8 +31,9 @@ def add(ini: Path, content: str | bytes, name: str = "b_add_b.py") -> Path:
 
 
 def error_of(ini: Path) -> HistoryError:
+    """Return what comes out of loading the history, and what an upgrade would run of it."""
     with pytest.raises(HistoryError) as raised:
-        load_history(run_context(ini))
+        plan_upgrade(load_history(run_context(ini)), "heads", ())
     return raised.value
 
 
@@ -159,31 +161,115 @@ def test_the_file_to_blame_is_named(
     assert error_of(ini).details["paths"] == [str(path)]
 
 
+DIVISION = "ZeroDivisionError: division by zero."
+EVERY = [
+    "upgrade",
+    "upgrade --sql",
+    "downgrade base",
+    "current",
+    "history",
+    "heads",
+    "branches",
+    "show head",
+    "check",
+    "revision -m x",
+    "merge heads",
+    "stamp head",
+    "edit head",
+    "ensure-version",
+]
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_every_command_tells_of_a_file_in_doubt_that_fails(
+    tmp_path: Path, ini: Path, command: str
+) -> None:
+    path = add(ini, LINKS.replace("'bbbb2222'", "str(1 / 0)"))
+    error = f"Revision file {path} can't be loaded: line 1 raised {DIVISION}"
+    refused(tmp_path, 2, error, TAKE_AWAY, ini, *command.split())
+
+
+@pytest.mark.parametrize("command", ["upgrade", "upgrade --sql", "check"])
+@pytest.mark.parametrize(
+    "name", ["an exception", "a syntax error", "an import of what is not there"]
+)
+def test_a_broken_file_is_told_of_before_it_is_applied(
+    tmp_path: Path, ini: Path, name: str, command: str
+) -> None:
+    content, error, hint = BROKEN[name]
+    path = add(ini, content)
+    refused(tmp_path, 2, f"Revision file {path} {error}", hint, ini, *command.split())
+
+
+def test_a_broken_third_revision_stops_a_run_before_the_first(
+    tmp_path: Path, make_app: MakeApp, database_url: str
+) -> None:
+    two = [A, Revision("bbbb2222", "aaaa1111", **create_table("b"))]
+    ini = make_app(database_url, two)
+    content = f"revision = 'cccc3333'\ndown_revision = 'bbbb2222'\n{FUNCTIONS}\nimport gone\n"
+    path = add(ini, content, "c.py")
+    line = content.count("\n")
+    error = (
+        f"Revision file {path} can't be loaded: line {line} raised ModuleNotFoundError: No module"
+        " named 'gone'."
+    )
+    hint = "install it in this environment, or mend that line."
+    refused(tmp_path, 2, error, hint, ini, "upgrade")
+    assert tables(database_url) == set()
+    assert invoke(ini, "upgrade", "bbbb2222").returncode == 0
+
+
+def test_a_broken_module_that_a_file_imports_is_told_by_the_line(tmp_path: Path, ini: Path) -> None:
+    (tmp_path / "broken_helper.py").write_text("1 / 0\n")
+    path = add(
+        ini, f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport broken_helper\n{LINKS}"
+    )
+    error = f"Revision file {path} can't be loaded: line 3 raised {DIVISION}"
+    refused(tmp_path, 2, error, TAKE_AWAY, ini, "upgrade")
+
+
+@pytest.mark.parametrize(
+    "name", ["an exception", "a syntax error", "an import of what is not there"]
+)
 @pytest.mark.parametrize(
     "command",
     [
         "upgrade",
-        "upgrade --sql",
-        "downgrade base",
-        "current",
+        "current --check-heads",
         "history",
         "heads",
         "branches",
         "show head",
-        "check",
+        "wait",
         "revision -m x",
-        "merge heads",
-        "stamp head",
-        "edit head",
+        "stamp heads",
+        "stamp --purge heads",
+        "edit heads",
         "ensure-version",
     ],
 )
-def test_every_command_tells_of_it(tmp_path: Path, ini: Path, command: str) -> None:
-    path = add(ini, f"{LINKS}1 / 0\n")
+def test_an_applied_file_that_broke_stops_no_command(
+    ini: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: str
+) -> None:
+    monkeypatch.setenv("EDITOR", "true")
+    path = add(ini, f"{LINKS}{FUNCTIONS}")
+    assert invoke(ini, "upgrade").returncode == 0
+    content = BROKEN[name][0]
+    assert isinstance(content, str)
+    path.write_text(content)
+    assert invoke(ini, *command.split()).returncode == 0
+
+
+def test_check_tells_of_all_broken_files(tmp_path: Path, ini: Path) -> None:
+    first = add(ini, f"{LINKS}1 / 0\n")
+    second = add(ini, "import gone\nrevision = 'c3'\ndown_revision = 'bbbb2222'\n", "c.py")
     error = (
-        f"Revision file {path} can't be loaded: line 3 raised ZeroDivisionError: division by zero."
+        "2 revision files can't be loaded:"
+        f"\n  Revision file {first} can't be loaded: line 3 raised ZeroDivisionError: division by"
+        f" zero.\n  Revision file {second} can't be loaded: line 1 raised ModuleNotFoundError: No"
+        " module named 'gone'."
     )
-    refused(tmp_path, 2, error, TAKE_AWAY, ini, *command.split())
+    refused(tmp_path, 2, error, "mend them, or take them away.", ini, "check")
 
 
 def test_a_file_with_an_odd_name_is_named(tmp_path: Path, ini: Path) -> None:
@@ -251,12 +337,19 @@ def test_a_circle_is_told_step_by_step(
     assert error_of(ini).details["paths"] == paths.split(", ")
 
 
-def test_what_only_running_the_file_can_tell_is_told_as_alembic_does(ini: Path) -> None:
-    add(ini, f"revision = 'bb'.lower()\ndown_revision = 'gone'.lower()\n{FUNCTIONS}")
+def test_what_only_running_the_file_can_tell_is_told_too(ini: Path) -> None:
+    path = add(ini, f"revision = 'bb'.lower()\ndown_revision = 'gone'.lower()\n{FUNCTIONS}")
     error = error_of(ini)
-    assert error.message.startswith("A revision file can't be loaded: ")
-    assert "gone" in error.message
-    assert error.hint == "mend it; `--traceback` before CONFIG_URI shows where it failed."
+    assert error.message == f"Revision file {path} follows revision gone, which no file has."
+
+
+def test_a_parent_that_is_a_label_is_refused(ini: Path) -> None:
+    add(ini, f"{LINKS}branch_labels = 'shop'\n")
+    add(ini, "revision = 'cccc3333'\ndown_revision = 'shop'\n", "c.py")
+    error = error_of(ini)
+    assert error.message == (
+        "The revision files form no history: `cccc3333` follows `shop`, which is not there."
+    )
 
 
 @pytest.mark.parametrize(

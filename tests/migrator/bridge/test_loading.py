@@ -28,6 +28,8 @@ heard = []
 def hook(event, args):
     if event == "exec":
         heard.append(f"{event} {getattr(args[0], 'co_filename', '')}")
+    elif event == "import" and args[0] in ("alembic", "sqlalchemy"):
+        heard.append(f"import versions/{args[0]}")
     elif event == "compile":
         heard.append(f"{event} {args[1]}")
 sys.addaudithook(hook)
@@ -64,7 +66,7 @@ def files_run(ini: Path, *arguments: str) -> list[str]:
 def odd(app: Path, id_: str, down_revision: str) -> None:
     """Add a revision whose id only running its file tells."""
     path = add_revision(app.parent / "migrations", Revision(id_, down_revision))
-    text = path.read_text()
+    text = path.read_text().replace("import sqlalchemy as sa\nfrom alembic import op\n", "")
     path.write_text(text.replace(f"revision = {id_!r}", f"revision = str({id_!r})", 1))
 
 
@@ -76,32 +78,61 @@ def test_a_pending_revision_is_the_only_one_that_runs(make_app: MakeApp, databas
     assert heads(database_url) == {"ccc333"}
 
 
-@pytest.mark.parametrize("command", ["current", "heads", "history", "branches", "upgrade"])
-def test_where_nothing_is_to_be_done_no_file_runs(
+@pytest.mark.parametrize("event", ["exec", "compile"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "current",
+        "heads",
+        "history",
+        "branches",
+        "show head",
+        "upgrade",
+        "wait",
+        "stamp bbb222",
+        "stamp --purge heads",
+        "stamp --sql heads",
+        "edit heads",
+        "ensure-version",
+        "downgrade --sql ccc333:ccc333",
+    ],
+)
+def test_where_nothing_is_to_be_done_no_file_is_run_or_compiled(
+    make_app: MakeApp,
+    sqlite_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    event: str,
+) -> None:
+    monkeypatch.setenv("EDITOR", "true")
+    app = make_app(sqlite_url, LINE)
+    assert invoke(app, "upgrade").returncode == 0
+    for cache in (app.parent / "migrations").rglob("__pycache__"):
+        shutil.rmtree(cache)
+
+    assert revisions_heard(event, app, *command.split()) == []
+
+
+@pytest.mark.parametrize("command", ["current", "heads", "upgrade"])
+def test_an_env_py_of_its_own_makes_no_file_run(
     make_app: MakeApp, sqlite_url: str, command: str
 ) -> None:
     app = make_app(sqlite_url, LINE)
+    env_py = app.parent / "migrations" / "env.py"
+    env_py.write_text(env_py.read_text() + "print\n")
     assert invoke(app, "upgrade").returncode == 0
 
     assert files_run(app, command) == []
 
 
-def test_a_file_that_is_compiled_beforehand_is_not_compiled_again(
-    make_app: MakeApp, sqlite_url: str
+@pytest.mark.parametrize("settings", [{}, {"alembic.revision_environment": "true"}])
+def test_a_merge_runs_the_file_that_it_writes(
+    make_app: MakeApp, sqlite_url: str, settings: dict[str, str]
 ) -> None:
-    app = make_app(sqlite_url, LINE)
-    assert invoke(app, "upgrade").returncode == 0
-    for cache in (app.parent / "migrations").rglob("__pycache__"):
-        shutil.rmtree(cache)
-    assert revisions_heard("compile", app, "upgrade") == ["aaa111", "bbb222", "ccc333"]
+    app = make_app(sqlite_url, [*LINE, Revision("ddd444", "bbb222")], settings)
 
-    subprocess.run(
-        [sys.executable, "-m", "compileall", "-q", app.parent / "migrations"],
-        check=True,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPYCACHEPREFIX"},
-    )
-
-    assert revisions_heard("compile", app, "upgrade") == []
+    (ran,) = files_run(app, "merge", "heads", "-m", "join", "--rev-id", "eee555")
+    assert ran == "eee555_join"
 
 
 def test_a_file_that_has_to_run_runs_once_and_alone(make_app: MakeApp, sqlite_url: str) -> None:
@@ -109,6 +140,7 @@ def test_a_file_that_has_to_run_runs_once_and_alone(make_app: MakeApp, sqlite_ur
     odd(app, "ddd444", "ccc333")
 
     assert files_run(app, "heads") == ["ddd444"]
+    assert revisions_heard("import", app, "heads") == []
     assert invoke(app, "heads").stdout == "ddd444 (head), a change\n"
     assert invoke(app, "upgrade", "ccc333").returncode == 0
     assert files_run(app, "upgrade") == ["ddd444"]

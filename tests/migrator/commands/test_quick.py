@@ -181,15 +181,21 @@ def test_an_env_py_of_its_own_is_left_to_the_ordinary_path(
         reports.current(quick(ini))
 
 
-def test_a_file_in_doubt_is_left_to_the_ordinary_path(
-    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+@pytest.mark.parametrize("id_", ["str('ccc333')", "str(1 / 0)"])
+def test_a_file_in_doubt_is_run_and_left_to_the_ordinary_path_if_it_fails(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path, id_: str
 ) -> None:
     ini = make_app(sqlite_url, LINE)
     assert reports.current(quick(ini))
-    add_revision(tmp_path / "migrations", Revision("ccc333", "bbb222", upgrade="pass\n  x = ("))
+    path = add_revision(tmp_path / "migrations", Revision("ccc333", "bbb222"))
+    path.write_text(path.read_text().replace("revision = 'ccc333'", f"revision = {id_}", 1))
 
-    with pytest.raises(AskAlembic):
-        reports.heads(quick(ini))
+    if "ccc333" in id_:
+        (head,) = reports.heads(quick(ini))
+        assert head.revision == "ccc333"
+    else:
+        with pytest.raises(AskAlembic):
+            reports.heads(quick(ini))
 
 
 @pytest.mark.parametrize("heads", [("zzz999",), ("aaa111", "zzz999")])
