@@ -30,7 +30,7 @@ class _File:
 
 
 def diagnose(script: ScriptDirectory, error: BaseException) -> MigrateError:
-    """Return what to tell of `error`, which came up when `script`'s files were loaded."""
+    """Return the error to show for `error`, which was raised while `script`'s files were loaded."""
     try:
         files = [file for path in revision_files(script) if (file := _read(path))]
     except HistoryError as found:
@@ -93,7 +93,7 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _names(path: Path, name: str, node: ast.expr | None) -> tuple[str, ...] | None:
-    """Return the names that a literal lists; None when only running the file can tell."""
+    """Return the names in a literal, None if it isn't one and only running the file can tell."""
     try:
         value = ast.literal_eval(node) if node else None
     except ValueError:
@@ -119,7 +119,7 @@ def _raised_in_a_file(script: ScriptDirectory, error: BaseException) -> HistoryE
 
 
 def not_loaded(path: str, error: BaseException) -> HistoryError:
-    """Return what to tell of a revision file that raised `error` when it was imported."""
+    """Return the error of a revision file whose import raised `error`."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return _bad_syntax(path, error)
     real = Path(path).resolve()
@@ -138,7 +138,7 @@ def not_loaded(path: str, error: BaseException) -> HistoryError:
 
 
 def _bad_syntax(path: str, error: OSError | SyntaxError | ValueError) -> HistoryError:
-    # Python reports text that is not UTF-8, or has a NUL in it, as a syntax error in no line.
+    # If the text is not UTF-8, or has a NUL in it, Python's syntax error has no line.
     line = getattr(error, "lineno", None)
     reason = getattr(error, "msg", None) or getattr(error, "strerror", None) or str(error)
     if reason.startswith("invalid or missing encoding"):
