@@ -112,7 +112,8 @@ def _resolve(name: str) -> MetaData:
         ) from error
     if not isinstance(found, MetaData):
         raise SettingsError(
-            f"`alembic.target_metadata` is `{name}`, which is no MetaData of SQLAlchemy.", hint=hint
+            f"`alembic.target_metadata` is `{name}`, which is not a MetaData of SQLAlchemy.",
+            hint=hint,
         )
     return found
 

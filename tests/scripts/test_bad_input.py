@@ -41,7 +41,9 @@ def write(tmp_path: Path, content: str | bytes, name: str = "app.ini") -> Path:
 def test_a_missing_ini_names_its_nearest_neighbour(tmp_path: Path) -> None:
     write(tmp_path, GOOD, "development.ini")
     path = tmp_path / "developement.ini"
-    refused(tmp_path, 2, f"No such file: {path}.", "is `development.ini` meant?", path, "upgrade")
+    refused(
+        tmp_path, 2, f"No such file: {path}.", "did you mean `development.ini`?", path, "upgrade"
+    )
 
 
 def test_an_ini_in_a_missing_folder(tmp_path: Path) -> None:
@@ -401,7 +403,7 @@ UNKNOWN_HINT = "is it spelt right? A dialect of another package must be installe
         (
             f"postgressql://shop:{PASSWORD}@h/shop",
             "`sqlalchemy.url` names `postgressql`, which SQLAlchemy doesn't know.",
-            "is `postgresql` meant?",
+            "did you mean `postgresql`?",
         ),
         (
             f"cobol://shop:{PASSWORD}@h/shop",
@@ -761,7 +763,7 @@ def test_a_version_table_that_is_a_table_of_the_application(
 
 @pytest.mark.parametrize(
     ("row", "shown"),
-    [("''", "'', which is no id"), ("' '", "' ', which is no id"), ("NULL", "NULL")],
+    [("''", "'', which is not an id"), ("' '", "' ', which is not an id"), ("NULL", "NULL")],
 )
 def test_a_version_table_with_a_row_that_is_no_revision(
     tmp_path: Path, make_ini: MakeIni, sqlite_url: str, row: str, shown: str
@@ -883,9 +885,13 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "error", "hint"),
     [
-        ("upgrade aaaa1112", "There is no revision `aaaa1112`.", "is `aaaa1111` (add a) meant?"),
-        ("upgrade haed", "There is no revision `haed`.", "is `head` meant?"),
-        ("upgrade phone", "There is no revision `phone`.", "is `bbbb3333` (add phone) meant?"),
+        (
+            "upgrade aaaa1112",
+            "There is no revision `aaaa1112`.",
+            "did you mean `aaaa1111` (add a)?",
+        ),
+        ("upgrade haed", "There is no revision `haed`.", "did you mean `head`?"),
+        ("upgrade phone", "There is no revision `phone`.", "did you mean `bbbb3333` (add phone)?"),
         ("upgrade zzz", "There is no revision `zzz`.", "`{cmd} history` lists the revisions."),
         (
             "upgrade bbbb",
@@ -1109,7 +1115,7 @@ INSTALL = (
             "which can't be imported: module 'myapp.models' has no attribute 'Bass'",
             AS_METADATA,
         ),
-        ("myapp.models:Base", "which is no MetaData of SQLAlchemy", AS_METADATA),
+        ("myapp.models:Base", "which is not a MetaData of SQLAlchemy", AS_METADATA),
         (
             "shop_models_that_raise:Base.metadata",
             "which can't be imported: RuntimeError: no network",

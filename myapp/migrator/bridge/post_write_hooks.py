@@ -76,7 +76,9 @@ def _run(path: str, options: Mapping[str, str], command: list[str]) -> None:
     try:
         words = [word.replace(_SCRIPT, path) for word in shlex.split(arguments)]
     except ValueError as error:
-        raise _failed(path, options, f"its options are no words of a shell: {error}") from None
+        raise _failed(
+            path, options, f"its options can't be split as a shell does: {error}"
+        ) from None
     try:
         finished = subprocess.run(  # noqa: S603 - the command is the developer's own setting
             [*command, *words], cwd=options.get("cwd") or None, stdout=_STDERR, check=False

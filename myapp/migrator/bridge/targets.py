@@ -59,7 +59,8 @@ def _not_reached(history: ScriptHistory, target: str, error: RangeNotAncestorErr
             hint=f"write `{end}:{start}`.",
         )
     return BadRevision(
-        f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
+        f"`{target}` can't be reached: it is neither an ancestor nor a descendant on the same"
+        " branch.",
         reason="out_of_reach",
         hint="`{cmd} history` shows how the revisions follow each other.",
     )
@@ -171,7 +172,7 @@ def _unknown(history: ScriptHistory, name: str) -> BadRevision:
     return BadRevision(
         f"There is no revision `{wanted}`.",
         reason="unknown",
-        hint=f"is `{near}`{f' ({meant})' if meant else ''} meant?"
+        hint=f"did you mean `{near}`{f' ({meant})' if meant else ''}?"
         if near
         else "`{cmd} history` lists the revisions.",
         nearest=near,

@@ -106,6 +106,6 @@ def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
     require_recorded(execution, after)
     if left := execution.invalid_indexes():
         execution.context.watcher.notice(
-            f"the run left invalid indexes, of use to no query: {', '.join(left)}"
+            f"the run left invalid indexes, which no query uses: {', '.join(left)}"
         )
     return after

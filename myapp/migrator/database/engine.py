@@ -86,7 +86,7 @@ def _check(url: URL) -> None:
         is_known = near == url.get_backend_name()
         raise SettingsError(
             f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
-            hint=f"is `{near}` meant?"
+            hint=f"did you mean `{near}`?"
             if near and not is_known
             else "is it spelt right? A dialect of another package must be installed beside this.",
         ) from None

@@ -27,7 +27,7 @@ def lock_url(settings: Settings, opened: URL) -> URL:
         ) from None
     if url.get_backend_name() != "postgresql":
         raise SettingsError(
-            "`migrate.lock_url` is no PostgreSQL URL, and `sqlalchemy.url` is one.",
+            "`migrate.lock_url` is not a PostgreSQL URL, but `sqlalchemy.url` is.",
             hint="let both name the same server and database.",
         )
     return url

@@ -40,12 +40,12 @@ class Leftovers:
             listed = "".join(f"\n  {statement}" for statement in self.committed)
             told = (
                 f" Of {self.revision}, this was committed and stays:{listed}{more}"
-                "\nThe list may not be whole."
+                "\nThe list may not be complete."
             )
         elif self.invalid:
             told = ""
         if self.invalid:
-            told += f"\nLeft invalid, of use to no query: index {', '.join(self.invalid)}."
+            told += f"\nLeft invalid, so that no query uses it: index {', '.join(self.invalid)}."
         return told
 
     def todo(self, path: str) -> list[str]:

@@ -43,4 +43,6 @@ def misspellings(given: Iterable[str]) -> Iterator[str]:
     for key in sorted(given - OPTIONS - _OLD_NAMES):
         for option in sorted(OPTIONS - given - {"script_location"}):
             if is_slip(key, option):
-                yield f"`alembic.{key}` is no option of Alembic: is `alembic.{option}` meant?"
+                yield (
+                    f"`alembic.{key}` is not an option of Alembic: did you mean `alembic.{option}`?"
+                )

@@ -196,7 +196,7 @@ def _missing_file(path: Path) -> SettingsError:
             f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="mend the link."
         )
     near = nearest(path.name, (file.name for file in path.parent.glob("*.ini")), 0.5)
-    hint = f"is `{near}` meant?" if near else "give the path of the application's .ini file."
+    hint = f"did you mean `{near}`?" if near else "give the path of the application's .ini file."
     return SettingsError(f"No such file: {path}.", hint=hint)
 
 

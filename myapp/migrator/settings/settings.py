@@ -269,7 +269,7 @@ def _split(options: Mapping[str, str], key: str) -> list[str]:
         return [path for path in re.split(_PATH_LISTS[key], options[key]) if path]
     if options[name] not in _SEPARATORS:
         raise SettingsError(
-            f"`alembic.{name}` is `{options[name]}`, which is none of its values.",
+            f"`alembic.{name}` is `{options[name]}`, which is not one of its values.",
             hint="write one of: space, newline, os, `:`, `;`.",
         )
     paths = options[key].split(_SEPARATORS[options[name]])
@@ -285,6 +285,6 @@ def _check_number(options: Mapping[str, str], key: str) -> None:
     value = options.get(key, "0")
     if not value.strip().isdecimal():
         raise SettingsError(
-            f"`alembic.{key}` is `{value}`, which is no number.",
+            f"`alembic.{key}` is `{value}`, which is not a number.",
             hint=f"write `alembic.{key} = 40`.",
         )

@@ -82,7 +82,7 @@ def test_a_hook_runs_in_the_folder_that_is_set(
         ("mine.type = exec", "`mine.executable` is not set"),
         (
             "mine.type = exec\nmine.executable = true\nmine.options = 'open",
-            "its options are no words of a shell: No closing quotation",
+            "its options can't be split as a shell does: No closing quotation",
         ),
         ("mine.type = module", "`mine.module` is not set"),
         ("mine.type = module\nmine.module = no.such.module", "there is no module `no.such.module`"),

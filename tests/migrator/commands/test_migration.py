@@ -235,7 +235,7 @@ def test_a_failure_outside_a_transaction_lists_what_was_committed(
         else "  CREATE TABLE b ( id SERIAL NOT NULL, PRIMARY KEY (id) )",
         "  INSERT INTO b VALUES (1)",
         "  INSERT INTO b VALUES (2)",
-        "The list may not be whole.",
+        "The list may not be complete.",
     ]
     assert raised.value.details["committed"] == [line.strip() for line in lines[2:-1]]
     assert rows(database_url, "SELECT id FROM b ORDER BY id") == [(1,), (2,)]

@@ -703,7 +703,7 @@ def test_a_missing_file_is_explained_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "development.ini").touch()
     error = error_of(tmp_path / "develpment.ini")
     assert error.message == f"No such file: {tmp_path}/develpment.ini."
-    assert error.hint == "is `development.ini` meant?"
+    assert error.hint == "did you mean `development.ini`?"
 
 
 def test_a_missing_file_in_an_empty_folder_is_explained(tmp_path: Path) -> None:
