@@ -108,7 +108,7 @@ def _resolve(name: str) -> MetaData:
     except Exception as error:
         raise SettingsError(
             f"`alembic.target_metadata` is `{name}`, which can't be imported: {described(error)}.",
-            hint="mend that module; `--traceback` before CONFIG_URI shows the line.",
+            hint="fix that module; `--traceback` before CONFIG_URI shows the line.",
         ) from error
     if not isinstance(found, MetaData):
         raise SettingsError(

@@ -129,9 +129,9 @@ def not_loaded(path: str, error: BaseException) -> HistoryError:
     return HistoryError(
         f"Revision file {path} can't be loaded:"
         f"{f' line {line} raised' if line else ''} {described(error)}.",
-        hint="install it in this environment, or mend that line."
+        hint="install it in this environment, or fix that line."
         if isinstance(error, ImportError)
-        else "mend that line, or take the file away.",
+        else "fix that line, or take the file away.",
         paths=[path],
         line=line,
     )
@@ -147,7 +147,7 @@ def _bad_syntax(path: str, error: OSError | SyntaxError | ValueError) -> History
         f"Revision file {path} has a syntax error in line {line}: {reason}."
         if line
         else f"Revision file {path} can't be read: {reason}.",
-        hint="mend that line, or take the file away."
+        hint="fix that line, or take the file away."
         if line
         else "make it readable UTF-8 text, or take it away.",
         paths=[path],
@@ -199,7 +199,7 @@ def _not_understood(files: list[_File], error: BaseException) -> HistoryError:
     named = [str(file.path) for file in files if f"'{file.revision}'" in said]
     return HistoryError(
         f"{f'Revision file {named[0]}' if named else 'A revision file'} can't be loaded: {said}.",
-        hint="mend it; `--traceback` before CONFIG_URI shows where it failed.",
+        hint="fix it; `--traceback` before CONFIG_URI shows where it failed.",
         paths=named,
     )
 
@@ -212,7 +212,7 @@ def _missing_parent(files: list[_File]) -> HistoryError | None:
             if parent not in known | labels:
                 return HistoryError(
                     f"Revision file {file.path} follows revision {parent}, which no file has.",
-                    hint=f"bring back the file of {parent}, or mend `down_revision` and"
+                    hint=f"bring back the file of {parent}, or fix `down_revision` and"
                     " `depends_on` in this one.",
                     paths=[str(file.path)],
                 )
@@ -249,6 +249,6 @@ def _cycle_error(files: list[_File]) -> HistoryError:
     return HistoryError(
         f"The revisions follow each other in a circle: {steps}"
         f" (files: {', '.join(str(file.path) for file in files)}).",
-        hint="mend `down_revision` or `depends_on` in one of these files.",
+        hint="fix `down_revision` or `depends_on` in one of these files.",
         paths=[str(file.path) for file in files],
     )

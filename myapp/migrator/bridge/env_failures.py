@@ -63,7 +63,7 @@ def _what_env_py_lacks(error: BaseException) -> str:
             "an env.py that reads the .ini file by itself knows no `${NAME}` and no NAME=VALUE pair"
             f" of the command line: let it call `{ENVIRONMENT}.run_migrations()`."
         )
-    return "mend it; `--traceback` before CONFIG_URI shows the way there."
+    return "fix it; `--traceback` before CONFIG_URI shows the way there."
 
 
 def _place(error: BaseException) -> tuple[str | None, int | None]:

@@ -100,5 +100,5 @@ def _failed(path: str, options: Mapping[str, str], reason: str) -> SettingsError
     return SettingsError(
         f"The post-write hook `{options['_hook_name']}` failed: {reason}. The revision file"
         f" {os.path.normpath(path)} has been written.",
-        hint="mend [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
+        hint="fix [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
     )

@@ -187,7 +187,7 @@ def _checked(rows: Sequence[Any], migration_context: MigrationContext) -> tuple[
         )
         raise SettingsError(
             f"The version table {table} holds {odd}, so where the database stands can't be told.",
-            hint="mend its rows by hand; or is it a table of something else? Without"
+            hint="fix its rows by hand; or is it a table of something else? Without"
             " `alembic.version_table`, the table is `alembic_version`.",
         )
     return tuple(rows)

@@ -191,7 +191,7 @@ def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
             os.remove(path)
         raise UsageError(
             f"No revision was written: the file would not be valid Python, {error.msg}.",
-            hint="leave quotes and backslashes out of the message, or mend script.py.mako.",
+            hint="leave quotes and backslashes out of the message, or fix script.py.mako.",
         ) from None
     except OSError as error:
         raise UsageError(
@@ -201,7 +201,7 @@ def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
     except (LookupError, TypeError, ValueError) as error:
         raise SettingsError(
             f"No revision was written: {described(error)}.",
-            hint="mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+            hint="fix `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
             " minute, second and epoch) or `alembic.output_encoding`.",
         ) from error
     except BadRevision as error:

@@ -34,7 +34,7 @@ def lock_url(settings: Settings, opened: URL) -> URL:
 
 
 def failed(error: DBAPIError, settings: Settings) -> MigrateError:
-    """Return the error of what the database refused, with the name of the setting to mend."""
+    """Return the error of what the database refused, with the name of the setting to fix."""
     told = database_failed(error)
     if settings.options.lock_url:
         told.hint = (told.hint or "").replace("sqlalchemy.url", "migrate.lock_url")

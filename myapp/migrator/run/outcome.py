@@ -170,7 +170,7 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
         return MigrationFailed(message, hint=told.hint, heads=heads)
     return MigrationFailed(
         f"env.py failed when all revisions had run: {described(error)}.\n{where}",
-        hint="mend env.py; `--traceback` before CONFIG_URI shows the way there.",
+        hint="fix env.py; `--traceback` before CONFIG_URI shows the way there.",
         heads=heads,
     )
 

@@ -34,7 +34,7 @@ def what_to_do(revision: Revision, error: BaseException) -> str:
         )
     if todo := remedy(error):
         return f"{todo}; then run the command again."
-    todo = f"mend {where_in(revision, error)}, then run the command again"
+    todo = f"fix {where_in(revision, error)}, then run the command again"
     if isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
         stamp = f"`{{cmd}} stamp {revision.revision}`"
         return f"{todo}; or, if the database has all of this revision already, type {stamp}."

@@ -165,7 +165,7 @@ def test_a_failing_revision_is_rolled_back_and_those_before_it_stay(
         "Revision bbb222 (add b) failed and was rolled back: ZeroDivisionError: division by zero.\n"
         "The database stands at aaa111 (add a)."
     )
-    assert raised.value.hint == f"mend {path} (line 15), then run the command again."
+    assert raised.value.hint == f"fix {path} (line 15), then run the command again."
     assert raised.value.details == {
         "revision": "bbb222",
         "path": str(path),
