@@ -1,4 +1,4 @@
-"""What the application answers: its page, and whether its database fits its code."""
+"""The application's views: its page, and whether its database fits its code."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def home(request: Request) -> Response:
 
 
 def health(request: Request) -> dict[str, Any]:
-    """Tell where the database stands; one that is behind the code, or can't be asked, answers 503.
+    """Say where the database stands. Answer 503 if it is behind the code, or can't be asked.
 
     One that is ahead does not: a deploy that goes back to older code must get through.
     """

@@ -141,8 +141,8 @@ def test_an_index_that_could_not_be_built_is_built_when_run_again(
     )
     assert added.strip() == "ALTER TABLE users ADD COLUMN IF NOT EXISTS email VARCHAR(255)"
     assert asked.strip().startswith("DO $$ BEGIN IF EXISTS")
-    assert whole.strip() == "The list may not be whole."
-    assert invalid.strip() == "Left invalid, of use to no query: index ix_users_email."
+    assert whole.strip() == "The list may not be complete."
+    assert invalid.strip() == "Left invalid, so that no query uses it: index ix_users_email."
     assert hint.startswith("Hint:  run `DROP INDEX CONCURRENTLY ix_users_email;`; undo by hand")
     assert "Traceback" not in failed.stderr
     assert heads(postgresql_url) == {"4b7e21c09d35"}

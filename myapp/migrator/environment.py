@@ -1,4 +1,4 @@
-"""What `env.py` calls: open the connection and let Alembic run the command that was asked for."""
+"""What `env.py` calls: open the connection, and let Alembic run the command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def run_migrations(**options: Any) -> None:
-    """Run the current command, from within `env.py`.
+    """Run the current command; `env.py` calls this.
 
-    `options` go to `alembic.context.configure` and win over the .ini file's: `include_object`,
-    `process_revision_directives` and whatever else can't stand in an .ini file.
+    `options` go to `alembic.context.configure`, and win over those of the .ini file. They are for
+    what an .ini file can't hold, such as `include_object` and `process_revision_directives`.
 
     Raises SettingsError when `alembic.target_metadata` is needed and can't be had.
     """
@@ -46,13 +46,13 @@ def run_migrations(**options: Any) -> None:
         _run(settings)
     else:
         with _connection(run_context) as (connection, is_ours):
-            # SQLite is transactional through the engine that `database` makes, and only there.
+            # DDL on SQLite is transactional only with the engine that `database` makes.
             if is_ours and connection.dialect.name == "sqlite":
                 options.setdefault("transactional_ddl", True)
             context.configure(connection=connection, **options)
             _run(settings)
             if is_ours:
-                # Each revision is committed by now; a version table without one is not.
+                # The revisions are committed by now. A version table that was created alone isn't.
                 connection.commit()
 
 
@@ -99,11 +99,12 @@ def _resolve(name: str) -> MetaData:
     except Exception as error:
         raise SettingsError(
             f"`alembic.target_metadata` is `{name}`, which can't be imported: {described(error)}.",
-            hint="mend that module; `--traceback` before CONFIG_URI shows the line.",
+            hint="fix that module; `--traceback` before CONFIG_URI shows the line.",
         ) from error
     if not isinstance(found, MetaData):
         raise SettingsError(
-            f"`alembic.target_metadata` is `{name}`, which is no MetaData of SQLAlchemy.", hint=hint
+            f"`alembic.target_metadata` is `{name}`, which is not a MetaData of SQLAlchemy.",
+            hint=hint,
         )
     return found
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Base", "User", "includeme"]
 
-# A mistake in a relationship comes to light on import, not in the first request that meets it.
+# Find a mistake in a relationship at import, not in the first request that uses it.
 configure_mappers()
 
 
@@ -25,7 +25,7 @@ def includeme(config: Configurator) -> None:
     """Give each request a database session, `request.dbsession`, without connecting yet."""
     settings = dict(config.get_settings())
     settings["sqlalchemy.url"] = engine_url(settings["sqlalchemy.url"])
-    # A worker that outlives the database's restart finds its pooled connections dead.
+    # When the database has restarted, the pooled connections of a worker are dead.
     settings.setdefault("sqlalchemy.pool_pre_ping", "true")
     engine = engine_from_config(settings, "sqlalchemy.")
     config.registry["dbsession_factory"] = sessionmaker(engine)

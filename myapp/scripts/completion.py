@@ -21,7 +21,7 @@ _WORD_BREAKS = ("=", ":", "@")
 
 
 def complete(cli: click.Command, session: Session, variable: str) -> int:
-    """Write what the shell asks for in `variable`; nothing when the line makes no sense yet."""
+    """Write the completions that the shell asks for in `variable`; none if the line is wrong."""
     instruction = os.environ[variable]
     try:
         return shell_complete(cli, {"obj": session}, "myapp-migrate", variable, instruction)
@@ -30,9 +30,9 @@ def complete(cli: click.Command, session: Session, variable: str) -> int:
 
 
 def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
-    """Return what may stand for a revision and begins with `incomplete`, `FROM:TO` included.
+    """Return the revisions that begin with `incomplete`, which may be a range `FROM:TO`.
 
-    Nothing when the history can't be read.
+    None when the history can't be read.
     """
     start, colon, incomplete = incomplete.rpartition(":")
     try:
@@ -65,16 +65,16 @@ def _names(session: Session) -> Iterator[tuple[str, str]]:
 
 @add_completion_class
 class _Bash(BashComplete):
-    """Bash splits a line at `=`, `:` and `@` too, and wants only what follows the last of them.
+    """Completion for bash, which splits the line at `=`, `:` and `@` too.
 
-    To `@` that doesn't apply: it wants it back.
+    It wants only the part after the last `=` or `:`, and the part from the last `@` on.
     """
 
     _before = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         position = int(os.environ["COMP_CWORD"])
-        # The word that is being typed is missing where it is still empty.
+        # An empty word at the end is missing in COMP_WORDS.
         words = [*split_arg_string(os.environ["COMP_WORDS"]), ""][: position + 1]
         *args, incomplete = _joined(words)
         wanted = "" if words[-1] in ("=", ":") else words[-1]

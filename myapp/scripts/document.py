@@ -18,7 +18,7 @@ from ..migrator.base.results import (
     Standing,
 )
 
-#: Ids and paths from the code. With the password `users`, a revision of that name is to be read.
+#: These are ids and paths from the code, shown as they are, even if one equals a password.
 _NO_SECRETS = {
     "candidates",
     "done",
@@ -49,7 +49,7 @@ def error_document(
 ) -> dict[str, Any]:
     """Return the document of a command that failed.
 
-    `redact` takes the secrets out of text; of `hint`, they have been taken.
+    `redact` takes the secrets out of text. `hint` has none any more.
     """
     details = {
         name: value if name in _NO_SECRETS else _redacted(value, redact)

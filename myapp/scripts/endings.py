@@ -1,4 +1,4 @@
-"""The errors of a run that ends otherwise than by an error of the engine."""
+"""Turn whatever ends the command into an exit status."""
 
 import signal
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ended(session: "Session", error: BaseException) -> int:
-    """Tell of what ended the command line, and return the exit status."""
+    """Show the error that ended the command, and return the exit status."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         session.stderr.write_line(error.ctx.get_help())
         return error.exit_code
@@ -26,7 +26,7 @@ def ended(session: "Session", error: BaseException) -> int:
 
 
 def unexpected(error: BaseException) -> InternalError:
-    """Return the error to tell where nobody expected `error`."""
+    """Return the error to show for an exception that nobody expected."""
     reason = " ".join(redacted(str(error)).split())
     return InternalError(
         f"Unexpected {type(error).__name__}{f': {reason}' if reason else ''}. This is a bug, or"
@@ -36,7 +36,7 @@ def unexpected(error: BaseException) -> InternalError:
 
 
 def interrupted(interrupt: BaseException) -> Interrupted:
-    """Return the error of a signal outside the migrations."""
+    """Return the error of a signal that came outside the migrations."""
     number = int(interrupt.args[0]) if interrupt.args else signal.SIGINT
     return Interrupted(
         f"{ended_by(number)}.",

@@ -14,7 +14,7 @@ from .session import Session
 @click.option("--autogenerate", is_flag=True, help="Fill it from the models' differences.")
 @click.option("--sql", is_flag=True, help="Write env.py's SQL to standard output as well.")
 @click.option("--head", default="head", type=REVISION, help="The head or BRANCH@head to follow.")
-@click.option("--splice", is_flag=True, help="Allow a --head that is no head.")
+@click.option("--splice", is_flag=True, help="Allow a --head that is not a head.")
 @click.option("--branch-label", help="A label for the branch that starts here.")
 @click.option("--version-path", help="The folder of `version_locations` to write to.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
@@ -33,7 +33,7 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
 @click.option("-m", "--message", help="What the revision does.")
 @click.option("--branch-label", help="A label for the branch that starts here.")
 @click.option("--rev-id", help="The revision's id, instead of one made up.")
-@click.option("--splice", is_flag=True, help="Allow REVISIONS that are no heads.")
+@click.option("--splice", is_flag=True, help="Allow REVISIONS that are not heads.")
 @click.pass_obj
 def merge(
     session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any

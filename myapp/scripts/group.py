@@ -1,4 +1,4 @@
-"""The command line's grammar where it differs from Click's: the .ini file, variables, `-1`."""
+"""The command line's grammar, where it differs from Click's: .ini file, variables, `-1`."""
 
 import re
 from functools import partial
@@ -28,7 +28,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 _keeping: Any = partial(click.Option, expose_value=False, callback=_keep)
-#: What stands before CONFIG_URI and after the command alike.
+#: These options may stand before CONFIG_URI or after the command.
 _SHARED = [
     _keeping(["--json"], is_flag=True, help="Write one JSON document, errors included."),
     _keeping(["-x"], multiple=True, metavar="KEY=VALUE", help="Pass an argument to env.py."),
@@ -56,7 +56,7 @@ class SecondsType(click.types.FloatParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Read the number; raises SettingsError, as for the setting of the same meaning."""
+        """Read the number. Raises SettingsError, as the setting of the same meaning does."""
         return seconds(str(value), param.opts[0] if param else self.name)
 
 
@@ -74,7 +74,7 @@ _WAIT_DB = _keeping(
 class MigrateCommand(click.Command):
     """A command that returns its result, which is then shown.
 
-    One that `connects` can wait for the database, one that `writes` for another run too.
+    A command that `connects` has `--wait-db`. One that `writes` has `--lock-wait` too.
     """
 
     def __init__(
@@ -87,26 +87,26 @@ class MigrateCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `-1` be a revision: Click would take it for an option."""
-        # Revision strips the blank off again; no option starts with one.
+        # With a blank before it, Click takes it for an argument. RevisionType strips the blank.
         args = [f" {arg}" if _RELATIVE.fullmatch(arg) else arg for arg in args]
         try:
             return super().parse_args(ctx, [*args])
         except click.UsageError as error:
             pairs = [arg for arg in args if _VARIABLE.match(arg)]
             ctx.ensure_object(Session).redactor.add(pair.partition("=")[2] for pair in pairs)
-            # Click has no class of its own for an argument too many.
+            # Click raises UsageError itself, and no subclass, for an argument too many.
             if pairs and type(error) is click.UsageError:
                 raise _misplaced(pairs[-1]) from None
             raise
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run the command with its story on standard error, then write its answer."""
+        """Run the command with all its output on standard error, then write its answer."""
         session = ctx.ensure_object(Session)
         session.options = dict(ctx.params)
         with session.story():
             try:
                 result = super().invoke(ctx)
-            except OSError as error:  # not one of standard output
+            except OSError as error:  # it is not about standard output
                 raise unexpected(error) from error
         if result is not None:
             session.answer(result)
@@ -130,7 +130,7 @@ class IniGroup(click.Group):
         return super().get_command(ctx, cmd_name.replace("_", "-"))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as Click does; tell the order when a command stands where the .ini should."""
+        """Parse as Click does. If a command is in the place of the .ini file, tell the order."""
         rest = super().parse_args(ctx, args)
         config_uri = str(ctx.params.get("config_uri") or "")
         command = self.get_command(ctx, config_uri)
@@ -182,7 +182,7 @@ class RevisionType(click.types.StringParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Take off the blank that marks a relative revision.
 
-        Raises UsageError when a NAME=VALUE pair stands there, without telling its value.
+        Raises UsageError for a NAME=VALUE pair, without showing its value.
         """
         if _VARIABLE.match(str(value)):
             raise _misplaced(str(value))
@@ -191,7 +191,7 @@ class RevisionType(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list["CompletionItem"]:
-        """Offer the revisions of the .ini file that stands on the line."""
+        """Offer the revisions of the .ini file in the command line."""
         from .completion import revisions
 
         return revisions(ctx.ensure_object(Session), incomplete)

@@ -1,4 +1,4 @@
-"""Importing, which takes most of a command's time: without what no command needs."""
+"""Make imports faster, which take most of a command's time."""
 
 import gc
 import sys
@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: Alembic imports Mako, for its templates of revision files; Mako imports this, and all of
-#: Pygments where it is installed, for the colours of an HTML page of errors.
+#: Alembic imports Mako for its templates. Mako imports this module, and with it all of Pygments if
+#: that is installed. It is only for colours in an HTML page of errors.
 _COLORS = "mako.ext.pygmentplugin"
 
 
 @contextmanager
 def importing(*, ends_the_process: bool) -> Iterator[None]:
-    """Import within without garbage collections, which find nothing then, and without Pygments.
+    """Import within without the garbage collector, and without Pygments.
 
-    `imported` ends it for what follows. With `ends_the_process`, nothing of it is ever looked at:
-    Python would do so once more when it exits.
+    While modules are imported, there is no garbage to find. `imported` switches the collector on
+    again. With `ends_the_process`, the modules stay out of its sight, also at Python's exit.
     """
     modules: dict[str, Any] = sys.modules
-    modules.setdefault(_COLORS, None)  # as if it were not installed, which Mako is prepared for
+    modules.setdefault(_COLORS, None)  # None stands for not installed, and Mako can do without
     gc.disable()
     try:
         yield
@@ -30,7 +30,7 @@ def importing(*, ends_the_process: bool) -> Iterator[None]:
 
 
 def imported() -> None:
-    """Import and collect as usual again, but look for no garbage in what is there by now."""
+    """Import and collect garbage as usual again, but don't look at what is there by now."""
     if sys.modules.get(_COLORS, ...) is None:
         del sys.modules[_COLORS]
     gc.freeze()

@@ -1,4 +1,4 @@
-"""From a result to text for a person."""
+"""Write a result as text for people."""
 
 from collections.abc import Iterable
 from functools import singledispatch
@@ -24,14 +24,14 @@ _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
 
 
 def as_text(result: object, *, verbose: bool, quiet: bool) -> str:
-    """Return a result as text, empty where `quiet` leaves nothing to say."""
+    """Return a result as text. With `quiet`, it may be empty."""
     if quiet and isinstance(result, Run | Stamp | Agreement):
         return ""
     return "\n".join(map(_shown, _lines(result, verbose)))
 
 
 def _shown(line: "str | tuple[str, str]") -> str:
-    """Return a line fit for a terminal; of a pair, the first is ours and may be coloured."""
+    """Return a line that is safe for a terminal. The first of a pair is our own, and coloured."""
     style, text = ("", line) if isinstance(line, str) else line
     return style + legible(text)
 
@@ -68,7 +68,7 @@ def _(result: Standing, verbose: bool) -> Iterable[str]:
     for revision in result.current:
         yield _long(revision) if verbose else _short(revision)
     if not result.current:
-        # Newer code's revisions, which `wait --allow-ahead` accepts, have no description here.
+        # `wait --allow-ahead` accepts revisions of newer code, which this code can't describe.
         yield ", ".join(result.heads) or "base (no revision)"
 
 

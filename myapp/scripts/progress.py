@@ -1,4 +1,4 @@
-"""Each revision as it is applied, on a terminal and in a log."""
+"""Show each revision as it is applied, on a terminal or in a log."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..migrator.base.results import Step
 
 _RUNNING = " ..."
-#: What the thread is called that gives signs of life.
+#: The name of the thread that says that a revision is still running.
 STILL_RUNNING = "still-running"
 _FIRST_SIGN = 5.0
 # A CI service may end a job that has been silent for ten minutes.
@@ -24,9 +24,9 @@ _LONGEST_SILENCE = 300.0
 
 
 class Terminal(Watcher):
-    """Writes what a run tells to standard error.
+    """Writes the progress of a run to standard error.
 
-    `first_sign` is after how many seconds a running revision is told of in a log.
+    In a log, it says after `first_sign` seconds that a revision is still running.
     """
 
     def __init__(self, session: Session, first_sign: float = _FIRST_SIGN) -> None:
@@ -35,7 +35,7 @@ class Terminal(Watcher):
         self._signs: _SignsOfLife | None = None
 
     def step(self, step: "Step") -> None:
-        """Write one line for each finished step; on a terminal, show the running one meanwhile."""
+        """Write a line for each finished step. On a terminal, show the running one too."""
         _write(self._session, step)
         if self._session.quiet or self._session.stderr.overwrites:
             return
@@ -44,7 +44,7 @@ class Terminal(Watcher):
         self._signs.running = (step, time.monotonic()) if step.seconds is None else None
 
     def ended(self) -> None:
-        """Take it that no revision runs."""
+        """Stop saying that a revision is still running."""
         if self._signs:
             self._signs.stop()
             self._signs = None
@@ -55,9 +55,9 @@ class Terminal(Watcher):
 
 
 class _SignsOfLife:
-    """Tells every now and then, at growing intervals, that a revision is still running.
+    """Says at growing intervals that a revision is still running.
 
-    By a thread, since a driver that waits for its server lets no other Python run in its own.
+    It needs a thread of its own: the main thread is blocked while the driver waits for the server.
     """
 
     def __init__(self, session: Session, first: float) -> None:
@@ -95,7 +95,7 @@ def _write(session: Session, step: "Step") -> None:
         return
     line, stderr = _titled(step), session.stderr
     if step.seconds is None:
-        # One column stays free: a line that fills the last one would wrap on some terminals.
+        # One column stays free, as some terminals wrap a line that fills the last one.
         stderr.write_passing_line(_cut(line, stderr.columns - len(_RUNNING) - 1) + _RUNNING)
     else:
         duration = click.style(format_seconds(step.seconds), fg="green")
@@ -108,7 +108,7 @@ def _titled(step: "Step") -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a duration as a person reads it: `41 ms`, `2.5 s`, `3 min 20 s`."""
+    """Return a duration for people: `41 ms`, `2.5 s`, `3 min 20 s`."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:

@@ -133,7 +133,7 @@ class Session:
             raise SettingsError(
                 f"The logging sections of {settings.path} can't be used:"
                 f" {described(error.__cause__ or error)}.",
-                hint="mend [loggers], [handlers] and [formatters]; a log file's folder must exist.",
+                hint="fix [loggers], [handlers] and [formatters]; a log file's folder must exist.",
             ) from error
 
     @property

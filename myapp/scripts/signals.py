@@ -15,12 +15,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interrupts(canceller: Canceller, *, ends_the_process: bool) -> Iterator[None]:
-    """Turn these signals into KeyboardInterrupt within, and let `canceller` hear of them at once.
+    """Turn these signals into KeyboardInterrupt within, and tell `canceller` of them at once.
 
-    Afterwards the exit status is settled; where the process then ends, no signal changes it.
+    Python runs no signal handler while a driver waits for its server. But it writes the signal's
+    number to the wakeup file descriptor, and a thread reads it there.
 
-    While a driver waits for its server, Python runs no signal handler; but it writes the signal's
-    number to the wakeup file descriptor, which a thread reads.
+    With `ends_the_process`, signals are ignored afterwards: the exit status is settled.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's alone
@@ -33,7 +33,7 @@ def interrupts(canceller: Canceller, *, ends_the_process: bool) -> Iterator[None
         if canceller.is_finished:
             return
         canceller.wait()
-        # Several may come, and the first is being seen to.
+        # A second SIGHUP is ignored while the first one is handled.
         if is_interrupted and number == signal.SIGHUP:
             return
         is_interrupted = True
@@ -44,7 +44,7 @@ def interrupts(canceller: Canceller, *, ends_the_process: bool) -> Iterator[None
     listening = threading.Thread(target=_listen, args=(readable, canceller), daemon=True)
     cancelling = threading.Thread(target=canceller.work, daemon=True)
     wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    # `nohup` has it ignored.
+    # `nohup` starts the process with SIGHUP ignored, and it stays so.
     heard = [n for n in _SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in heard}
     listening.start()
@@ -64,7 +64,7 @@ def interrupts(canceller: Canceller, *, ends_the_process: bool) -> Iterator[None
 
 
 class _Dropped:
-    """Says nothing of an interrupt that Python had to drop: the canceller knows of the signal."""
+    """Hides a KeyboardInterrupt that Python had to drop. The canceller knows of the signal."""
 
     def __init__(self, complain: Callable[[Any], object]) -> None:
         self._complain = complain

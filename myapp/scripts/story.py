@@ -1,4 +1,4 @@
-"""Standard error: where everything goes that is not the answer."""
+"""Standard error, which gets everything but the answer."""
 
 import io
 import os
@@ -16,9 +16,9 @@ _CLEAR_TO_END = "\x1b[K"
 
 
 class Story(io.TextIOBase):
-    """Standard error for whoever prints: redacted, and never a reason to stop a migration.
+    """Standard error without secrets. If it can't be written, the migration goes on.
 
-    On a terminal it can end in a line that what is written next takes the place of.
+    On a terminal it can show a passing line, which the next output replaces.
     """
 
     def __init__(self, stream: TextIO | None, redactor: "Redactor") -> None:
@@ -32,18 +32,18 @@ class Story(io.TextIOBase):
         return len(text)
 
     def write_line(self, text: str, *, color: bool | None = None) -> None:
-        """Write a line that holds no secret; `color` None means on a terminal only."""
+        """Write a line that holds no secret. `color` None: it is coloured on a terminal only."""
         is_colored = self.isatty() if color is None else color
         self._put(f"{text if is_colored else click.unstyle(text)}\n")
 
     def write_passing_line(self, text: str) -> None:
-        """Show a line until the next one is written; nothing where it would stay."""
+        """Show a line until the next one is written. Do nothing if it couldn't be cleared."""
         if self.overwrites:
             self._put(f"{text}\r")
             self._has_passing_line = True
 
     def clear_passing_line(self) -> None:
-        """Take the passing line away."""
+        """Clear the passing line."""
         if self._has_passing_line:
             self._put("")
 
@@ -64,7 +64,7 @@ class Story(io.TextIOBase):
             return
         clear = _CLEAR_TO_END if self._has_passing_line else ""
         self._has_passing_line = False
-        # Where nobody reads it any more, or its disk is full, the run is worth more.
+        # It may be closed, or its disk full. The run is worth more than its progress.
         with suppress(OSError, ValueError):
             self._stream.write(clear + text)
             self._stream.flush()
@@ -115,9 +115,9 @@ class _Bytes(io.RawIOBase):
 
 @contextmanager
 def telling(story: Story) -> Iterator[None]:
-    """Send to `story` all that is printed within, and what child processes write to standard error.
+    """Send all that is printed within to `story`, and the output of child processes to stderr.
 
-    Migrations, env.py and Alembic print as they like; standard output is for the answer alone.
+    Migrations, env.py and Alembic may print. Standard output is for the answer alone.
     """
     with _children_on_stderr(), redirect_stdout(story), redirect_stderr(story):
         try:
@@ -128,10 +128,10 @@ def telling(story: Story) -> Iterator[None]:
 
 @contextmanager
 def _children_on_stderr() -> Iterator[None]:
-    """Let file descriptor 1 be standard error: a migration may start a program that prints."""
+    """Make file descriptor 1 standard error, as a migration may start a program that prints."""
     try:
         stdout = os.dup(1)
-    except OSError:  # it is closed, and there is nothing to keep clean
+    except OSError:  # it is closed
         yield
         return
     try:

@@ -1,4 +1,4 @@
-"""Standard input, output and error: there from the start, and no trouble at the end."""
+"""Standard input, output and error: open them at the start, and avoid errors at the end."""
 
 import json
 import os
@@ -15,23 +15,22 @@ _STANDARD = (0, 1, 2)
 
 
 def keep_standard_descriptors() -> None:
-    """Open the null device in the place of each of the three that the process began without.
+    """Open the null device for each of the three that is closed.
 
-    `>&-` leaves the number free. The next thing that is opened, a pipe or the server's socket,
-    would get it, and whoever then writes to standard output would write there.
+    `>&-` leaves the number free. The next file or socket that is opened would get it, and a write
+    to standard output would go there.
     """
     for descriptor in _STANDARD:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number, which is this one
 
 
 def give_up_what_cannot_be_written() -> None:
-    """Drop what is left to write to a standard error that nobody reads, or whose disk is full.
+    """Drop the rest of the output to a standard error that can't be written.
 
-    Python writes it once more when it exits, and its own status 120 would take the place of the
-    command's.
+    Otherwise Python would try again at its exit, and end with its own status 120.
     """
     if sys.stderr is None:
         return
@@ -42,7 +41,7 @@ def give_up_what_cannot_be_written() -> None:
 
 
 def discard(descriptor: int) -> None:
-    """Send to nowhere what is written to `descriptor` from now on."""
+    """Discard what is written to `descriptor` from now on."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
@@ -55,11 +54,11 @@ def write_json(document: dict[str, Any]) -> None:
 
 
 def write_sql(sql: str) -> None:
-    """Write SQL to standard output; raises UsageError when its encoding lacks a character."""
+    """Write SQL to standard output. Raises UsageError when its encoding lacks a character."""
     if sys.stdout is None:
         return
     try:
-        # A script is exact; a person who reads it on a terminal feeds it to no database.
+        # In a file or a pipe, the script must be exact. On a terminal, it is only read.
         sys.stdout.write(legible(sql) if sys.stdout.isatty() else sql)
     except UnicodeEncodeError as error:
         raise UsageError(

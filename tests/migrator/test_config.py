@@ -198,7 +198,7 @@ def test_keys_that_differ_in_case_only_are_explained(make_project: MakeProject) 
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         f"Error: {ini} is not a valid .ini file: line 6 sets `debug` in [app:main] a second time.\n"
-        "Hint:  mend that line.\n"
+        "Hint:  fix that line.\n"
     )
 
 
@@ -312,7 +312,7 @@ def test_an_option_that_no_revision_can_be_written_with_is_explained(
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         f"Error: No revision was written: {reason}.\n"
-        "Hint:  mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+        "Hint:  fix `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
         " minute, second and epoch) or `alembic.output_encoding`.\n"
     )
     versions = (tmp_path / "history" / "versions").glob("*.py")

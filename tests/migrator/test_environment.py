@@ -125,9 +125,9 @@ def test_commands_that_compare_import_the_models(
             "shop_models:Base.nothing",
             "which can't be imported: type object 'Base' has no attribute 'nothing'",
         ),
-        ("shop_models:", "which is no MetaData of SQLAlchemy"),
-        ("shop_models", "which is no MetaData of SQLAlchemy"),
-        ("shop_models:Base", "which is no MetaData of SQLAlchemy"),
+        ("shop_models:", "which is not a MetaData of SQLAlchemy"),
+        ("shop_models", "which is not a MetaData of SQLAlchemy"),
+        ("shop_models:Base", "which is not a MetaData of SQLAlchemy"),
         (":", "which can't be imported: invalid format: ':'"),
     ],
 )

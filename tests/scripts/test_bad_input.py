@@ -41,7 +41,9 @@ def write(tmp_path: Path, content: str | bytes, name: str = "app.ini") -> Path:
 def test_a_missing_ini_names_its_nearest_neighbour(tmp_path: Path) -> None:
     write(tmp_path, GOOD, "development.ini")
     path = tmp_path / "developement.ini"
-    refused(tmp_path, 2, f"No such file: {path}.", "is `development.ini` meant?", path, "upgrade")
+    refused(
+        tmp_path, 2, f"No such file: {path}.", "did you mean `development.ini`?", path, "upgrade"
+    )
 
 
 def test_an_ini_in_a_missing_folder(tmp_path: Path) -> None:
@@ -60,7 +62,7 @@ def test_a_link_to_nothing_says_where_it_leads(tmp_path: Path) -> None:
     path = tmp_path / "app.ini"
     path.symlink_to("gone.ini")
     error = f"{path} is a link to gone.ini, which does not exist."
-    refused(tmp_path, 2, error, "mend the link.", path, "upgrade")
+    refused(tmp_path, 2, error, "fix the link.", path, "upgrade")
 
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
@@ -109,25 +111,25 @@ def test_a_folder_with_the_name_of_an_ini_file(tmp_path: Path) -> None:
             f"{GOOD}sqlalchemy.url = {SECRET_URL}\n",
             "{path} is not a valid .ini file: line 5 sets `sqlalchemy.url` in [app:main] a second"
             " time.",
-            "mend that line.",
+            "fix that line.",
             id="a key twice",
         ),
         pytest.param(
             f"{GOOD}[app:main]\nsqlalchemy.url = {SECRET_URL}\n",
             "{path} is not a valid .ini file: line 5 opens the section [app:main] a second time.",
-            "mend that line.",
+            "fix that line.",
             id="a section twice",
         ),
         pytest.param(
             f"sqlalchemy.url = {SECRET_URL}\n{GOOD}",
             "{path} is not a valid .ini file: line 1 stands before any [section].",
-            "mend that line.",
+            "fix that line.",
             id="a line before the first section",
         ),
         pytest.param(
             f"{GOOD}{PASSWORD}\n",
             "{path} is not a valid .ini file: line 5 is neither `key = value` nor a [section].",
-            "mend that line.",
+            "fix that line.",
             id="a line without a key",
         ),
         pytest.param(
@@ -165,13 +167,13 @@ def test_a_folder_with_the_name_of_an_ini_file(tmp_path: Path) -> None:
         pytest.param(
             "[app:main]\nuse = main\n",
             "{path} can't be read: the sections that it uses lead in a circle.",
-            "mend that section's `use`, `pipeline` or `next`.",
+            "fix that section's `use`, `pipeline` or `next`.",
             id="a section that uses itself",
         ),
         pytest.param(
             "[app:main]\nuse = config:base.ini\n",
             "{path} can't be read: it uses {folder}/base.ini: No such file or directory.",
-            "mend the `config:` that names it.",
+            "fix the `config:` that names it.",
             id="a missing file that it uses",
         ),
     ],
@@ -243,7 +245,7 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
 # Where the migrations are
 
 LOCATION_HINT = (
-    "mend it (a relative path starts at the .ini file's folder), or make the folder with"
+    "fix it (a relative path starts at the .ini file's folder), or make the folder with"
     " `myapp-migrate {ini} init FOLDER`."
 )
 
@@ -286,7 +288,7 @@ def test_a_file_where_the_folder_of_revisions_should_be(
             tmp_path,
             2,
             f"The folder of revisions {tmp_path}/versions can't be read: Not a directory.",
-            "it is a file: move it, or mend `alembic.version_locations`.",
+            "it is a file: move it, or fix `alembic.version_locations`.",
             ini,
             command,
         )
@@ -374,18 +376,18 @@ UNKNOWN_HINT = "is it spelt right? A dialect of another package must be installe
         (
             f"postgresql://s:{PASSWORD}@h:99999/s",
             '`sqlalchemy.url` has a parameter that can\'t be used: invalid port number: "99999".',
-            "mend the port, or what stands after `?`.",
+            "fix the port, or what stands after `?`.",
         ),
         (
             f"postgresql://s:{PASSWORD}@h/s?sslmod=require",
             "`sqlalchemy.url` has a parameter that can't be used: invalid dsn: invalid connection"
             ' option "sslmod".',
-            "mend the port, or what stands after `?`.",
+            "fix the port, or what stands after `?`.",
         ),
         (
             f"postgresql://s:{PASSWORD}@h/s?sslmode=on",
             '`sqlalchemy.url` has a parameter that can\'t be used: invalid sslmode value: "on".',
-            "mend the port, or what stands after `?`.",
+            "fix the port, or what stands after `?`.",
         ),
         (
             f"{SECRET_URL}\nalembic.version_table = v",
@@ -401,7 +403,7 @@ UNKNOWN_HINT = "is it spelt right? A dialect of another package must be installe
         (
             f"postgressql://shop:{PASSWORD}@h/shop",
             "`sqlalchemy.url` names `postgressql`, which SQLAlchemy doesn't know.",
-            "is `postgresql` meant?",
+            "did you mean `postgresql`?",
         ),
         (
             f"cobol://shop:{PASSWORD}@h/shop",
@@ -493,17 +495,17 @@ def test_an_option_of_the_engine_that_cannot_be_used(
         (
             {"password": PASSWORD},
             'password authentication failed for user "{user}"',
-            "mend the user or the password in `sqlalchemy.url`.",
+            "fix the user or the password in `sqlalchemy.url`.",
         ),
         (
             {"username": "nobody", "password": PASSWORD},
             'password authentication failed for user "nobody"',
-            "mend the user or the password in `sqlalchemy.url`.",
+            "fix the user or the password in `sqlalchemy.url`.",
         ),
         (
             {"database": "shopp"},
             'database "shopp" does not exist',
-            "create it (`createdb shopp`), or mend `sqlalchemy.url`.",
+            "create it (`createdb shopp`), or fix `sqlalchemy.url`.",
         ),
     ],
 )
@@ -571,7 +573,7 @@ def test_an_unknown_host(tmp_path: Path, make_ini: MakeIni) -> None:
     start = 'Error: The database can\'t be used: could not translate host name "db.invalid"'
     assert result.returncode == 6
     assert first.startswith(start)
-    assert second == "Hint:  mend the host in `sqlalchemy.url`."
+    assert second == "Hint:  fix the host in `sqlalchemy.url`."
 
 
 def test_what_a_server_answers_is_told_rather_than_a_refusal_before_it(
@@ -589,7 +591,7 @@ def test_what_a_server_answers_is_told_rather_than_a_refusal_before_it(
     assert 'FATAL: database "shopp" does not exist.' in result.stderr.splitlines()[0]
 
 
-SQLITE_HINT = "mend the path in `sqlalchemy.url`, or make the folder and let this user write there."
+SQLITE_HINT = "fix the path in `sqlalchemy.url`, or make the folder and let this user write there."
 
 
 @pytest.mark.parametrize("command", ["upgrade", "current", "check", "stamp head", "history -i"])
@@ -726,7 +728,7 @@ def test_a_version_table_in_a_missing_schema(
         {**AT_HAND, "sqlalchemy.url": postgresql_url, "alembic.version_table_schema": "ops"}
     )
     error = "The version table's schema doesn't exist: schema \"ops\" does not exist."
-    hint = "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`."
+    hint = "create it (`CREATE SCHEMA ...`), or fix `alembic.version_table_schema`."
     refused(tmp_path, 2, error, hint, ini, *command.split())
     assert tables(postgresql_url) == set()
 
@@ -753,7 +755,7 @@ def test_a_version_table_that_is_a_table_of_the_application(
         else "column users.version_num does not exist"
     )
     error = f"The version table is a table of something else: {said}."
-    hint = "mend `alembic.version_table`; without it, the table is `alembic_version`."
+    hint = "fix `alembic.version_table`; without it, the table is `alembic_version`."
     refused(tmp_path, 2, error, hint, ini, *command.split())
     assert rows(database_url, "SELECT * FROM users") == [(7,)]
     assert tables(database_url) == {"users"}
@@ -761,7 +763,7 @@ def test_a_version_table_that_is_a_table_of_the_application(
 
 @pytest.mark.parametrize(
     ("row", "shown"),
-    [("''", "'', which is no id"), ("' '", "' ', which is no id"), ("NULL", "NULL")],
+    [("''", "'', which is not an id"), ("' '", "' ', which is not an id"), ("NULL", "NULL")],
 )
 def test_a_version_table_with_a_row_that_is_no_revision(
     tmp_path: Path, make_ini: MakeIni, sqlite_url: str, row: str, shown: str
@@ -774,7 +776,7 @@ def test_a_version_table_with_a_row_that_is_no_revision(
         " told."
     )
     hint = (
-        "mend its rows by hand; or is it a table of something else? Without"
+        "fix its rows by hand; or is it a table of something else? Without"
         " `alembic.version_table`, the table is `alembic_version`."
     )
     refused(tmp_path, 2, error, hint, ini, "current")
@@ -883,9 +885,13 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "error", "hint"),
     [
-        ("upgrade aaaa1112", "There is no revision `aaaa1112`.", "is `aaaa1111` (add a) meant?"),
-        ("upgrade haed", "There is no revision `haed`.", "is `head` meant?"),
-        ("upgrade phone", "There is no revision `phone`.", "is `bbbb3333` (add phone) meant?"),
+        (
+            "upgrade aaaa1112",
+            "There is no revision `aaaa1112`.",
+            "did you mean `aaaa1111` (add a)?",
+        ),
+        ("upgrade haed", "There is no revision `haed`.", "did you mean `head`?"),
+        ("upgrade phone", "There is no revision `phone`.", "did you mean `bbbb3333` (add phone)?"),
         ("upgrade zzz", "There is no revision `zzz`.", "`{cmd} history` lists the revisions."),
         (
             "upgrade bbbb",
@@ -1010,7 +1016,7 @@ def test_an_env_py_that_fails(
         tmp_path,
         2,
         f"{path}{where} failed before any migration ran: {error}.",
-        "mend it; `--traceback` before CONFIG_URI shows the way there.",
+        "fix it; `--traceback` before CONFIG_URI shows the way there.",
         ini,
         *command.split(),
     )
@@ -1109,11 +1115,11 @@ INSTALL = (
             "which can't be imported: module 'myapp.models' has no attribute 'Bass'",
             AS_METADATA,
         ),
-        ("myapp.models:Base", "which is no MetaData of SQLAlchemy", AS_METADATA),
+        ("myapp.models:Base", "which is not a MetaData of SQLAlchemy", AS_METADATA),
         (
             "shop_models_that_raise:Base.metadata",
             "which can't be imported: RuntimeError: no network",
-            "mend that module; `--traceback` before CONFIG_URI shows the line.",
+            "fix that module; `--traceback` before CONFIG_URI shows the line.",
         ),
     ],
 )
@@ -1201,6 +1207,6 @@ def test_logging_sections_that_cannot_be_used(
     assert result.stdout == ""
     assert first.startswith(f"Error: The logging sections of {path} can't be used: {error}")
     assert second == (
-        "Hint:  mend [loggers], [handlers] and [formatters]; a log file's folder must exist."
+        "Hint:  fix [loggers], [handlers] and [formatters]; a log file's folder must exist."
     )
     assert files(tmp_path) == before

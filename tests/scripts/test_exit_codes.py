@@ -334,7 +334,7 @@ def test_an_interruption_outside_a_transaction_lists_what_stays(
         " Of bbbb2222, this was committed and stays:",
         "         CREATE TABLE b ( id SERIAL NOT NULL, PRIMARY KEY (id) )",
         "         CREATE TABLE c (i int)",
-        "       The list may not be whole.",
+        "       The list may not be complete.",
         "Hint:  undo by hand what was committed, or let"
         f" {ini.parent / 'migrations/versions/bbbb2222_.py'} skip it; then run the command again.",
     ]

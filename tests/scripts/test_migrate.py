@@ -172,7 +172,7 @@ def test_a_failing_revision_ends_with_status_1_and_no_traceback(
         "Error: Revision bbb222 (add b) failed and was rolled back: ZeroDivisionError: division by"
         " zero.",
         "       The database stands at aaa111 (add a).",
-        f"Hint:  mend {path} (line 13), then run the command again.",
+        f"Hint:  fix {path} (line 13), then run the command again.",
     ]
     assert heads(database_url) == {"aaa111"}
 

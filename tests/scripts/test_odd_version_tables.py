@@ -33,8 +33,8 @@ COMMANDS = [
 #: The type of the column, its values, and what is told of them.
 ON_BOTH = [
     ("varchar(32)", ["NULL"], "NULL"),
-    ("varchar(32)", ["''"], "'', which is no id"),
-    ("varchar(32)", ["'  '"], "'  ', which is no id"),
+    ("varchar(32)", ["''"], "'', which is not an id"),
+    ("varchar(32)", ["'  '"], "'  ', which is not an id"),
     ("varchar(32)", ["' aaa111'"], "' aaa111', an id with blanks"),
     ("varchar(32)", ["'aaa111\t'"], "'aaa111\\t', an id with blanks"),
     ("varchar(32)", ["'aaa111'", "NULL"], "NULL"),

@@ -131,8 +131,8 @@ def test_an_index_that_is_built_outside_a_transaction_is_told_as_invalid(
     assert error["message"] == (
         "Terminated in revision bbb222 (index a). The database stands at aaa111 (add a). Of bbb222,"
         " this was committed and stays:\n  COMMENT ON TABLE a IS 'indexed'\n"
-        "The list may not be whole.\n"
-        "Left invalid, of use to no query: index ix_a."
+        "The list may not be complete.\n"
+        "Left invalid, so that no query uses it: index ix_a."
     )
     assert (error["heads"], error["invalid_indexes"]) == (["aaa111"], ["ix_a"])
     assert error["committed"] == ["COMMENT ON TABLE a IS 'indexed'"]

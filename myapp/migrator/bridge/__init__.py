@@ -1,1 +1,1 @@
-"""All that leans on Alembic: its Config, its env.py, its scripts and its version table."""
+"""All that depends on Alembic: its Config, env.py, its scripts and its version table."""

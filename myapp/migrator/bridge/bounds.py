@@ -1,4 +1,4 @@
-"""A look at a database: it ends in time, and says who was in its way."""
+"""Reading a database within a time limit. The error names who holds the lock."""
 
 import time
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from .context import RunContext
 from .opening import opened
 
 _NOT_IN_TIME = "55P03"
-#: Seconds that a server has for each statement of a look, which reads a few rows.
+#: How many seconds the server has to answer each statement. Each reads only a few rows.
 _SILENCE = 30.0
-#: However little time is left, a lock that is held for a moment is no reason to fail; and 0 would
-#: mean to PostgreSQL that there is no bound.
+#: The shortest time limit for a lock. Another session may hold one for a moment, and 0 would mean
+#: no limit to PostgreSQL.
 _LEAST = 0.1
 _OFTEN = 0.4
 _BEFORE_TOLD = 1.0
@@ -37,13 +37,13 @@ def looking(
     lock_wait: float | None = None,
     silence: float = _SILENCE,
 ) -> Iterator[None]:
-    """Bound all that is waited for within on connections that only read, whoever opens them.
+    """Limit every wait within, on connections that only read, also those that `env.py` opens.
 
-    A look has `seconds` altogether, and `lock_wait` for a lock, where these are given; otherwise
-    `migrate.lock_timeout`, or `migrate.lock_wait` where that is none. A statement has `silence`
-    seconds to be answered in.
+    All of it may take `seconds`, and a lock `lock_wait` seconds. The default for a lock is
+    `migrate.lock_timeout`, or `migrate.lock_wait` if that is 0. The server has `silence` seconds to
+    answer each statement.
 
-    Raises DatabaseUnreachable when it takes longer, naming who holds the lock.
+    Raises DatabaseUnreachable, naming who holds the lock, when it takes longer.
     """
     options = context.settings.options
     bounds = [options.lock_timeout or options.lock_wait, lock_wait, seconds]
@@ -94,7 +94,7 @@ class _Look:
             self._hurry(dbapi_connection)
 
     def begun(self, connection: Connection) -> None:
-        """Bound the wait for a lock, in this transaction only: a pooler may share the session."""
+        """Limit the wait for a lock in this transaction only, as a pooler may share the session."""
         autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
         if connection.dialect.name == "postgresql" and not autocommit:
             milliseconds = self._milliseconds_left()
@@ -105,7 +105,7 @@ class _Look:
         return round((self._bound if left is None else min(self._bound, left)) * 1000)
 
     def _hurry(self, dbapi_connection: Any) -> None:
-        """Let SQLite wait no longer than this look may, until it is over."""
+        """Shorten SQLite's own wait for a lock, until the look is over."""
         (before,) = dbapi_connection.execute("PRAGMA busy_timeout").fetchone()
         wanted = self._milliseconds_left()
         if wanted < before:
@@ -123,7 +123,7 @@ class _Look:
         self._stack.enter_context(self._watch.watching(seconds=0))
 
     def _blocked(self, blocker: Blocker) -> None:
-        # A caller who has set a time looks again and again, and tells by himself.
+        # A caller that gives `seconds` looks again and again, and tells about it itself.
         is_due = time.monotonic() - self._begin >= _BEFORE_TOLD
         if is_due and self._time_left.seconds is None and not self._is_told:
             self._is_told = True

@@ -1,4 +1,4 @@
-"""The engine of a run, and the connection on which `env.py` runs migrations."""
+"""The engine of a run, and the connection for `env.py`."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from .env_py import kept_env_py
 
 @contextmanager
 def shared_engine(context: RunContext) -> Iterator[None]:
-    """Let all connections that are opened within come from one engine, disposed of at the end."""
+    """Use one engine for all connections within, and dispose of it at the end."""
     database = context.database
     if database.is_shared:
         yield
@@ -33,7 +33,7 @@ def shared_engine(context: RunContext) -> Iterator[None]:
 
 @contextmanager
 def _pools_that_log_nothing() -> Iterator[None]:
-    """Keep SQLAlchemy's traceback of a lost connection out of the story, which tells of it."""
+    """Silence SQLAlchemy's log of a lost connection, since our own error tells of it."""
     logger = logging.getLogger("sqlalchemy.pool")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -44,9 +44,9 @@ def _pools_that_log_nothing() -> Iterator[None]:
 
 
 def opened_url(context: RunContext) -> URL | None:
-    """Return the URL of the database that `env.py` opened last time, or the .ini file's.
+    """Return the URL of the database that `env.py` has opened, or else the .ini file's.
 
-    The lock belongs to that database, whatever the .ini file says. None when neither is known.
+    The lock has to be on the database that `env.py` opens. None if neither URL is known.
     """
     settings = context.settings
     return context.database.url or (engine_url(settings.url) if settings.has_url else None)
@@ -75,7 +75,7 @@ def database_name(context: RunContext) -> str:
 
 
 def missing_file(context: RunContext) -> str | None:
-    """Return the path of the SQLite file that is yet to be made, or None."""
+    """Return the path of the SQLite file if it doesn't exist yet, else None."""
     settings = context.settings
     path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
     return path if path is not None and is_absent(path) else None

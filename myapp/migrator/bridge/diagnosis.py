@@ -27,9 +27,9 @@ def not_loaded(path: str, error: BaseException | None) -> HistoryError:
     raised = f"line {line} raised " if line else ""
     return HistoryError(
         f"Revision file {path} can't be loaded: {raised}{described(error or ImportError())}.",
-        hint="install it in this environment, or mend that line."
+        hint="install it in this environment, or fix that line."
         if isinstance(error, ImportError)
-        else "mend that line, or take the file away.",
+        else "fix that line, or take the file away.",
         paths=[path],
         line=line,
     )
@@ -60,7 +60,7 @@ def not_a_revision(path: str, module: ModuleType, error: Exception) -> HistoryEr
             )
     return HistoryError(
         f"Revision file {path} can't be loaded: {described(error)}.",
-        hint="mend it; `--traceback` before CONFIG_URI shows where it failed.",
+        hint="fix it; `--traceback` before CONFIG_URI shows where it failed.",
         paths=[path],
     )
 
@@ -75,7 +75,7 @@ def no_history(files: Sequence[RevisionFile], error: Exception) -> HistoryError:
         or _cycle(files)
         or HistoryError(
             f"The revision files form no history: {error}.",
-            hint="mend `down_revision`, `depends_on` or `branch_labels` in one of them.",
+            hint="fix `down_revision`, `depends_on` or `branch_labels` in one of them.",
         )
     )
 
@@ -96,7 +96,7 @@ def _not_compiled(path: str) -> HistoryError | None:
             f"Revision file {path} has a syntax error in line {line}: {reason}."
             if line
             else f"Revision file {path} can't be read: {reason}.",
-            hint="mend that line, or take the file away."
+            hint="fix that line, or take the file away."
             if line
             else "make it readable UTF-8 text, or take it away.",
             paths=[path],
@@ -158,7 +158,7 @@ def _missing_parent(files: Sequence[RevisionFile]) -> HistoryError | None:
             if parent not in known | labels:
                 return HistoryError(
                     f"Revision file {file.path} follows revision {parent}, which no file has.",
-                    hint=f"bring back the file of {parent}, or mend `down_revision` and"
+                    hint=f"bring back the file of {parent}, or fix `down_revision` and"
                     " `depends_on` in this one.",
                     paths=[file.path],
                 )
@@ -196,6 +196,6 @@ def _cycle_error(files: Sequence[RevisionFile]) -> HistoryError:
     return HistoryError(
         f"The revisions follow each other in a circle: {steps}"
         f" (files: {', '.join(file.path for file in files)}).",
-        hint="mend `down_revision` or `depends_on` in one of these files.",
+        hint="fix `down_revision` or `depends_on` in one of these files.",
         paths=[file.path for file in files],
     )

@@ -1,4 +1,4 @@
-"""What an `env.py`'s exception means, in this package's errors."""
+"""Turn an exception of `env.py` into an error of this package."""
 
 import traceback
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from ..database.failures import database_failed, described
 
 @contextmanager
 def told_as_errors(*, has_run: bool = False) -> Iterator[None]:
-    """Raise as a MigrateError whatever `env.py`, or the database it asks, raises within.
+    """Turn every exception within, of `env.py` or the database, into a MigrateError.
 
-    With `has_run`, migrations may have run before.
+    `has_run` says whether migrations may have run before.
     """
     try:
         yield
@@ -29,7 +29,7 @@ def told_as_errors(*, has_run: bool = False) -> Iterator[None]:
 
 
 def environment_failed(error: BaseException, *, has_run: bool = False) -> MigrateError:
-    """Tell why `env.py` failed: before any migration ran, unless one `has_run`."""
+    """Return the error of an `env.py` that failed. `has_run` says whether a migration has run."""
     if isinstance(error, MigrateError):
         return error
     if isinstance(error, DBAPIError):
@@ -52,7 +52,7 @@ def environment_failed(error: BaseException, *, has_run: bool = False) -> Migrat
 
 
 def _what_env_py_lacks(error: BaseException) -> str:
-    """Return what to do about an `env.py` that failed; it may be right, and short of something."""
+    """Return what to do about an `env.py` that failed."""
     if isinstance(error, ModuleNotFoundError):
         return (
             "install what it imports (`pip install -e .` for the application itself), or set"
@@ -63,7 +63,7 @@ def _what_env_py_lacks(error: BaseException) -> str:
             "an env.py that reads the .ini file by itself knows no `${NAME}` and no NAME=VALUE pair"
             f" of the command line: let it call `{ENVIRONMENT}.run_migrations()`."
         )
-    return "mend it; `--traceback` before CONFIG_URI shows the way there."
+    return "fix it; `--traceback` before CONFIG_URI shows the way there."
 
 
 def _place(error: BaseException) -> tuple[str | None, int | None]:

@@ -1,4 +1,4 @@
-"""`env.py`, read once for a command, and what it says of where the revision files are."""
+"""Run `env.py`, and learn where it says the revision files are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _OPTION = "version_locations"
 
 @contextmanager
 def kept_env_py(context: RunContext) -> Iterator[None]:
-    """Read `env.py` from its file once within: it is asked again when a run has done its work."""
+    """Read the file `env.py` only once within, though it runs several times."""
     context.env_py.loaders = {}
     try:
         yield
@@ -34,12 +34,12 @@ def run_env(
     instead: Callable[[EnvironmentContext], None] | None = None,
     **options: Any,
 ) -> None:
-    """Run `env.py`, which lets Alembic call `fn`; `options` are those of EnvironmentContext.
+    """Run `env.py`, in which Alembic calls `fn`; `options` are those of EnvironmentContext.
 
-    `instead` takes the place of Alembic's own `run_migrations`, which `env.py` calls.
+    `instead` replaces Alembic's `run_migrations`, which `env.py` calls.
 
-    It gets a copy of `script`, and finds the Config as it was, so that what it changes there is not
-    changed twice; `spoken` tells of it.
+    `env.py` gets a copy of `script`, and the Config is restored afterwards. So a change that it
+    makes is not made twice. `spoken` returns the changed copy.
 
     Raises whatever `env.py` raises.
     """
@@ -48,14 +48,14 @@ def run_env(
     environment = EnvironmentContext(context.config, given, fn=fn, **options)
     if instead is not None:
         ask = instead
-        # A subclass would not do: `alembic.context` only stands for this very class.
+        # A subclass won't do: `alembic.context` has the functions of this class only.
         environment.run_migrations = lambda **kw: ask(environment)  # type: ignore[method-assign]
     with _hearing(context, given), environment:
         path = str(Path(script.dir, "env.py"))
         kept = context.env_py.loaders
         kept = {} if kept is None else kept
         if path not in kept and not Path(path).exists():
-            given.run_env()  # from bytecode, or Alembic tells that there is none
+            given.run_env()  # from bytecode, or with Alembic's error that there is no env.py
             return
         loader = kept.setdefault(path, _Once("env_py", path))
         spec = spec_from_file_location("env_py", path, loader=loader)
@@ -64,16 +64,16 @@ def run_env(
 
 
 def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:
-    """Return `script` as `env.py` would have it when it ran last, `script` itself if it hasn't."""
+    """Return `script` as `env.py` has changed it, or `script` itself if `env.py` hasn't run."""
     return context.env_py.script or script
 
 
 @contextmanager
 def _hearing(context: RunContext, given: ScriptDirectory) -> Iterator[None]:
-    """Take what `env.py` sets within, in `given` or else in the Config, over into `given`.
+    """Take the folders that `env.py` sets within over into `given`.
 
-    Alembic reads the files when `env.py` has run, so that the former has its effect; the latter has
-    it on the next command with that Config, as ours with it is, after the first look.
+    It may set them in `given` itself, or in the Config, which `given` was made from. Then restore
+    the Config.
     """
     handed, before = given.version_locations, list(given.version_locations)
     option = context.config.get_main_option(_OPTION)

@@ -55,7 +55,7 @@ def require_loadable(history: ScriptHistory) -> None:
         listed = "".join(f"\n  {error.message}" for error in broken)
         raise HistoryError(
             f"{len(broken)} revision files can't be loaded:{listed}",
-            hint="mend them, or take them away.",
+            hint="fix them, or take them away.",
             paths=[path for error in broken for path in error.details["paths"]],
         )
 
@@ -128,7 +128,7 @@ def _require_readable(folder: str | PathLike[str], of: str) -> None:
     if why := why_not_read(folder):
         raise HistoryError(
             f"The folder of {of} {folder} can't be read: {why}.",
-            hint="it is a file: move it, or mend `alembic.version_locations`."
+            hint="it is a file: move it, or fix `alembic.version_locations`."
             if os.path.isfile(folder)
             else "let this user read and enter it.",
             paths=[str(folder)],
@@ -138,6 +138,6 @@ def _require_readable(folder: str | PathLike[str], of: str) -> None:
 def _bad_location(what: str) -> SettingsError:
     return SettingsError(
         f"`alembic.script_location` is {what}, so there are no migrations.",
-        hint="mend it (a relative path starts at the .ini file's folder), or make the folder with"
+        hint="fix it (a relative path starts at the .ini file's folder), or make the folder with"
         " `{cmd} init FOLDER`.",
     )

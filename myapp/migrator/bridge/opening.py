@@ -1,4 +1,4 @@
-"""How a connection is opened, whoever's engine it is for: in time, waited for, known to signals."""
+"""Open PostgreSQL connections of any engine: with a time limit, a wait, and known to signals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +21,9 @@ _ASYNCHRONOUS = ("psycopg_async",)
 
 @contextmanager
 def opened(context: RunContext, time_left: TimeLeft = FOR_EVER) -> Iterator[None]:
-    """Open all PostgreSQL connections within in the same way, and in the `time_left`.
+    """Open all PostgreSQL connections within in the same way, and within `time_left`.
 
-    A server that is not up, or has no connection free, is waited for, `migrate.wait_db` seconds.
+    If the server is not up, or has no connection free, wait up to `migrate.wait_db` seconds.
     """
 
     def connect(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
@@ -55,4 +55,4 @@ def _wait_for(context: RunContext, dialect: Dialect, attempt: Any) -> Any:
     try:
         return until_up(context, ask)
     except MigrateError as error:
-        raise error.__cause__ or error from None  # SQLAlchemy takes a driver's error only
+        raise error.__cause__ or error from None  # SQLAlchemy expects an error of the driver

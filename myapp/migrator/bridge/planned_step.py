@@ -9,9 +9,9 @@ from .loading import ScriptHistory
 
 
 class PlannedStep(MigrationStep):
-    """The upgrade or downgrade of one revision; takes the place of Alembic's `RevisionStep`.
+    """The upgrade or downgrade of one revision, used in place of Alembic's `RevisionStep`.
 
-    `moves_row` hears which row takes the place of which, right before Alembic writes that.
+    `moves_row` is called with the old and the new row, right before Alembic writes them.
     """
 
     moves_row: Callable[[tuple[str, str]], None] | None = None
@@ -37,49 +37,49 @@ class PlannedStep(MigrationStep):
         return self._script.doc
 
     def should_delete_branch(self, heads: set[str]) -> bool:
-        """Tell whether a row goes without another in its place."""
+        """Tell whether a row is deleted and none is added."""
         return not self._added
 
     def should_create_branch(self, heads: set[str]) -> bool:
-        """Tell whether a row comes without another's going."""
+        """Tell whether a row is added and none is deleted."""
         return not self._removed
 
     def should_merge_branches(self, heads: set[str]) -> bool:
-        """Tell whether one row takes the place of several."""
+        """Tell whether one row replaces several."""
         return len(self._removed) > 1
 
     def should_unmerge_branches(self, heads: set[str]) -> bool:
-        """Tell whether several rows take the place of one."""
+        """Tell whether several rows replace one."""
         return len(self._added) > 1
 
     @property
     def delete_version_num(self) -> str:
-        """The row that goes."""
+        """The row that is deleted."""
         return self._removed[0]
 
     @property
     def insert_version_num(self) -> str:
-        """The row that comes."""
+        """The row that is added."""
         return self._added[0]
 
     def update_version_num(self, heads: set[str]) -> tuple[str, str]:
-        """Return the row that goes, and the one in its place."""
+        """Return the old row, and the one that replaces it."""
         move = self._removed[0], self._added[0]
         if self.moves_row:
             self.moves_row(move)
         return move
 
     def merge_branch_idents(self, heads: set[str]) -> tuple[list[str], str, str]:
-        """Return the rows that go, the last that does, and the one in its place."""
+        """Return the rows that are deleted, the one that is replaced, and its replacement."""
         return self._removed[:-1], self._removed[-1], self._added[0]
 
     def unmerge_branch_idents(self, heads: set[str]) -> tuple[str, str, list[str]]:
-        """Return the row that goes, the one in its place, and those that come beside it."""
+        """Return the row that is replaced, its replacement, and the rows that are added."""
         return self._removed[0], self._added[-1], self._added[:-1]
 
     @property
     def info(self) -> MigrationInfo:
-        """What an `on_version_apply` of env.py is told."""
+        """What Alembic gives to an `on_version_apply` of env.py."""
         return MigrationInfo(
             revision_map=self._history.script.revision_map,
             is_upgrade=self.is_upgrade,

@@ -1,6 +1,6 @@
-"""Alembic's post-write hooks, with a failing hook told as an error.
+"""Alembic's three kinds of post-write hooks, except that a hook that fails is an error.
 
-Alembic runs the same three kinds and drops their exit status (alembic.script.write_hooks).
+Alembic ignores their exit status (alembic.script.write_hooks).
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from alembic.script import write_hooks
 
 from ..base.errors import SettingsError
 
-# What a hook says is part of the story; standard output is for the answer.
+# A hook's output goes to standard error. Standard output is for the answer.
 _STDERR = 2
 _SCRIPT = "REVISION_SCRIPT_FILENAME"
 
@@ -25,9 +25,10 @@ _Hook = Callable[..., None]
 
 @contextmanager
 def failing_hooks_told() -> Iterator[None]:
-    """Take the place of Alembic's own hooks within, through its public registry.
+    """Replace Alembic's own hooks within, through its public registry.
 
-    The registry can't be read, so Alembic's own come back, whoever else had taken their place.
+    The registry can't be read. So Alembic's own hooks come back at the end, even if others had
+    replaced them before.
     """
     _register(_executable, _module, _console_script)
     try:
@@ -63,7 +64,7 @@ def _console_script(path: str, options: Mapping[str, str]) -> None:
     if not found:
         raise _failed(path, options, f"there is no console script `{name}`")
     module, attribute = found[0].module, found[0].attr
-    # As the installed script does: what it returns is its exit status, which Alembic drops too.
+    # The installed script does the same: the result of the function is the exit status.
     code = f"import sys, {module}; sys.exit({module}.{attribute}())"
     _run(path, options, [sys.executable, "-c", code])
 
@@ -75,7 +76,9 @@ def _run(path: str, options: Mapping[str, str], command: list[str]) -> None:
     try:
         words = [word.replace(_SCRIPT, path) for word in shlex.split(arguments)]
     except ValueError as error:
-        raise _failed(path, options, f"its options are no words of a shell: {error}") from None
+        raise _failed(
+            path, options, f"its options can't be split as a shell does: {error}"
+        ) from None
     try:
         finished = subprocess.run(  # noqa: S603 - the command is the developer's own setting
             [*command, *words], cwd=options.get("cwd") or None, stdout=_STDERR, check=False
@@ -97,5 +100,5 @@ def _failed(path: str, options: Mapping[str, str], reason: str) -> SettingsError
     return SettingsError(
         f"The post-write hook `{options['_hook_name']}` failed: {reason}. The revision file"
         f" {os.path.normpath(path)} has been written.",
-        hint="mend [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
+        hint="fix [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
     )

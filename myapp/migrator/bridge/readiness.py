@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def until_up(context: RunContext, ask: Callable[[], T]) -> T:
-    """Return what `ask` returns, once the database is up: `migrate.wait_db` seconds at most.
+    """Call `ask` until the database is up, for `migrate.wait_db` seconds, and return its result.
 
-    Raises DatabaseUnreachable, at once where waiting is of no use.
+    Raises DatabaseUnreachable, at once if waiting can't help.
     """
     told = None
     for is_last in attempts(context.settings.options.wait_db):

@@ -1,4 +1,4 @@
-"""What a revision typed by a person means, and what to say when it means nothing."""
+"""Resolve a revision that a person has typed, and explain it if that fails."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -32,13 +32,13 @@ def find(history: ScriptHistory, target: str, command: str) -> tuple[Revision, .
 
 
 def resolve(history: ScriptHistory, target: str, command: str, ask: Callable[[], T]) -> T:
-    """Call `ask`, and tell in this package's errors why Alembic can't resolve `target`.
+    """Call `ask`, and turn Alembic's errors about `target` into errors of this package.
 
     Raises BadRevision or MultipleHeads.
     """
     try:
         return ask()
-    # Alembic asserts, where a branch named in a relative target isn't in the database.
+    # Alembic raises AssertionError when the branch in a relative target isn't in the database.
     except (RevisionError, CommandError, AssertionError) as error:
         cause = error.__cause__ or error
         if isinstance(cause, AlembicMultipleHeads):
@@ -57,7 +57,8 @@ def _not_reached(history: ScriptHistory, target: str, error: RangeNotAncestorErr
             hint=f"write `{typed.end}:{typed.start}`.",
         )
     return BadRevision(
-        f"`{target}` can't be reached: it is no ancestor or descendant on the same branch.",
+        f"`{target}` can't be reached: it is neither an ancestor nor a descendant on the same"
+        " branch.",
         reason="out_of_reach",
         hint="`{cmd} history` shows how the revisions follow each other.",
     )
@@ -102,7 +103,7 @@ def _how_to_choose(history: ScriptHistory, heads: tuple[str, ...], option: str) 
     name_one = f"name one{f' with `{option}`' if option else ''}."
     if not all(history.get(head).is_head for head in heads):
         return name_one
-    # To `merge`, a head that another depends on is none of the `heads`.
+    # For `merge`, a head that another revision depends on doesn't count among `heads`.
     independent = set(history.graph.effective_heads)
     named = "heads" if set(heads) == independent else " ".join(heads)
     return f'join them with `{{cmd}} merge {named} -m "join"`, or {name_one}'
@@ -128,12 +129,12 @@ def _unknown(history: ScriptHistory, name: str) -> BadRevision:
     branch, _, wanted = name.rpartition("@")
     ids = history.ids
     labels = history.graph.labelled
-    # Alembic takes the first characters for the whole where the whole has four or more.
+    # Alembic accepts the first characters of an id or label that has four or more.
     matches = [each for each in (*ids, *labels) if len(each) > 3 and each.startswith(wanted)]
     try:
         candidates = list(history.script.revision_map.filter_for_lineage(matches, branch or None))
     except RevisionError:
-        candidates = []  # the branch is none either
+        candidates = []  # the branch doesn't exist either
     if len(candidates) > 1:
         owners = history.graph.labelled
         shown = history.titles(owners.get(each, each) for each in candidates[:5])
@@ -162,7 +163,7 @@ def _unknown(history: ScriptHistory, name: str) -> BadRevision:
     return BadRevision(
         f"There is no revision `{wanted}`.",
         reason="unknown",
-        hint=f"is `{near}`{f' ({meant})' if meant else ''} meant?"
+        hint=f"did you mean `{near}`{f' ({meant})' if meant else ''}?"
         if near
         else "`{cmd} history` lists the revisions.",
         nearest=near,

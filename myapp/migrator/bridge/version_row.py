@@ -1,9 +1,10 @@
-"""The version table's row, which one statement for all revisions moves on.
+"""Write the version table's row, with one compiled statement for all revisions.
 
-Alembic writes the revisions' ids into the statement, so SQLAlchemy has another one to compile for
-each: a quarter of what a small revision costs. The same SQL comes out of one that is compiled once.
-And it is asked whether the table has kept what was written: a trigger or a rule may drop that, and
-Alembic looks at some of its statements only.
+Alembic puts the ids into the statement itself, so SQLAlchemy compiles another one for each
+revision. That is a quarter of the time of a small revision. The one here gives the same SQL.
+
+It also checks that the table has kept what was written. A trigger or a rule may drop it, and
+Alembic checks only some of its statements.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,22 +33,22 @@ class RowNotKept(SettingsError):
 
 
 class VersionRow:
-    """Takes the place of the statement that Alembic runs when a step is done."""
+    """Replaces the UPDATE that Alembic runs when a step is done."""
 
     def __init__(self) -> None:
         self._move: tuple[str, str] | None = None
         self._statements: dict[Table, Update] = {}
         self._is_in_doubt = False
         self._uncommitted: set[Connection] = set()
-        #: How many statements have written the table, and how many of these were committed.
+        #: How many statements have written to the table, and how many of them were committed.
         self.written = 0
         self.committed = 0
 
     @contextmanager
     def moving(self) -> Iterator[None]:
-        """Replace the statements within; where none comes as expected, Alembic's own runs.
+        """Replace the statements within. If one isn't as expected, Alembic's own runs.
 
-        Raises RowNotKept, out of the statement, when one finds no row to change.
+        A statement that finds no row to change raises RowNotKept.
         """
         with listening(
             before_execute=self._replace,
@@ -59,9 +60,10 @@ class VersionRow:
     def require_kept(
         self, *, ctx: MigrationContext, step: MigrationInfo, heads: set[str], **_: Any
     ) -> None:
-        """Raise RowNotKept unless a row that `step` adds is there; to be an `on_version_apply`.
+        """Raise RowNotKept if a row of `step` is missing; Alembic calls it as `on_version_apply`.
 
-        It is asked where an INSERT has added no row: a trigger may have put it elsewhere.
+        It looks only if an INSERT has reported no row, which a trigger can cause in two ways: the
+        row is dropped, or it is put elsewhere and is there.
         """
         is_in_doubt, self._is_in_doubt = self._is_in_doubt, False
         if not is_in_doubt:
@@ -78,7 +80,7 @@ class VersionRow:
         return not self._uncommitted
 
     def expect(self, move: tuple[str, str]) -> None:
-        """Take the next UPDATE for Alembic's, which moves the row on as `move` says."""
+        """Expect Alembic's UPDATE next, which replaces the first row of `move` by the second."""
         self._move = move
 
     def _replace(

@@ -1,4 +1,4 @@
-"""Where the database stands, read through `env.py` without changing anything."""
+"""Read the version table through `env.py`, without changing anything."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -28,17 +28,17 @@ from .env_py import run_env
 from .loading import ScriptHistory, load_history, settled
 from .readiness import until_up
 
-#: Seconds for a database that is not asked for its own sake.
+#: How many seconds a database has to answer a command that can do without it.
 GLANCE_SECONDS = 3.0
 
 
 def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
-    """Return what `read_each` returns, or None where that must wait for the lock.
+    """Return what `read_each` returns, None if it can be read only under the lock.
 
     It waits no longer for another session than for another run.
 
-    An SQLite file whose writer has more to write than its memory holds can't be read meanwhile.
-    What is opened for it is closed again: a server may not grant the wait for the lock.
+    An SQLite file can't be read while its writer spills out of memory. The connection is closed
+    again, since a server may have none to spare for the wait for the lock.
     """
     if context.rows is not None:
         return [context.rows]
@@ -60,10 +60,10 @@ def read_heads(
     seconds: float | None = None,
     has_run: bool = False,
 ) -> tuple[str, ...]:
-    """Return the revisions at which the database stands, creating nothing.
+    """Return the version table's rows, creating nothing.
 
-    `seconds` is how long that may take, whatever the settings say. With `has_run`, it is not told
-    that nothing has run yet.
+    `seconds` is how long that may take, in place of the settings. `has_run` says whether a
+    migration has run, for the error.
 
     Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
     """
@@ -78,11 +78,11 @@ def read_each(
     lock_wait: float | None = None,
     has_run: bool = False,
 ) -> list[tuple[str, ...]]:
-    """Return where each database stands that `env.py` opens: one, but for the template multidb.
+    """Return the version table's rows of each database that `env.py` opens.
 
-    They are asked through `env.py`, which alone knows the connection and the version table. A
-    database that is not up yet is waited for, `migrate.wait_db` seconds; within `seconds`, where
-    they are given, or `lock_wait` for a lock, it has to answer.
+    There is one database, except with the template multidb. Only `env.py` knows the connection
+    and the version table, so it is run. If the database is not up yet, wait `migrate.wait_db`
+    seconds. With `seconds`, that is the limit for all; `lock_wait` is the limit for a lock.
 
     Raises what `read_heads` raises.
     """
@@ -111,7 +111,7 @@ def _ask_each(
         return []
 
     def ask(environment: EnvironmentContext) -> None:
-        # Alembic's own fails at some rows before it gives them to anyone.
+        # Alembic's own `run_migrations` fails at some rows before it passes them on.
         migration_context = environment.get_context()
         keep(migration_context.get_current_heads(), migration_context)
 
@@ -134,7 +134,7 @@ def _ask_each(
                 database.url = database.url or missing.url
                 found.append(())
             except (ArgumentError, KeyError):
-                engine_url(context.settings.url)  # where env.py misses that, this tells
+                engine_url(context.settings.url)  # if the URL is wrong, this says so
                 raise
     finally:
         database.only_reads = False
@@ -151,7 +151,7 @@ def _ask_each(
 def history_of_files(context: RunContext) -> ScriptHistory:
     """Return the history for a command that asks no database.
 
-    Where `env.py` may say which files count, it is run; whether it reaches a database is the same.
+    If `env.py` may name the folders of revisions, it is run; it need not reach a database.
 
     Raises what `loading.load_history` raises.
     """
@@ -163,10 +163,10 @@ def history_of_files(context: RunContext) -> ScriptHistory:
 
 
 def _close(connections: Iterable[Connection], own: Engine | None) -> None:
-    """Close what an `env.py` has left open, and never uses again.
+    """Close the connections that `env.py` has left open.
 
-    In WAL mode, two files beside an SQLite database stay where nobody closes it. A PostgreSQL
-    server may be short of connections.
+    In WAL mode, two files stay beside an SQLite database that isn't closed. A PostgreSQL server may
+    be short of connections.
     """
     for connection in connections:
         engine = connection.engine
@@ -180,21 +180,21 @@ def _close(connections: Iterable[Connection], own: Engine | None) -> None:
 
 
 def _checked(rows: Sequence[Any], migration_context: MigrationContext) -> tuple[str, ...]:
-    """Return the version table's `rows`; raises SettingsError when one is no revision's id."""
+    """Return the version table's `rows`. Raises SettingsError when one can't be an id."""
     if odd := oddity(rows):
         table = ".".join(
             filter(None, [migration_context.version_table_schema, migration_context.version_table])
         )
         raise SettingsError(
             f"The version table {table} holds {odd}, so where the database stands can't be told.",
-            hint="mend its rows by hand; or is it a table of something else? Without"
+            hint="fix its rows by hand; or is it a table of something else? Without"
             " `alembic.version_table`, the table is `alembic_version`.",
         )
     return tuple(rows)
 
 
 class _NoFile(Exception):
-    """An SQLite database that is yet to be made: connecting would make it."""
+    """The SQLite file doesn't exist yet, and connecting would make it."""
 
     def __init__(self, url: URL) -> None:
         self.url = url

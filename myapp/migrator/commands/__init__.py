@@ -1,1 +1,1 @@
-"""What the command can do: each module asks the rooms below."""
+"""The commands. Each module uses the rooms below."""

@@ -45,10 +45,10 @@ def revision(
     rev_id: str | None = None,
     depends_on: Sequence[str] = (),
 ) -> NewRevisions:
-    """Write a new revision file; an autogenerate that finds nothing writes none.
+    """Write a new revision file. With `autogenerate`, write none if there is no difference.
 
-    Raises PendingMigrations when `autogenerate` is asked for a database behind the code,
-    MultipleHeads, BadRevision, UsageError, or SettingsError when a post-write hook fails.
+    Raises PendingMigrations when the database to compare with is behind the code, MultipleHeads,
+    BadRevision, UsageError, or SettingsError when a post-write hook fails.
     """
     history = load_history(context)
     if autogenerate and sql:
@@ -134,9 +134,9 @@ def merge(
 
 
 def edit(context: RunContext, target: str) -> tuple[Revision, ...]:
-    """Open the files that `target` names in $EDITOR; `current` asks the database.
+    """Open the files of the revisions `target` in $EDITOR; `current` asks the database.
 
-    Raises BadRevision when it names none, UsageError when there is no editor.
+    Raises BadRevision when it names none, UsageError when the editor can't be run.
     """
     found = show(AlembicSource(context), target, command="edit")
     for each in found:
@@ -152,15 +152,15 @@ def _uses_environment(context: RunContext) -> bool:
 
 
 def _added(context: RunContext, history: ScriptHistory) -> tuple[Revision, ...]:
-    """Return the revisions whose files have been written since `history` was loaded."""
+    """Return the revisions that were written since `history` was loaded."""
     now = settled(context, load_history(context))
     return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
 
 
 def _open_editor(revision: Revision) -> str | None:
-    """Return why the editor failed, None when it didn't."""
-    # Alembic looks for an editor where none is named. One that is named it takes for a file without
-    # arguments, so that for `EDITOR="code --wait"` another editor would open.
+    """Return why the editor failed, None if it didn't."""
+    # Alembic finds an editor if none is named. But it takes $EDITOR for the name of a file, so
+    # for `EDITOR="code --wait"` it would open another editor.
     editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
     try:
         if not editor:
@@ -203,13 +203,13 @@ def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
         with failing_hooks_told():
             return resolve(history, "", name, write)
     except SyntaxError as error:
-        # A message with quotes or a backslash in it can break the template's docstring, and a
-        # file that can't be loaded would stop every command.
+        # Quotes or a backslash in the message can break the docstring. A file that can't be loaded
+        # would stop every command, so it is removed.
         for path in set(revision_files(history.script)) - before:
             os.remove(path)
         raise UsageError(
             f"No revision was written: the file would not be valid Python, {error.msg}.",
-            hint="leave quotes and backslashes out of the message, or mend script.py.mako.",
+            hint="leave quotes and backslashes out of the message, or fix script.py.mako.",
         ) from None
     except OSError as error:
         raise UsageError(
@@ -219,7 +219,7 @@ def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
     except (LookupError, TypeError, ValueError) as error:
         raise SettingsError(
             f"No revision was written: {described(error)}.",
-            hint="mend `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
+            hint="fix `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
             " minute, second and epoch) or `alembic.output_encoding`.",
         ) from error
     except BadRevision as error:

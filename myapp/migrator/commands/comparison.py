@@ -1,4 +1,4 @@
-"""Compare the models with the database: what `check` and `revision --autogenerate` share."""
+"""Compare the models with the database, for `check` and `revision --autogenerate`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +20,7 @@ from ..bridge.loading import ScriptHistory, load_history, require_loadable, sett
 from ..bridge.version_table import read_each
 from ..revisions import answers
 
-#: Seconds for one question about a database, which may have many thousand tables.
+#: How many seconds the database has for one question. It may have many thousand tables.
 _SILENCE = 300.0
 
 
@@ -59,7 +59,7 @@ def check(context: RunContext) -> Agreement:
 def require_at_heads(
     context: RunContext, history: ScriptHistory
 ) -> tuple[ScriptHistory, tuple[str, ...]]:
-    """Return the history as `env.py` has it, and the database's heads, which are all of its.
+    """Return the history as `env.py` has it, and the database's heads.
 
     Raises PendingMigrations when a revision is not applied, since a comparison would then find
     what the pending revisions are about to change.
@@ -91,7 +91,7 @@ def compare(context: RunContext, history: ScriptHistory) -> list[MigrationScript
 def run_comparison(
     context: RunContext, history: ScriptHistory, revision_context: RevisionContext
 ) -> None:
-    """Let `env.py` fill `revision_context`; with `autogenerate` in its arguments, by comparing."""
+    """Run `env.py` to fill `revision_context`; it compares if the arguments say `autogenerate`."""
     arguments = revision_context.command_args
 
     def fill(rev: Any, migration_context: MigrationContext) -> list[Any]:
@@ -155,5 +155,5 @@ def _line(operation: str, *what: Any) -> str:
 
 
 def _value(value: object) -> str:
-    """Return a column's attribute; a server default is told by its SQL."""
+    """Return a column's attribute as text; for a server default, its SQL."""
     return f"'{value.arg}'" if isinstance(value, DefaultClause) else repr(value)

@@ -1,4 +1,4 @@
-"""Upgrade and downgrade: plan, lock, run each revision, try again what may be, and say the end."""
+"""Upgrade and downgrade: plan, lock, run each revision, and try again where that is safe."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -32,8 +32,7 @@ def upgrade(
     With `allow_ahead`, a database at a revision that the code lacks counts as done.
 
     Raises MigrationFailed or HalfApplied when a revision fails, LockNotObtained, LockLost or
-    Interrupted, and what `plan_upgrade` and `read_heads` raise before anything is
-    changed.
+    Interrupted. Before anything is changed, it raises what `plan_upgrade` and `read_heads` raise.
     """
 
     def plan(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
@@ -46,7 +45,7 @@ def upgrade(
 
 
 def downgrade(context: RunContext, target: str, *, tag: str | None = None) -> Run:
-    """Downgrade the database to `target`; raises what `upgrade` raises."""
+    """Downgrade the database to `target`. Raises what `upgrade` raises."""
     return _run(context, "downgrade", plan_downgrade, target, tag)
 
 
@@ -76,7 +75,7 @@ def _run(
 
 
 def _heads_after(execution: Execution) -> tuple[str, ...]:
-    """Return the rows after a run; `env.py` is asked where the run itself doesn't know them."""
+    """Return the rows after a run. If the run doesn't know them, ask `env.py`."""
     if execution.after is not None:
         return execution.after
     try:
@@ -86,7 +85,7 @@ def _heads_after(execution: Execution) -> tuple[str, ...]:
 
 
 def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
-    """Run to the end, trying again a revision that met others' locks; return the heads after it."""
+    """Run to the end and return the rows after it. Retry a revision that ran into a lock."""
     attempts = Attempts(execution, execution.context.settings.options.retries)
     try:
         while True:
@@ -107,6 +106,6 @@ def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
     require_recorded(execution, after)
     if left := execution.invalid_indexes():
         execution.context.watcher.notice(
-            f"the run left invalid indexes, of use to no query: {', '.join(left)}"
+            f"the run left invalid indexes, which no query uses: {', '.join(left)}"
         )
     return after

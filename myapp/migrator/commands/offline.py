@@ -1,4 +1,4 @@
-"""`--sql`: the script that a run would execute, written without a database."""
+"""`--sql`: write the script that a run would execute, without a database."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -26,15 +26,15 @@ from .stamping import check_stamp
 
 
 def upgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -> str:
-    """Return the SQL of an upgrade to `target`, or of `from:to`; `current:to` asks the database.
+    """Return the SQL of an upgrade to `target`, which may be a range.
 
-    Without a start, it begins at an empty database.
+    Without a start, it begins at an empty database. The start `current` asks the database.
     """
     return _run_sql(context, "upgrade", plan_upgrade, target, tag)
 
 
 def downgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -> str:
-    """Return the SQL of a downgrade, `from:to`; `current:to` asks the database.
+    """Return the SQL of a downgrade, `from:to`. The start `current` asks the database.
 
     Raises UsageError when the start is missing.
     """
@@ -68,7 +68,7 @@ def ensure_version_sql(context: RunContext) -> str:
 
 @contextmanager
 def captured_sql(context: RunContext) -> Iterator[io.StringIO]:
-    """Keep what Alembic writes as SQL until it is whole: half a script in psql would be run."""
+    """Collect the SQL that Alembic writes within. Half a script must not reach psql."""
     written = io.StringIO()
     output, context.config.output_buffer = context.config.output_buffer, written
     try:
@@ -123,7 +123,7 @@ def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag:
 def _split(
     context: RunContext, history: ScriptHistory, target: str, name: str
 ) -> tuple[str | None, str]:
-    """Return the start, None when it isn't given, and the end; `current` asks the database."""
+    """Return the start, None if it isn't given, and the end. `current` asks the database."""
     typed = Range.parse(target)
     if typed is None:
         return None, target

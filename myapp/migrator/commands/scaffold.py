@@ -17,7 +17,7 @@ from {ENVIRONMENT} import run_migrations
 
 run_migrations()
 '''
-# These belong to the configuration file of the `alembic` command, which is not needed here.
+# Files of the `alembic` command and its configuration, which are not needed here.
 _NOT_COPIED = {"alembic.ini.mako", "pyproject.toml.mako", "README", "__pycache__"}
 
 

@@ -72,7 +72,7 @@ def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
 
 
 def ensure_version(context: RunContext) -> Stamp:
-    """Create the version table if it doesn't exist; raises what `stamp` raises."""
+    """Create the version table if it doesn't exist. Raises what `stamp` raises."""
     with shared_engine(context):
         history = _looked_at(context)
         return _ensure_version(context, history)
@@ -88,7 +88,7 @@ def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
 
 
 def _looked_at(context: RunContext) -> ScriptHistory:
-    """Return the history, once `env.py` has said which database is to be locked."""
+    """Run `env.py`, which says which database to lock, and return the history."""
     history = load_history(context)
     look(context, history.script)
     return settled(context, history)

@@ -11,7 +11,7 @@ from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.version_table import read_heads
 from ..revisions import answers
 
-#: What the last look has, in seconds, however little time is left.
+#: How many seconds the last look has, even if less time is left.
 _LEAST = 1.0
 
 
@@ -34,7 +34,7 @@ def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> S
                 return found
             if is_last or time.monotonic() >= deadline:
                 raise found
-            # How long another session has held a lock changes all the time.
+            # Only the first line counts: the rest says how long another session has held a lock.
             if found.message.partition("\n")[0] != told:
                 told = found.message.partition("\n")[0]
                 context.watcher.notice(f"waiting. {told}")

@@ -86,7 +86,7 @@ def _check(url: URL) -> None:
         is_known = near == url.get_backend_name()
         raise SettingsError(
             f"`sqlalchemy.url` names `{url.drivername}`, which SQLAlchemy doesn't know.",
-            hint=f"is `{near}` meant?"
+            hint=f"did you mean `{near}`?"
             if near and not is_known
             else "is it spelt right? A dialect of another package must be installed beside this.",
         ) from None
@@ -107,7 +107,7 @@ def _check(url: URL) -> None:
 def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
     return DatabaseUnreachable(
         f"The SQLite file {path} can't be opened: {why_not_opened(path) or first_line(error)}.",
-        hint="mend the path in `sqlalchemy.url`, or make the folder and let this user write there.",
+        hint="fix the path in `sqlalchemy.url`, or make the folder and let this user write there.",
     )
 
 

@@ -35,18 +35,18 @@ _REFUSED = r"connection to server .* failed|timeout expired|server closed"
 _FINAL = r"FATAL:|no password supplied|SSL|certificate"
 _BAD_PARAMETER = r"invalid (dsn|port number|\w+ value)|unrecognized configuration parameter"
 _HINTS = {
-    r"password authentication failed": "mend the user or the password in `sqlalchemy.url`.",
-    r'role "(.*)" does not exist': "mend the user in `sqlalchemy.url`.",
+    r"password authentication failed": "fix the user or the password in `sqlalchemy.url`.",
+    r'role "(.*)" does not exist': "fix the user in `sqlalchemy.url`.",
     r"no password supplied": "put it into `sqlalchemy.url`, as `${DATABASE_PASSWORD}`.",
-    r'database "(.*)" does not exist': r"create it (`createdb \1`), or mend `sqlalchemy.url`.",
-    r"could not translate host name": "mend the host in `sqlalchemy.url`.",
+    r'database "(.*)" does not exist': r"create it (`createdb \1`), or fix `sqlalchemy.url`.",
+    r"could not translate host name": "fix the host in `sqlalchemy.url`.",
     r"starting up|shutting down|recovery mode": "try again in a moment.",
     r"too many connections for": "try again when others have disconnected: a run needs"
     " two connections at once, one of them for the lock.",
     r"too many (connections|clients)|connection slots": "try again when others have disconnected.",
     r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
     r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
-    r"SSL|certificate": "mend `sslmode` and the certificates in `sqlalchemy.url`.",
+    r"SSL|certificate": "fix `sslmode` and the certificates in `sqlalchemy.url`.",
     r"timeout expired": "are host and port in `sqlalchemy.url` right, and does no firewall drop"
     " what is sent there? With `?connect_timeout=30` it waits longer.",
     r"connection to server|server closed": "is the server running, and are host"
@@ -65,17 +65,17 @@ def database_failed(error: DBAPIError) -> MigrateError:
             f"The version table's schema doesn't exist: {reason}.",
             hint="take `alembic.version_table_schema` out: SQLite has no schemas."
             if "unknown database" in reason
-            else "create it (`CREATE SCHEMA ...`), or mend `alembic.version_table_schema`.",
+            else "create it (`CREATE SCHEMA ...`), or fix `alembic.version_table_schema`.",
         )
     if matches(_NO_VERSION_COLUMN, error):
         return SettingsError(
             f"The version table is a table of something else: {reason}.",
-            hint="mend `alembic.version_table`; without it, the table is `alembic_version`.",
+            hint="fix `alembic.version_table`; without it, the table is `alembic_version`.",
         )
     if matches(_BAD_PARAMETER, error):
         return SettingsError(
             f"`sqlalchemy.url` has a parameter that can't be used: {reason}.",
-            hint="mend the port, or what stands after `?`.",
+            hint="fix the port, or what stands after `?`.",
         )
     if is_read_only(error):
         return DatabaseUnreachable(

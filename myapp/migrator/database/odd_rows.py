@@ -17,7 +17,7 @@ def oddity(rows: Sequence[Any]) -> str | None:
         if not isinstance(row, str):
             return f"{_shown(row)}, of the type {type(row).__name__}"
         if not row or row != row.strip():
-            return f"{row!r}, an id with blanks" if row.strip() else f"{row!r}, which is no id"
+            return f"{row!r}, an id with blanks" if row.strip() else f"{row!r}, which is not an id"
     twice = next((row for row, count in Counter(rows).items() if count > 1), None)
     return f"{twice} twice" if twice is not None else None
 

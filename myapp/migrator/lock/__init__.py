@@ -27,7 +27,7 @@ def writer_lock(context: RunContext, notice: Callable[[str], None]) -> Iterator[
     settings = context.settings
     url = opened_url(context)
     if url is None:
-        notice("nothing keeps a second run out: env.py alone knows the database.")
+        notice("nothing stops a second run: env.py alone knows the database.")
         yield Lock()
         return
     backend = url.get_backend_name()
@@ -49,5 +49,5 @@ def writer_lock(context: RunContext, notice: Callable[[str], None]) -> Iterator[
             yield lock
     else:
         if backend != "sqlite":
-            notice(f"nothing keeps a second run out: there is no lock for {backend}.")
+            notice(f"nothing stops a second run: there is no lock for {backend}.")
         yield Lock()

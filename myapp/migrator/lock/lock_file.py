@@ -119,7 +119,7 @@ def _checked(path: Path, descriptor: int) -> int:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise OSError(0, "it is no regular file", str(path))
+    raise OSError(0, "it is not a regular file", str(path))
 
 
 def _share_as(database: str, descriptor: int) -> None:

@@ -27,14 +27,14 @@ def lock_url(settings: Settings, opened: URL) -> URL:
         ) from None
     if url.get_backend_name() != "postgresql":
         raise SettingsError(
-            "`migrate.lock_url` is no PostgreSQL URL, and `sqlalchemy.url` is one.",
+            "`migrate.lock_url` is not a PostgreSQL URL, but `sqlalchemy.url` is.",
             hint="let both name the same server and database.",
         )
     return url
 
 
 def failed(error: DBAPIError, settings: Settings) -> MigrateError:
-    """Return the error of what the database refused, with the name of the setting to mend."""
+    """Return the error of what the database refused, with the name of the setting to fix."""
     told = database_failed(error)
     if settings.options.lock_url:
         told.hint = (told.hint or "").replace("sqlalchemy.url", "migrate.lock_url")

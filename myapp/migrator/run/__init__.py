@@ -1,1 +1,1 @@
-"""One run through revisions: planned, recorded, tried again, and told of when it fails."""
+"""One run through revisions: its plan, its retries, its record, and its errors."""

@@ -21,7 +21,7 @@ CommittedSince = Callable[[int, int], int | None]
 class Evidence:
     """Knows whether the running revision may have left something that no rollback undoes.
 
-    Where several revisions share a transaction, the question is asked for all of them.
+    If several revisions share a transaction, the answer is about all of them.
     """
 
     _has_begun: bool  # the revision's function has been called
@@ -41,9 +41,9 @@ class Evidence:
         self._start()
 
     def committed(self, recorded: Collection[str] = ()) -> tuple[list[str], int]:
-        """Return the first statements that are known to be committed, and how many more are.
+        """Return the first statements that are known to be committed, and how many more there are.
 
-        Those of the `recorded` revisions are left out: they are where they belong.
+        Statements of the `recorded` revisions are left out, since they should stay.
         """
         return self._journal.committed.told(recorded)
 
@@ -70,14 +70,14 @@ class Evidence:
 
     @property
     def shares_transaction(self) -> bool:
-        """Whether revisions that have run wait to be committed together with the next ones."""
+        """Whether revisions that have run will be committed together with the next ones."""
         return self._shares_transaction
 
     def begin_revision(
         self, revision: str, connection: Connection, *, transactional_ddl: bool
     ) -> None:
-        """Hear that the revision of this id is about to begin on `connection`."""
-        # An `env.py` that tries again by itself comes here though the last one has not ended.
+        """Take note that the revision with this id is about to begin on `connection`."""
+        # If `env.py` tries again by itself, the last revision has not ended.
         self._left_before = self._left_before or (self._is_running and not self.left_nothing())
         self._journal.begin_run(transactional_ddl=transactional_ddl)
         self._in_function, self._is_running = False, True
@@ -93,7 +93,7 @@ class Evidence:
             self._witnesses[connection].begin_revision(connection)
 
     def observed(self, function: Callable[..., None]) -> Callable[..., None]:
-        """Return a revision's `function`, so that it is known whether it is at work."""
+        """Return a revision's `function`, wrapped so that its begin and end are noted."""
 
         def run(*args: Any, **kwargs: Any) -> None:
             self._in_function = self._has_begun = True
@@ -109,7 +109,7 @@ class Evidence:
         return run
 
     def end_revision(self, connection: Connection) -> None:
-        """Hear that Alembic has gone on: the revision is committed, or waits for the next ones."""
+        """Take note that the revision is committed, or waits to be committed with the next ones."""
         self._is_running = False
         self._shares_transaction = connection.in_transaction()
         if not self._shares_transaction:
@@ -118,9 +118,9 @@ class Evidence:
                 witness.end_revision()
 
     def left_nothing(self, *, is_up: bool = True) -> bool:
-        """Tell whether it is proven that the revision which failed has left nothing.
+        """Tell whether it is proven that the failed revision has left nothing.
 
-        `is_up` is whether the database can be asked on another connection.
+        `is_up` says whether the database answers on another connection.
         """
         if self._left_before:
             return False
@@ -160,7 +160,8 @@ class Evidence:
     def _new(self, connection: Connection) -> Witness:
         if connection.dialect.name == "postgresql":
             return SessionWitness(self._committed_since, is_pooled=self._is_pooled)
-        # Two SQLite libraries in one process undo each other's locks: only Python's own is asked.
+        # Two SQLite libraries in one process break each other's locks, so only connections of
+        # Python's own library are asked.
         driver = connection.connection.driver_connection
         is_pythons = (
             isinstance(driver, sqlite3.Connection) or connection.dialect.driver == "aiosqlite"
@@ -169,7 +170,7 @@ class Evidence:
         return FileWitness() if is_sqlite and is_pythons else Witness()
 
     def _witness(self, connection: Connection) -> Witness | None:
-        """Return the witness of a connection; one that has none is another way to a database."""
+        """Return the witness of a connection. One without a witness counts as another way in."""
         witness = self._witnesses.get(connection)
         if witness is None and connection.dialect.name != "sqlite":
             self._others.use()

@@ -1,4 +1,4 @@
-"""One pass through `env.py`: the planned revisions, and what is known of them at each moment."""
+"""One pass through `env.py`: the planned revisions, and how far they have come."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from .plan import Planner
 
 @dataclass
 class _Plan:
-    """What one database has to go through; an `env.py` of the template multidb opens several."""
+    """The plan for one database. An `env.py` of the template multidb opens several."""
 
     before: tuple[str, ...]
     steps: list[PlannedStep]
@@ -71,7 +71,7 @@ class Execution:
 
     @property
     def before(self) -> tuple[str, ...]:
-        """Where the database stood when the lock was got."""
+        """The version table's rows when the run began."""
         return tuple(dict.fromkeys(head for plan in self._plans for head in plan.before))
 
     @property
@@ -84,15 +84,15 @@ class Execution:
 
     @property
     def was_asked(self) -> bool:
-        """Whether `env.py` has let Alembic ask for revisions."""
+        """Whether `env.py` has called `context.run_migrations()`."""
         return bool(self._asked)
 
     def run(self, tag: str | None) -> None:
-        """Run what is planned from where the database stands; raises whatever a revision raises."""
+        """Run all that is planned. Raises whatever a revision raises."""
         self.running = None
         self._asked = 0
         with ExitStack() as stack:
-            # Before the evidence, which looks at what has begun.
+            # The writer comes first: the evidence looks at transactions that have begun.
             stack.enter_context(listening(begin=self._writer.begin))
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
@@ -105,15 +105,14 @@ class Execution:
             )
 
     def invalid_indexes(self) -> list[str]:
-        """Return the invalid indexes that the run has left, by quoted name."""
+        """Return the quoted names of the invalid indexes that the run has left."""
         return sorted(self.observer.invalid_indexes() - self._invalid_before)
 
     def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
-        """Return what the running revision may have left, None where it is proven to be nothing.
+        """Return what the running revision may have left, None if it is proven to be nothing.
 
-        `heads` are the version table's rows; None where the database is not up, so that nobody can
-        be asked about a connection that is lost. Where the last revisions wait to be committed
-        together, the question is about them.
+        `heads` are the version table's rows, None if the database doesn't answer. If revisions
+        wait to be committed together, the answer is about all of them.
         """
         is_shared = self.evidence.shares_transaction and bool(self.done)
         step = self.running or (self.done[-1] if is_shared else None)
@@ -122,7 +121,7 @@ class Execution:
         return self.leftovers_of(step, heads or ())
 
     def leftovers_of(self, step: Step, heads: Iterable[str]) -> Leftovers:
-        """Return what is known of what `step`, the last that ran, has left."""
+        """Return what is known to be left of `step`, the last one that ran."""
         recorded = {each.revision.revision for each in self.recorded(self.done, heads)}
         committed, more = self.evidence.committed(recorded)
         return Leftovers(
@@ -139,7 +138,7 @@ class Execution:
         ]
 
     def recorded(self, steps: Iterable[Step], heads: Iterable[str]) -> list[Step]:
-        """Return those of `steps` that were taken, as the version table's rows `heads` show."""
+        """Return those of `steps` that the version table's rows `heads` show as done."""
         applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
         return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
@@ -166,7 +165,7 @@ class Execution:
         }
 
     def _steps(self, heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
-        """Yield the steps to Alembic, which asks for the next when one is committed."""
+        """Yield the steps to Alembic, which asks for the next one after each commit."""
         plan = self._plan(heads)
         connection = migration_context.connection
         assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
@@ -178,7 +177,7 @@ class Execution:
         for step in plan.steps[len(plan.done) :]:
             self.context.canceller.check()
             self.lock.require_held()
-            self.observer.blockers()  # those of the revision before are none of this one's
+            self.observer.blockers()  # forget those of the revision before
             number = len(plan.done) + 1
             self.running = Step(number, len(plan.steps), step.revision, self.direction)
             watcher.step(self.running)
@@ -202,7 +201,7 @@ class Execution:
         plan.after = rows_left(migration_context) if plan.steps else plan.before
 
     def _plan(self, heads: Any) -> _Plan:
-        """Plan from `heads`, or take the plan of the try before: `+2` meant two from there."""
+        """Plan from `heads`, or take the plan of the first try: `+2` means two from there."""
         self._asked += 1
         if self._asked > len(self._plans):
             self.history = settled(self.context, self.history)
@@ -211,7 +210,7 @@ class Execution:
             )
         plan = self._plans[self._asked - 1]
         plan.after = None
-        # With one transaction for the whole run, a try that failed has undone them all.
+        # If the whole run is one transaction, the try that failed has undone all its steps.
         plan.done = self.recorded(plan.done, heads)
         return plan
 

@@ -1,7 +1,8 @@
-"""SQLite: a file's data version changes when another connection than the asking one commits.
+"""SQLite: see by a file's data version whether anything was committed to it.
 
-The asking one is opened here, where no revision reaches it
-(https://www.sqlite.org/pragma.html#pragma_data_version).
+The version changes when another connection commits
+(https://www.sqlite.org/pragma.html#pragma_data_version). So a connection of our own asks, which no
+revision can reach.
 """
 
 import os
@@ -12,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from .witness import Status, Witness, status_of
 
-# How long another process may keep the file closed to a reader, in seconds.
+# How many seconds a reader waits for another process that has locked the file.
 _BUSY_SECONDS = 5.0
 
 
@@ -23,7 +24,7 @@ class FileWitness(Witness):
         self._observers: dict[str, sqlite3.Connection] = {}
         self._before: dict[str, int | None] | None = None
         self._is_clean: bool | None = None
-        self._is_early = False  # the look came before the write lock
+        self._is_early = False  # the version was read before the write lock was taken
 
     @property
     def files(self) -> frozenset[str]:
@@ -50,17 +51,17 @@ class FileWitness(Witness):
             self._look(connection)
 
     def execute(self, connection: Connection) -> None:
-        """Look again once the write lock keeps others from changing them."""
+        """Look again once the write lock is held, so that no other process can write."""
         if self._is_early and status_of(connection) is Status.OPEN:
             self._is_early = False
             self._look(connection)
 
     def raised(self, connection: Connection) -> None:
-        """See that no other file has been attached."""
+        """Check that no other file has been attached, and look while the write lock is held."""
         self.rollback(connection, has_raised=True)
 
     def rollback(self, connection: Connection, *, has_raised: bool) -> None:
-        """Look again while the write lock is still held, if it is."""
+        """Look again, if the write lock is still held."""
         if self._before is None or connection.closed or connection.invalidated:
             return
         files = _files(connection)
@@ -105,8 +106,8 @@ class FileWitness(Witness):
 
 
 def _observer(path: str) -> sqlite3.Connection:
-    # Not `mode=ro`: the last to close a file in WAL mode tidies up, for which it must be able to
-    # write.
+    # Not `mode=ro`: in WAL mode, the last connection to close deletes two files, and must be able
+    # to write for that.
     observer = sqlite3.connect(
         f"file:{quote(path)}?mode=rw", uri=True, timeout=0, check_same_thread=False
     )

@@ -1,4 +1,4 @@
-"""Which statements of a revision are known to have been committed: to be told, not to decide by."""
+"""The statements of a revision that are known to be committed. They are for messages only."""
 
 from collections.abc import Collection
 from typing import Any
@@ -12,12 +12,12 @@ from .witness import Status, status_of
 _NOT_TOLD = {"SELECT", "PRAGMA", "SHOW", "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT"}
 _NOT_TOLD |= {"SAVEPOINT", "RELEASE", "SET", "RESET"}
 _ROWS = {"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"}
-#: A revision that fills a table can run millions of statements; the first ones tell where it was.
+#: A revision that fills a table can run millions of statements. The first ones are enough.
 _KEPT = 100
 
 
 class Journal:
-    """Keeps the statements of the running revision apart: committed, and not yet committed."""
+    """Keeps the statements of the running revision: those committed, and those that are not yet."""
 
     def __init__(self) -> None:
         self._transactional_ddl = True

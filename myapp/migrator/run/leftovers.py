@@ -1,4 +1,4 @@
-"""What a revision that did not get through may have left, and how that is told."""
+"""What a failed revision may have left in the database, and how to say so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What stays of the revision `revision`, as far as it is known; the list may not be whole.
+    """What is known to stay of the revision `revision`. The list may not be complete.
 
-    `committed` are the first statements that are known to stay, `more` is how many followed them.
+    `committed` are the first statements that are known to stay, and `more` says how many followed.
     `invalid` are the indexes that it left invalid, as SQL names them. `why` says why more may stay.
     """
 
@@ -21,12 +21,12 @@ class Leftovers:
 
     @property
     def are_known(self) -> bool:
-        """Whether anything is known to stay, and not only possible."""
+        """Whether something is known to stay, and doesn't only seem possible."""
         return bool(self.committed or self.invalid)
 
     @property
     def details(self) -> dict[str, Any]:
-        """The same for machines."""
+        """The same, as details of an error."""
         return {
             "committed": list(self.committed),
             "more_committed": self.more,
@@ -40,16 +40,16 @@ class Leftovers:
             listed = "".join(f"\n  {statement}" for statement in self.committed)
             told = (
                 f" Of {self.revision}, this was committed and stays:{listed}{more}"
-                "\nThe list may not be whole."
+                "\nThe list may not be complete."
             )
         elif self.invalid:
             told = ""
         if self.invalid:
-            told += f"\nLeft invalid, of use to no query: index {', '.join(self.invalid)}."
+            told += f"\nLeft invalid, so that no query uses it: index {', '.join(self.invalid)}."
         return told
 
     def todo(self, path: str) -> list[str]:
-        """Return what to do about them, before the revision at `path` runs again."""
+        """Return what to do before the revision at `path` runs again."""
         todo = [f"run `DROP INDEX CONCURRENTLY {index};`" for index in self.invalid]
         if self.committed:
             todo.append(f"undo by hand what was committed, or let {path} skip it")

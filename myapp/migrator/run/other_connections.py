@@ -1,4 +1,4 @@
-"""The other ways to a database that a revision may take: connections and programs of its own."""
+"""Notice when a revision opens connections of its own, or starts programs."""
 
 import os
 import sqlite3
@@ -14,16 +14,16 @@ from sqlalchemy import Pool, event
 
 from ..base.our_own import is_our_own
 
-# Python tells its hooks of these (https://docs.python.org/3/library/audit_events.html).
+# Audit events of Python (https://docs.python.org/3/library/audit_events.html).
 _PROGRAMS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty"}
-#: The functions through which libpq's drivers connect, of which Python tells no hook.
+#: The functions with which libpq's drivers connect. Python has no audit event for them.
 _CONNECTING = {"psycopg2": ("connect",), "psycopg": ("connect", "Connection.connect")}
 
 _listeners: "list[Others]" = []
 
 
 class Others:
-    """Hears of what this process opens, takes out of a pool and starts while a revision runs."""
+    """Knows what this process opens, takes out of a pool or starts while a revision runs."""
 
     def __init__(self) -> None:
         self._opened: list[weakref.ref[Any]] = []
@@ -32,27 +32,27 @@ class Others:
         self._is_at_work = self._were_used = False
 
     def begin_revision(self) -> None:
-        """Forget what was opened before, but for what is still open."""
+        """Forget what was opened before and is closed."""
         self._opened = [each for each in self._opened if _is_open(each())]
         self._were_used = bool(self._opened or self._taken)
         self._files.clear()
         self._is_at_work = True
 
     def end_revision(self) -> None:
-        """Hear that the revision and its row are done."""
+        """Take note that the revision is done, and its row written."""
         self._is_at_work = False
 
     def use(self) -> None:
-        """Hear that another connection was used."""
+        """Take note that another connection was used."""
         self._were_used |= self._is_at_work
 
     def were_used(self, *, files: frozenset[str]) -> bool:
-        """Tell whether anything was opened, taken or started but a connection to these `files`."""
+        """Tell whether anything else was used than connections to these `files`."""
         return self._were_used or not self._files <= files
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Hear of what happens within."""
+        """Listen within."""
         _install()
         self._opened, self._taken, self._is_at_work = [], {}, False
         _listeners.append(self)
@@ -67,7 +67,7 @@ class Others:
             _listeners.remove(self)
 
     def heard(self, event: str, args: tuple[Any, ...]) -> None:
-        """Hear an audit event of Python's."""
+        """Take note of an audit event of Python."""
         if event in _PROGRAMS:
             self.use()
         elif event == "sqlite3.connect" and self._is_at_work:
@@ -75,7 +75,7 @@ class Others:
 
     def _connected(self, connection: Any) -> None:
         if self._is_at_work and not is_our_own():
-            # Not kept alive: the revision may leave it to the garbage collector to close it.
+            # A weak reference, so that the garbage collector can still close the connection.
             self._opened.append(weakref.ref(connection))
             self.use()
 
@@ -86,7 +86,7 @@ class Others:
             for _, _, path in connection.execute("PRAGMA database_list"):
                 self._add_file(path or "")
         else:
-            # From now on its pool tells when it is in use.
+            # It belongs to a pool, whose events say when it is in use.
             self._opened = [each for each in self._opened if each() is not connection]
             self._taken[id(record)] = record
             self.use()
@@ -105,7 +105,7 @@ def _is_open(connection: Any) -> bool:
 
 
 def _install() -> None:
-    """Add the hook once: Python has no way to take one out again."""
+    """Add the audit hook once, since Python can't remove one."""
     if not hasattr(_install, "done"):
         sys.addaudithook(_hook)
         _install.done = True  # type: ignore[attr-defined] # a function's own note
@@ -119,7 +119,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 
 @contextmanager
 def _libpq_drivers(connected: Callable[[Any], None]) -> Iterator[None]:
-    """Put a listener before the functions that connect, of the drivers that are imported."""
+    """Wrap the functions that connect, of the drivers that are imported."""
     replaced: list[tuple[Any, str, Any]] = []
     for module, functions in _CONNECTING.items():
         for function in functions if module in sys.modules else ():

@@ -1,4 +1,4 @@
-"""What to say when a run did not get through: what stays, where the database stands, what to do."""
+"""The error of a run that failed: what stays, where the database stands, and what to do."""
 
 import signal
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from .remedies import remedy, what_to_do, where_in
 
 
 def failure(execution: Execution, error: BaseException) -> MigrateError:
-    """Return the error that tells of `error`, which ended `execution`, and how far that came."""
+    """Return the error for `error`, which ended `execution`, and say how far the run came."""
     told = _failure(execution, error)
     heads, failed = told.details.get("heads"), told.details.get("revision")
     told.add_details(execution.progress(heads, failed))
@@ -51,9 +51,9 @@ def _failure(execution: Execution, error: BaseException) -> MigrateError:
 
 @contextmanager
 def interruptible(context: RunContext, history: ScriptHistory) -> Iterator[None]:
-    """Let a signal that comes within, while no revision runs, end in an error that tells it.
+    """Turn a signal that comes within, while no revision runs, into an error.
 
-    With the end of it, all is done, and a signal that comes later stops nothing more.
+    At the end the work is marked as finished; later signals are ignored.
 
     Raises Interrupted.
     """
@@ -67,7 +67,10 @@ def interruptible(context: RunContext, history: ScriptHistory) -> Iterator[None]
 
 
 def stands(context: RunContext, history: ScriptHistory) -> tuple[str, list[str] | None]:
-    """Say where the database stands now, as far as it can still be asked."""
+    """Return a sentence about where the database stands now, and the version table's rows.
+
+    The rows are None when the database doesn't answer.
+    """
     try:
         heads = read_heads(context, history.script, has_run=True)
     except MigrateError as error:
@@ -76,7 +79,7 @@ def stands(context: RunContext, history: ScriptHistory) -> tuple[str, list[str] 
 
 
 def _left(execution: Execution) -> tuple[str, list[str] | None]:
-    """Say where a run has left the database, and what of it was undone that was told as done."""
+    """Return what `stands` returns, and say how many finished revisions were rolled back."""
     where, heads = stands(execution.context, execution.history)
     if heads is None:
         return where, None
@@ -167,7 +170,7 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
         return MigrationFailed(message, hint=told.hint, heads=heads)
     return MigrationFailed(
         f"env.py failed when all revisions had run: {described(error)}.\n{where}",
-        hint="mend env.py; `--traceback` before CONFIG_URI shows the way there.",
+        hint="fix env.py; `--traceback` before CONFIG_URI shows the way there.",
         heads=heads,
     )
 
@@ -178,7 +181,7 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
     where, heads = _left(execution)
     left = execution.leftovers(heads)
     if step and heads is not None and execution.recorded([step], heads):
-        left = None  # it is all there
+        left = None  # all of the revision is committed
     during = f"in revision {step.revision.title}" if step else "between revisions"
     return Interrupted(
         f"{what} {during}. {where}{left or ''}",

@@ -1,4 +1,4 @@
-"""Which revisions a run will go through."""
+"""Plan which revisions a run goes through."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -16,7 +16,7 @@ Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
 
 
 def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
-    """Return the steps from a database at `heads` up to `target`, none when it is there or past it.
+    """Return the steps from a database at `heads` up to `target`; none if it is there or past it.
 
     Raises DatabaseAhead, BadRevision, or MultipleHeads when `head` or `+1` could mean several
     branches.
@@ -64,7 +64,7 @@ def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) ->
 
 
 def is_past(history: ScriptHistory, target: str, heads: Sequence[str]) -> bool:
-    """Tell whether a database at `heads`, for which there is no step to `target`, is past it."""
+    """Tell whether a database at `heads` is past `target`. Ask only when there is no step to it."""
     typed = Target.parse(target)
     if typed.is_from_database:
         return False
@@ -86,7 +86,7 @@ def _iterated(
     lower: str | tuple[str, ...],
     **options: bool,
 ) -> list[str]:
-    """Return the revisions between the two as Alembic finds them, or raise for what it can't."""
+    """Return the revisions between the two, as Alembic finds them. Raises what `resolve` raises."""
     iterate = history.script.iterate_revisions
     # Alembic takes several revisions at either end; its annotation says one.
     found = resolve(history, target, command, lambda: list(iterate(upper, lower, **options)))

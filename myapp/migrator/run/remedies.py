@@ -8,7 +8,7 @@ from ..base.errors import MigrateError
 from ..base.results import Revision
 from ..database.failures import BUSY, error_code, matches
 
-# What a migration needs that failed by no fault of its file.
+# Hints for failures that are not the fault of the revision file.
 _REMEDIES = {
     r"^57014.*user request": "ask who cancelled its statement",
     r"^57014": "raise `migrate.statement_timeout` (0 is none), or let the revision do less at"
@@ -16,7 +16,7 @@ _REMEDIES = {
     r"^42501": "let the user in `sqlalchemy.url` do this (GRANT it, or make it the owner), or name"
     " another user",
 }
-# A table, a column; SQLite has no codes for them.
+# A table or a column that exists already. SQLite has no codes for these.
 _THERE_ALREADY = r"^42P07|^42701|(?:table|index) .* already exists|duplicate column name"
 
 
@@ -34,7 +34,7 @@ def what_to_do(revision: Revision, error: BaseException) -> str:
         )
     if todo := remedy(error):
         return f"{todo}; then run the command again."
-    todo = f"mend {where_in(revision, error)}, then run the command again"
+    todo = f"fix {where_in(revision, error)}, then run the command again"
     if isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
         stamp = f"`{{cmd}} stamp {revision.revision}`"
         return f"{todo}; or, if the database has all of this revision already, type {stamp}."
@@ -42,7 +42,7 @@ def what_to_do(revision: Revision, error: BaseException) -> str:
 
 
 def remedy(error: BaseException) -> str | None:
-    """Return what to do about a migration that failed for a timeout, or for want of a right."""
+    """Return what to do about a timeout, a missing right, or an error of this package."""
     if isinstance(error, MigrateError):
         return (error.hint or "").rstrip(".") or None
     if not isinstance(error, DBAPIError):
@@ -51,7 +51,10 @@ def remedy(error: BaseException) -> str | None:
 
 
 def _is_irreversible(revision: Revision, error: BaseException) -> bool:
-    """Tell whether the file's own `downgrade` raised NotImplementedError: Alembic does so too."""
+    """Tell whether the file's own `downgrade` raised NotImplementedError.
+
+    Alembic raises it too, for other reasons.
+    """
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     return isinstance(error, NotImplementedError) and [
         (each.filename, each.name) for each in frame
@@ -59,7 +62,7 @@ def _is_irreversible(revision: Revision, error: BaseException) -> bool:
 
 
 def where_in(revision: Revision, error: BaseException) -> str:
-    """Return the revision's file, with the line that failed where that is known."""
+    """Return the path of the revision's file, with the line that failed if it is known."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename == revision.path:
             return f"{revision.path} (line {frame.lineno})"

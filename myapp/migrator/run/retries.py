@@ -1,4 +1,4 @@
-"""Try a revision again when it met the application's locks."""
+"""Try a revision again after it ran into locks of the application."""
 
 import random
 import time
@@ -19,10 +19,11 @@ class Attempts:
         self._done = 0
 
     def another(self, error: BaseException) -> bool:
-        """Wait a growing, jittered while and return True, when what failed may be tried again.
+        """Pause and return True if the revision may be tried again.
 
-        The application's own queries, which queued up behind the migration, go on meanwhile. A
-        revision is only tried again where it is proven that it has left nothing.
+        Each pause is longer than the one before, and jittered. Meanwhile the application's queries
+        that waited behind the migration go on. A revision is tried again only if it is proven that
+        it has left nothing.
         """
         execution, code = self._execution, error_code(error)
         if code not in RETRYABLE or execution.leftovers():

@@ -1,9 +1,9 @@
-"""PostgreSQL: each transaction of a session takes the next number, so none goes uncounted.
+"""PostgreSQL: count the transactions of a session, to know whether one was committed unseen.
 
 A virtual transaction id, such as `3/57`, is a session's slot and a counter of its transactions
-(https://www.postgresql.org/docs/current/transaction-id.html). A procedure's own commits take
-numbers too, and so does a statement outside a transaction. If one transaction has ended since the
-revision began, and it was rolled back, then the revision left nothing through this session.
+(https://www.postgresql.org/docs/current/transaction-id.html). A commit inside a procedure counts,
+and so does a statement outside a transaction. If only one transaction has ended since the revision
+began, and it was rolled back, then the revision has left nothing through this session.
 """
 
 import time
@@ -17,10 +17,10 @@ from ..database.transactions import ASK, COMMITTED, Answer, is_autocommit, row_o
 from .witness import Status, Witness, status_of
 
 _MOST_LOOKED_AT = 10_000
-#: What the server calls a command that leaves nothing, where it is the only one of its string.
+#: The server's names of commands that leave nothing, if each is the only one in its string.
 _HARMLESS = {"SET", "RESET", "SHOW", "LISTEN", "UNLISTEN", "DISCARD ALL"}
-# To count from an older number costs no certainty, but the transactions of earlier revisions count
-# too. To ask before each revision costs a round trip.
+# How many seconds a number is used before the session is asked again. An older number is no less
+# certain, but then the transactions of earlier revisions count too. Asking costs a round trip.
 _FRESH = 1.0
 
 
@@ -40,20 +40,20 @@ class SessionWitness(Witness):
     ) -> None:
         """With `is_pooled`, each transaction may run in another session.
 
-        `committed_since` takes the id of a transaction and a pid. It says, on another connection
-        and once that session has ended, how many transactions of the server were committed since
-        that id was given out; None where that can't be asked.
+        `committed_since` takes the id of a transaction and the pid of a session. It waits until
+        that session has ended, and returns how many transactions of the server were committed
+        since that id; None if the server can't be asked.
         """
         self._committed_since = committed_since
         self._is_pooled = is_pooled
         self._last: Answer | None = None
         self._asked_at = 0.0
-        self._finished = 0  # revisions that were committed since it was last asked
-        # The number of the open transaction, or of the next; None where that isn't known.
+        self._finished = 0  # revisions that were committed since the last question
+        # The number of the open transaction, or else of the next one. None if it isn't known.
         self._number: int | None = None
         self._is_clean = True
         self._is_lost = False
-        self._is_settled = False  # before the connection is closed
+        self._is_settled = False  # the answer was found before the connection was closed
         self._has_changed_isolation = False
         self._committing: _Commit | None = None
 
@@ -65,7 +65,7 @@ class SessionWitness(Witness):
         return "it has ended a transaction by itself, or used one that isn't counted"
 
     def begin_revision(self, connection: Connection) -> None:
-        """Learn the session's number, unless it has just been learnt."""
+        """Ask for the session's number, unless it was asked for a moment ago."""
         self._is_clean, self._is_lost, self._is_settled = True, False, False
         self._committing = None
         is_stale = self._number is None or time.monotonic() - self._asked_at > _FRESH
@@ -73,7 +73,7 @@ class SessionWitness(Witness):
             self._learn(connection)
 
     def begin(self, connection: Connection) -> None:
-        """Learn the number anew, where a driver or a pooler may have changed it."""
+        """Ask for the number again, if a driver or a pooler may have changed it."""
         self._committing = None
         before, self._has_changed_isolation = self._has_changed_isolation, False
         if self._is_pooled:
@@ -81,11 +81,11 @@ class SessionWitness(Witness):
         elif before and self._is_clean and self._number is not None:
             number = self._number
             answer = self._learn(connection)
-            # psycopg2 tells the server of the new level in a transaction of its own, or doesn't.
+            # psycopg2 may use a transaction of its own to change the level.
             self._is_clean = answer is not None and answer.number - number in (0, 1)
 
     def commit(self, connection: Connection, *, in_function: bool) -> None:
-        """See whether anything is about to be committed."""
+        """Check whether anything is about to be committed."""
         before, number = self._is_clean, self._number
         if in_function and status_of(connection) is Status.FAILED:
             self._roll_back(connection)
@@ -99,16 +99,16 @@ class SessionWitness(Witness):
         self._committing = _Commit(number, self._number, before)
 
     def raised(self, connection: Connection) -> None:
-        """See what ran outside any transaction that SQLAlchemy knows of and will end."""
+        """Check what ran outside the transactions that SQLAlchemy knows of."""
         if self._is_clean and not connection.closed and not connection.in_transaction():
             self.rollback(connection, has_raised=True)
             if status_of(connection) is Status.OPEN:
                 connection.connection.rollback()
 
     def rollback(self, connection: Connection, *, has_raised: bool) -> None:
-        """See whether the transaction that is rolled back is all that there was."""
+        """Check whether the transaction that is rolled back is the only one there was."""
         if self._committing:
-            self._number = self._committing.before  # it has not come to that
+            self._number = self._committing.before  # the COMMIT was not sent
         self._committing = None
         status = status_of(connection)
         if status is Status.LOST:
@@ -121,8 +121,8 @@ class SessionWitness(Witness):
         self._count_end(connection)
 
     def change_isolation(self, connection: Connection) -> None:
-        """Count the transaction in which SQLAlchemy has asked for the level that there was."""
-        self._has_changed_isolation = is_autocommit(connection)  # which it leaves
+        """Count the transaction in which SQLAlchemy has asked for the old level."""
+        self._has_changed_isolation = is_autocommit(connection)  # it is about to leave autocommit
         if self._is_clean and status_of(connection) is Status.OPEN:
             self._check(connection, undone=0)
             self._count_end(connection)
@@ -134,7 +134,7 @@ class SessionWitness(Witness):
             self._check(connection, undone=0)
 
     def executed(self, connection: Connection, cursor: Any, statement: str) -> None:
-        """See what a statement left that ran outside a transaction, or that ended it."""
+        """Check a statement that ran outside a transaction, or that ended one."""
         if not self._is_clean or status_of(connection) is not Status.IDLE:
             return
         said = getattr(cursor, "statusmessage", None)
@@ -143,7 +143,7 @@ class SessionWitness(Witness):
         self._check(connection, undone=1 if is_harmless else 0)
 
     def failed(self, connection: Connection, error: BaseException) -> None:
-        """See what a statement left that failed outside a transaction, or a COMMIT that did."""
+        """Check a statement that failed outside a transaction, or a COMMIT that failed."""
         status = status_of(connection)
         if status is Status.LOST:
             self._is_lost = True
@@ -154,29 +154,29 @@ class SessionWitness(Witness):
             commit, self._committing = self._committing, None
             self._number, self._is_clean = commit.after, commit.was_clean
             if sqlstate(error):
-                self._check(connection, undone=0)  # it is counted already
+                self._check(connection, undone=0)  # the failed COMMIT is counted already
             else:
                 self._is_clean = False
         elif status is Status.IDLE and self._is_clean:
             self._check(connection, undone=1 if sqlstate(error) else 0)
 
     def end_revision(self) -> None:
-        """Count a revision that was committed."""
+        """Count one more committed revision."""
         self._finished += 1
         self._committing = None
 
     def left_nothing(self, *, is_up: bool) -> bool:
-        """Tell whether all that this session began was rolled back."""
+        """Tell whether all transactions of this session were rolled back."""
         if self._is_clean and self._is_lost:
             self._is_clean = is_up and self._was_lost_with_all()
             self._is_settled = True
         return self._is_clean
 
     def _check(self, connection: Connection, *, undone: int, ask: str = ASK) -> Answer | None:
-        """Ask, and hold the answer against what is known; `undone` transactions were rolled back.
+        """Ask for the number and compare it; `undone` transactions were rolled back.
 
-        Where more have ended, nothing stays if no transaction of the whole server was committed
-        meanwhile but those of finished revisions.
+        If more have ended, the session is still clean if the whole server has committed nothing
+        meanwhile but the finished revisions.
         """
         before, last = self._number, self._last
         answer = self._ask(connection, ask)
@@ -189,7 +189,7 @@ class SessionWitness(Witness):
         return answer
 
     def _learn(self, connection: Connection) -> Answer | None:
-        """Take the number as it is, in a transaction of its own where there is none."""
+        """Ask for the number and trust it. Use a transaction of its own if none is open."""
         was_idle = status_of(connection) is Status.IDLE
         answer = self._ask(connection)
         if answer is None:
@@ -217,16 +217,16 @@ class SessionWitness(Witness):
             self._number += 1
 
     def _roll_back(self, connection: Connection) -> None:
-        """End a transaction that has failed, and count."""
+        """Roll back a transaction that has failed, and count it."""
         if self._is_pooled and connection.dialect.driver == "psycopg2":
-            # In one message, which a pooler sends to one session.
+            # One message, since a pooler sends it to one session.
             self._check(connection, undone=1, ask=f"ROLLBACK; {ASK}")
         else:
             connection.connection.rollback()
             self._check(connection, undone=1)
 
     def _ask(self, connection: Connection, statement: str = ASK) -> Answer | None:
-        self._number = None  # a signal may come before the answer
+        self._number = None  # it stays so if a signal comes before the answer
         row = row_of(connection, statement)
         return Answer(*row) if row else None
 

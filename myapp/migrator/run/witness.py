@@ -1,4 +1,4 @@
-"""What a witness is asked: one for each connection on which a revision works."""
+"""A witness of one connection, which knows whether a revision has left something through it."""
 
 from enum import Enum, auto
 from typing import Any
@@ -7,57 +7,57 @@ from sqlalchemy.engine import Connection
 
 
 class Witness:
-    """Says whether what ran through one connection is undone; this one can prove nothing.
+    """Says whether all that ran through one connection is undone. This one can prove nothing.
 
-    It hears of each transaction and statement of its connection, before it happens unless the
-    name says otherwise. `in_function` tells whether the revision's own function is at work; if not,
-    the transaction is Alembic's, which records the revision in it.
+    Its methods are called before each event, unless the name is in the past tense. `in_function`
+    says whether the revision's own function is running. If not, the transaction is Alembic's,
+    which records the revision.
     """
 
     @property
     def why(self) -> str:
-        """Why something may stay, where that is not proven to be otherwise."""
+        """Why something may stay, if `left_nothing` says so."""
         return "this kind of database doesn't tell what was committed"
 
     @property
     def files(self) -> frozenset[str]:
-        """The files that are watched: what others do to them is known."""
+        """The files that this witness watches, so that other connections may use them."""
         return frozenset()
 
     def begin_revision(self, connection: Connection) -> None:
-        """Hear that what is asked about begins here."""
+        """Begin: the answer is about what happens from now on."""
 
     def begin(self, connection: Connection) -> None:
-        """Hear of a transaction."""
+        """Take note of a new transaction."""
 
     def commit(self, connection: Connection, *, in_function: bool) -> None:
-        """Hear of a COMMIT."""
+        """Take note of a COMMIT."""
 
     def rollback(self, connection: Connection, *, has_raised: bool) -> None:
-        """Hear of a ROLLBACK; with `has_raised`, the revision's function has failed before it."""
+        """Take note of a ROLLBACK. `has_raised` says whether the revision's function has failed."""
 
     def raised(self, connection: Connection) -> None:
-        """Hear that the revision's function has failed, before anything is rolled back."""
+        """Take note that the revision's function has failed, and nothing is rolled back yet."""
 
     def change_isolation(self, connection: Connection) -> None:
-        """Hear that its isolation level changes, for which a driver may end its transaction."""
+        """Take note of a new isolation level. A driver may end its transaction for it."""
 
     def execute(self, connection: Connection) -> None:
-        """Hear of a statement."""
+        """Take note of a statement."""
 
     def executed(self, connection: Connection, cursor: Any, statement: str) -> None:
-        """Hear that a statement succeeded."""
+        """Take note that a statement succeeded."""
 
     def failed(self, connection: Connection, error: BaseException) -> None:
-        """Hear that a statement or a COMMIT failed."""
+        """Take note that a statement or a COMMIT failed."""
 
     def end_revision(self) -> None:
-        """Hear that a revision was committed, and its row with it."""
+        """Take note that a revision was committed, and its row with it."""
 
     def left_nothing(self, *, is_up: bool) -> bool:
-        """Tell whether it is proven that nothing stays; asked after the failure.
+        """Tell, after the failure, whether it is proven that nothing stays.
 
-        `is_up` is whether the database can be asked on another connection.
+        `is_up` says whether the database answers on another connection.
         """
         return False
 
@@ -66,7 +66,7 @@ class Witness:
 
 
 class Status(Enum):
-    """Where a session stands, as its driver knows without asking."""
+    """The state of a session's transaction, as far as its driver knows without asking."""
 
     IDLE = auto()
     OPEN = auto()
@@ -80,7 +80,7 @@ _LIBPQ = {0: Status.IDLE, 1: Status.OPEN, 2: Status.OPEN, 3: Status.FAILED, 4: S
 
 
 def status_of(connection: Connection) -> Status:
-    """Return what the driver of `connection` knows of its transaction: no statement's text."""
+    """Return what the driver of `connection` knows of its transaction."""
     if connection.closed or connection.invalidated:
         return Status.LOST
     driver: Any = connection.connection.driver_connection
@@ -88,7 +88,7 @@ def status_of(connection: Connection) -> Status:
         return Status.LOST
     if hasattr(driver, "info") and hasattr(driver.info, "transaction_status"):
         return _LIBPQ.get(int(driver.info.transaction_status), Status.UNKNOWN)
-    if hasattr(driver, "is_in_transaction"):  # asyncpg, which doesn't tell a failed one apart
+    if hasattr(driver, "is_in_transaction"):  # asyncpg, which shows a failed one as open
         return Status.OPEN if driver.is_in_transaction() else Status.IDLE
     if hasattr(driver, "in_transaction"):  # sqlite3, aiosqlite
         return Status.OPEN if driver.in_transaction else Status.IDLE

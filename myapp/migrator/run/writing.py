@@ -1,4 +1,4 @@
-"""What every command that changes the database does around its work."""
+"""The frame of every command that changes the database: lock, engine and session settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from .observer import Observer
 
 @contextmanager
 def writing(context: RunContext) -> Iterator[tuple[Lock, Observer]]:
-    """Hold the lock, and set up every connection that is opened within, whoever opens it."""
+    """Hold the lock within, and set up every connection, also those that `env.py` opens."""
     settings = context.settings
     with (
         opened(context),
@@ -65,7 +65,7 @@ class _Setup:
         self._observer.follow(self._lock.join(connection))
 
     def begun(self, connection: Connection) -> None:
-        """Set the timeouts for a transaction only, where the session is shared with others."""
+        """Set the timeouts for one transaction, if the session is shared with others."""
         autocommit = connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
         if self._is_pooled and not autocommit and connection.dialect.name == "postgresql":
             values = {**LIVENESS, **self._timeouts}

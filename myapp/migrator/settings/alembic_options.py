@@ -141,7 +141,7 @@ def misspellings(given: Iterable[str]) -> Iterator[str]:
     for key in sorted(given - OPTIONS.keys() - _OLD_NAMES):
         for option in sorted(OPTIONS.keys() - given - {"script_location"}):
             if is_slip(key, option):
-                yield f"`alembic.{key}` is no option of Alembic: is `alembic.{option}` meant?"
+                yield f"`alembic.{key}` is not an option of Alembic: did you mean `alembic.{option}`?"
 
 
 def _kind(key: str) -> Option:
@@ -177,6 +177,6 @@ def _check_number(options: Mapping[str, str], key: str) -> None:
     value = options.get(key, "0")
     if not value.strip().isdecimal():
         raise SettingsError(
-            f"`alembic.{key}` is `{value}`, which is no number.",
+            f"`alembic.{key}` is `{value}`, which is not a number.",
             hint=f"write `alembic.{key} = 40`.",
         )

@@ -193,10 +193,10 @@ def is_a_folder(path: Path) -> SettingsError:
 def _missing_file(path: Path) -> SettingsError:
     if path.is_symlink():
         return SettingsError(
-            f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="mend the link."
+            f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="fix the link."
         )
     near = nearest(path.name, (file.name for file in path.parent.glob("*.ini")), 0.5)
-    hint = f"is `{near}` meant?" if near else "give the path of the application's .ini file."
+    hint = f"did you mean `{near}`?" if near else "give the path of the application's .ini file."
     return SettingsError(f"No such file: {path}.", hint=hint)
 
 
@@ -219,7 +219,7 @@ def _unreadable(path: Path, error: OSError | UnicodeError) -> SettingsError:
     if error.filename and os.path.abspath(error.filename) != str(path):
         return SettingsError(
             f"{path} can't be read: it uses {error.filename}: {reason}.",
-            hint="mend the `config:` that names it.",
+            hint="fix the `config:` that names it.",
         )
     return SettingsError(f"{path} can't be read: {reason}.", hint="let this user read it.")
 
@@ -234,7 +234,7 @@ def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
     circle = "the sections that it uses lead in a circle"
     return SettingsError(
         f"{path} can't be read: {circle if isinstance(error, RecursionError) else error}.",
-        hint="mend that section's `use`, `pipeline` or `next`.",
+        hint="fix that section's `use`, `pipeline` or `next`.",
     )
 
 
@@ -268,4 +268,4 @@ def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
             what = f"line {errors[0][0]} is neither `key = value` nor a [section]"
         case _:
             what = type(error).__name__
-    return SettingsError(f"{path} is not a valid .ini file: {what}.", hint="mend that line.")
+    return SettingsError(f"{path} is not a valid .ini file: {what}.", hint="fix that line.")

@@ -67,7 +67,7 @@ def _require_known(given: Iterable[str]) -> None:
             known = ", ".join(f"migrate.{name}" for name in _DEFAULTS)
             raise SettingsError(
                 f"`migrate.{key}` is not a setting of this command.",
-                hint=f"is `migrate.{near}` meant?" if near else f"the known ones: {known}.",
+                hint=f"did you mean `migrate.{near}`?" if near else f"the known ones: {known}.",
             )
 
 
@@ -80,7 +80,7 @@ def seconds(text: str, name: str) -> float:
         value = -1.0
     if not 0 <= value < 1e6:
         raise SettingsError(
-            f"`{name}` is `{text}`, which is no number of seconds.",
+            f"`{name}` is `{text}`, which is not a number of seconds.",
             hint=f"write `{name}{'' if name.startswith('-') else ' ='} 5`, or 0 for none.",
         )
     return value
@@ -93,7 +93,7 @@ def _seconds(migrate: Mapping[str, str], key: str) -> float:
 def _count(migrate: Mapping[str, str], key: str) -> int:
     if not re.fullmatch(r"\d{1,6}", migrate[key].strip()):
         raise SettingsError(
-            f"`migrate.{key}` is `{migrate[key]}`, which is no count.",
+            f"`migrate.{key}` is `{migrate[key]}`, which is not a whole number.",
             hint=f"write `migrate.{key} = 10`, or 0 for none.",
         )
     return int(migrate[key])
@@ -103,7 +103,7 @@ def _single(migrate: Mapping[str, str]) -> bool:
     value = migrate["transaction"].strip()
     if value not in ("revision", "single"):
         raise SettingsError(
-            f"`migrate.transaction` is `{value}`, which is none of its values.",
+            f"`migrate.transaction` is `{value}`, which is not one of its values.",
             hint="write `revision` (a transaction for each) or `single` (one for the whole run).",
         )
     return value == "single"

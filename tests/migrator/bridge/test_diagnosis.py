@@ -38,7 +38,7 @@ def error_of(ini: Path) -> HistoryError:
 
 
 # Each ends with the text of the error after "Revision file PATH ", and the hint.
-TAKE_AWAY = "mend that line, or take the file away."
+TAKE_AWAY = "fix that line, or take the file away."
 READABLE = "make it readable UTF-8 text, or take it away."
 NO_NAME = 'add `revision = "..."` and `down_revision = "..."`, or take the file away.'
 BROKEN = {
@@ -60,7 +60,7 @@ BROKEN = {
     "an import of what is not there": (
         f"import gone\n{LINKS}",
         "can't be loaded: line 1 raised ModuleNotFoundError: No module named 'gone'.",
-        "install it in this environment, or mend that line.",
+        "install it in this environment, or fix that line.",
     ),
     "an exception": (
         f"{LINKS}\n1 / 0\n",
@@ -111,28 +111,28 @@ BROKEN = {
     "a parent that no file has": (
         "revision = 'bbbb2222'\ndown_revision = 'gone'\n",
         "follows revision gone, which no file has.",
-        "bring back the file of gone, or mend `down_revision` and `depends_on` in this one.",
+        "bring back the file of gone, or fix `down_revision` and `depends_on` in this one.",
     ),
     "the beginning of a parent's name": (
         "revision = 'bbbb2222'\ndown_revision = 'aaaa'\n",
         "follows revision aaaa, which no file has.",
-        "bring back the file of aaaa, or mend `down_revision` and `depends_on` in this one.",
+        "bring back the file of aaaa, or fix `down_revision` and `depends_on` in this one.",
     ),
     "one parent of two that no file has": (
         "revision = 'bbbb2222'\ndown_revision = ('aaaa1111', 'gone')\n",
         "follows revision gone, which no file has.",
-        "bring back the file of gone, or mend `down_revision` and `depends_on` in this one.",
+        "bring back the file of gone, or fix `down_revision` and `depends_on` in this one.",
     ),
     "a dependency that no file has": (
         f"{LINKS}depends_on = 'gone'\n",
         "follows revision gone, which no file has.",
-        "bring back the file of gone, or mend `down_revision` and `depends_on` in this one.",
+        "bring back the file of gone, or fix `down_revision` and `depends_on` in this one.",
     ),
     "a character that Alembic keeps for itself": (
         "revision = 'b@2'\ndown_revision = 'aaaa1111'\n",
         "can't be loaded: RevisionError: Character(s) '@' not allowed in revision identifier"
         " 'b@2'.",
-        "mend it; `--traceback` before CONFIG_URI shows where it failed.",
+        "fix it; `--traceback` before CONFIG_URI shows where it failed.",
     ),
     "latin-1": (
         b"# caf\xe9\nrevision = 'caf\xe9'\n",
@@ -213,7 +213,7 @@ def test_a_broken_third_revision_stops_a_run_before_the_first(
         f"Revision file {path} can't be loaded: line {line} raised ModuleNotFoundError: No module"
         " named 'gone'."
     )
-    hint = "install it in this environment, or mend that line."
+    hint = "install it in this environment, or fix that line."
     refused(tmp_path, 2, error, hint, ini, "upgrade")
     assert tables(database_url) == set()
     assert invoke(ini, "upgrade", "bbbb2222").returncode == 0
@@ -269,7 +269,7 @@ def test_check_tells_of_all_broken_files(tmp_path: Path, ini: Path) -> None:
         f" zero.\n  Revision file {second} can't be loaded: line 1 raised ModuleNotFoundError: No"
         " module named 'gone'."
     )
-    refused(tmp_path, 2, error, "mend them, or take them away.", ini, "check")
+    refused(tmp_path, 2, error, "fix them, or take them away.", ini, "check")
 
 
 def test_a_file_with_an_odd_name_is_named(tmp_path: Path, ini: Path) -> None:
@@ -332,7 +332,7 @@ def test_a_circle_is_told_step_by_step(
     versions = tmp_path / "migrations" / "versions"
     paths = ", ".join(f"{versions}/{step}_.py" for step in circle.split(" -> ")[:-1])
     error = f"The revisions follow each other in a circle: {circle} (files: {paths})."
-    hint = "mend `down_revision` or `depends_on` in one of these files."
+    hint = "fix `down_revision` or `depends_on` in one of these files."
     refused(tmp_path, 2, error, hint, ini, "upgrade")
     assert error_of(ini).details["paths"] == paths.split(", ")
 
@@ -388,5 +388,5 @@ def test_the_installed_command_tells_of_it_too(ini: Path) -> None:
         f"Revision file {path} can't be loaded: line 1 raised ModuleNotFoundError: No module named"
         " 'gone'."
     )
-    hint = "install it in this environment, or mend that line."
+    hint = "install it in this environment, or fix that line."
     assert run(ini, "upgrade") == Result(2, "", told(error, hint))

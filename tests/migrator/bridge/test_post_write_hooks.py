@@ -82,7 +82,7 @@ def test_a_hook_runs_in_the_folder_that_is_set(
         ("mine.type = exec", "`mine.executable` is not set"),
         (
             "mine.type = exec\nmine.executable = true\nmine.options = 'open",
-            "its options are no words of a shell: No closing quotation",
+            "its options can't be split as a shell does: No closing quotation",
         ),
         ("mine.type = module", "`mine.module` is not set"),
         ("mine.type = module\nmine.module = no.such.module", "there is no module `no.such.module`"),
@@ -115,7 +115,7 @@ def test_a_failing_hook_is_an_error_that_names_the_written_file(
         f"The post-write hook `mine` failed: {reason}. The revision file {path} has been written."
     )
     assert raised.value.hint == (
-        "mend [post_write_hooks] in the .ini file, then run the hook on that file by hand."
+        "fix [post_write_hooks] in the .ini file, then run the hook on that file by hand."
     )
     assert path.exists()
 
@@ -181,6 +181,6 @@ def test_a_failing_hook_ends_the_command_with_status_2(
     assert done.stderr.splitlines()[-2:] == [
         "Error: The post-write hook `mine` failed: it ended with exit status 1. The revision file"
         f" {path} has been written.",
-        "Hint:  mend [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
+        "Hint:  fix [post_write_hooks] in the .ini file, then run the hook on that file by hand.",
     ]
     assert "Traceback" not in done.stderr

@@ -151,7 +151,7 @@ def test_a_failing_revision_is_rolled_back_and_those_before_it_stay(
         "Revision bbb222 (add b) failed and was rolled back: ZeroDivisionError: division by zero.\n"
         "The database stands at aaa111 (add a)."
     )
-    assert raised.value.hint == f"mend {path} (line 15), then run the command again."
+    assert raised.value.hint == f"fix {path} (line 15), then run the command again."
     assert raised.value.details == {
         "revision": "bbb222",
         "path": str(path),
@@ -221,7 +221,7 @@ def test_a_failure_outside_a_transaction_lists_what_was_committed(
         else "  CREATE TABLE b ( id SERIAL NOT NULL, PRIMARY KEY (id) )",
         "  INSERT INTO b VALUES (1)",
         "  INSERT INTO b VALUES (2)",
-        "The list may not be whole.",
+        "The list may not be complete.",
     ]
     assert raised.value.details["committed"] == [line.strip() for line in lines[2:-1]]
     assert rows(database_url, "SELECT id FROM b ORDER BY id") == [(1,), (2,)]

@@ -281,7 +281,8 @@ def test_a_range_across_branches_is_refused(make_app: MakeApp, sqlite_url: str) 
         reports.history(AlembicSource(config), "bbb222:ccc333")
 
     assert raised.value.message == (
-        "`bbb222:ccc333` can't be reached: it is no ancestor or descendant on the same branch."
+        "`bbb222:ccc333` can't be reached: it is neither an ancestor nor a descendant on the same"
+        " branch."
     )
 
 

@@ -167,7 +167,7 @@ def test_a_migration_that_raises_is_rolled_back(
     ini = make_app(sqlite_url, [A, revision(code)])
     invoke(ini, "upgrade", "aaaa1111")
     error = f"Revision bbbb2222 (add b) failed and was rolled back: {reason}.\n{STANDS_AT_A}"
-    hint = f"mend {path_of(tmp_path)}{line or ' (line 14)'}, then run the command again."
+    hint = f"fix {path_of(tmp_path)}{line or ' (line 14)'}, then run the command again."
     refused(tmp_path, 1, error, hint, ini, "upgrade")
 
 
@@ -187,7 +187,7 @@ def test_what_is_there_already_may_be_stamped(
     path = tmp_path / "migrations" / "versions" / "bbbb2222_.py"
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == (
-        f"Hint:  mend {path} (line 14), then run the command again; or, if the database has all of"
+        f"Hint:  fix {path} (line 14), then run the command again; or, if the database has all of"
         f" this revision already, type `myapp-migrate {ini} stamp bbbb2222`."
     )
 
@@ -205,7 +205,7 @@ def test_a_commit_that_fails_is_rolled_back_and_shows_the_row(
         "Revision bbbb2222 (add b) failed and was rolled back: duplicate key value violates unique"
         f' constraint "d_i_key": Key (i)=(7) already exists.\n{STANDS_AT_A}'
     )
-    hint = f"mend {path_of(tmp_path)}, then run the command again."
+    hint = f"fix {path_of(tmp_path)}, then run the command again."
     refused(tmp_path, 1, error, hint, ini, "upgrade")
     assert tables(postgresql_url) == {"a", "alembic_version"}
 
@@ -220,7 +220,7 @@ def test_a_refused_statement_is_shown_in_part_when_it_is_long(
         "Revision bbbb2222 (add b) failed and was rolled back: no such table: nowhere (in:"
         f" {statement[:150]}...).\n{STANDS_AT_A}"
     )
-    hint = f"mend {path_of(tmp_path)} (line 14), then run the command again."
+    hint = f"fix {path_of(tmp_path)} (line 14), then run the command again."
     refused(tmp_path, 1, error, hint, ini, "upgrade")
 
 
@@ -406,4 +406,4 @@ def test_an_operation_that_alembic_lacks_for_sqlite_is_for_the_file_to_mend(
     invoke(ini, "upgrade")
     result = invoke(ini, "downgrade", "base")
     assert "NotImplementedError" in result.stderr
-    assert "\nHint:  mend " in result.stderr
+    assert "\nHint:  fix " in result.stderr

@@ -123,7 +123,7 @@ def test_a_revision_that_breaks_foreign_keys_is_rolled_back_and_the_rows_are_lis
         " breaks foreign keys: child row 1 refers to no row of parent; child row 2 refers to no row"
         " of parent.",
         "       The database stands at aaa111 (a change).",
-        f"Hint:  mend {ini.parent / 'migrations/versions/bbb222_.py'}, then run the command again.",
+        f"Hint:  fix {ini.parent / 'migrations/versions/bbb222_.py'}, then run the command again.",
     ]
     assert rows(sqlite_url, "SELECT id FROM parent") == [(1,), (2,)]
     assert heads(sqlite_url) == {"aaa111"}

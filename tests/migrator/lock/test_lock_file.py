@@ -117,7 +117,7 @@ def test_no_link_that_is_put_there_meanwhile_is_written_through(shared: Path) ->
 
 def test_a_pipe_in_its_place_is_told(shared: Path) -> None:
     os.mkfifo(lock_of(shared))
-    with pytest.raises(DatabaseUnreachable, match="it is no regular file"):
+    with pytest.raises(DatabaseUnreachable, match="it is not a regular file"):
         hold(shared)
 
 

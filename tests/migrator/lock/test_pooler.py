@@ -160,7 +160,7 @@ def wrong_lock_urls(postgresql_url: str, other_url: str, tmp_path: Path) -> dict
         ),
         (
             "SQLite",
-            "Error: `migrate.lock_url` is no PostgreSQL URL, and `sqlalchemy.url` is one.\n"
+            "Error: `migrate.lock_url` is not a PostgreSQL URL, but `sqlalchemy.url` is.\n"
             "Hint:  let both name the same server and database.\n",
         ),
         ("no URL", "Error: `migrate.lock_url` is not a database URL.\n"),

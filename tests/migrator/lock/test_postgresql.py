@@ -350,4 +350,4 @@ def test_the_lock_holds_for_another_dialect_only_as_a_warning(make_app: MakeApp)
     told: list[str] = []
     with writer_lock(run_context(make_app("mysql://user@host/shop", LINE)), told.append):
         pass
-    assert told == ["nothing keeps a second run out: there is no lock for mysql."]
+    assert told == ["nothing stops a second run: there is no lock for mysql."]

@@ -124,7 +124,7 @@ def test_there_is_no_lock_for_nothing_to_do(
 def test_a_database_in_memory_needs_no_lock(make_app: MakeApp, tmp_path: Path) -> None:
     result = run(make_app("sqlite://", LINE), "upgrade", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "nothing keeps a second run out" not in result.stderr
+    assert "nothing stops a second run" not in result.stderr
     assert not list(tmp_path.rglob("*.migrate-lock"))
 
 

@@ -54,7 +54,7 @@ def test_an_index_that_could_not_be_built_concurrently_is_told_with_its_repair(
         ' index "Ix a": Key (x)=(1) is duplicated (in: CREATE UNIQUE INDEX CONCURRENTLY "Ix a"'
         " ON a (x)).\n"
         "       The database stands at aaa111 (a change).\n"
-        '       Left invalid, of use to no query: index "Ix a".\n'
+        '       Left invalid, so that no query uses it: index "Ix a".\n'
         'Hint:  run `DROP INDEX CONCURRENTLY "Ix a";`; see to what failed in'
         f" {path} (line 14); then run the command again.\n"
     )
@@ -114,7 +114,7 @@ def test_an_index_left_invalid_by_a_run_that_got_through_is_reported(
     result = invoke(ini, "upgrade")
     assert result.returncode == 0, result.stderr
     assert result.stderr.endswith(
-        "\nWarning: the run left invalid indexes, of use to no query: ix_a\n"
+        "\nWarning: the run left invalid indexes, which no query uses: ix_a\n"
     )
 
 

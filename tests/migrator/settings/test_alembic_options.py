@@ -22,7 +22,9 @@ def ini(make_app: MakeApp, sqlite_url: str) -> Path:
 
 
 def warning(key: str, meant: str) -> str:
-    return f"Warning: `alembic.{key}` is no option of Alembic: is `alembic.{meant}` meant?\n"
+    return (
+        f"Warning: `alembic.{key}` is not an option of Alembic: did you mean `alembic.{meant}`?\n"
+    )
 
 
 @pytest.mark.parametrize("value", ["maybe", "ture", "2"])

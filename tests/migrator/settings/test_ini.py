@@ -584,22 +584,22 @@ AMBIGUOUS = (
         (
             "key = value\n",
             "{path} is not a valid .ini file: line 1 stands before any [section].",
-            "mend that line.",
+            "fix that line.",
         ),
         (
             "[app:main]\ns3cret\n",
             "{path} is not a valid .ini file: line 2 is neither `key = value` nor a [section].",
-            "mend that line.",
+            "fix that line.",
         ),
         (
             "[app:main]\na = 1\na = s3cret\n",
             "{path} is not a valid .ini file: line 3 sets `a` in [app:main] a second time.",
-            "mend that line.",
+            "fix that line.",
         ),
         (
             "[app:main]\n[app:main]\n",
             "{path} is not a valid .ini file: line 2 opens the section [app:main] a second time.",
-            "mend that line.",
+            "fix that line.",
         ),
         (
             "[app:main]\nuse = egg:recorder\nsqlalchemy.url = postgresql://u:s3cret%40@/db\n",
@@ -622,7 +622,7 @@ AMBIGUOUS = (
         (
             "[app:main]\nsqlalchemy.url = s3cret\n",
             "{path} can't be read: No loader given in section 'app:main'.",
-            "mend that section's `use`, `pipeline` or `next`.",
+            "fix that section's `use`, `pipeline` or `next`.",
         ),
         (
             "[app:main]\nuse = egg:recorder\nget sqlalchemy.url = db\n",
@@ -632,27 +632,27 @@ AMBIGUOUS = (
         (
             "[app:main]\nuse = config:app.ini\n",
             "{path} can't be read: the sections that it uses lead in a circle.",
-            "mend that section's `use`, `pipeline` or `next`.",
+            "fix that section's `use`, `pipeline` or `next`.",
         ),
         (
             "[app:main]\nuse = config:missing.ini\n",
             "{path} can't be read: it uses {folder}/missing.ini: No such file or directory.",
-            "mend the `config:` that names it.",
+            "fix the `config:` that names it.",
         ),
         (
             "[app:main]\nuse = nowhere\n",
             f"{{path}} can't be read: {NOWHERE}.",
-            "mend that section's `use`, `pipeline` or `next`.",
+            "fix that section's `use`, `pipeline` or `next`.",
         ),
         (
             "[pipeline:main]\npipeline = nowhere\n",
             f"{{path}} can't be read: {NOWHERE}.",
-            "mend that section's `use`, `pipeline` or `next`.",
+            "fix that section's `use`, `pipeline` or `next`.",
         ),
         (
             "[app:main]\nuse = egg:recorder\n[pipeline:main]\npipeline = x\n",
             f"{{path}} can't be read: {AMBIGUOUS}.",
-            "mend that section's `use`, `pipeline` or `next`.",
+            "fix that section's `use`, `pipeline` or `next`.",
         ),
         (
             "[app:admin]\nuse = egg:recorder\n[app:site]\nuse = egg:recorder\n",
@@ -703,7 +703,7 @@ def test_a_missing_file_is_explained_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "development.ini").touch()
     error = error_of(tmp_path / "develpment.ini")
     assert error.message == f"No such file: {tmp_path}/develpment.ini."
-    assert error.hint == "is `development.ini` meant?"
+    assert error.hint == "did you mean `development.ini`?"
 
 
 def test_a_missing_file_in_an_empty_folder_is_explained(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_time_that_is_none_is_refused_and_changes_nothing(
     result = invoke(make_app(sqlite_url, LINE, {f"migrate.{key}": value}), "upgrade")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"Error: `migrate.{key}` is `{value}`, which is no number of seconds.\n"
+        f"Error: `migrate.{key}` is `{value}`, which is not a number of seconds.\n"
         f"Hint:  write `migrate.{key} = 5`, or 0 for none.\n"
     )
     assert not (tmp_path / "test.sqlite").exists()
@@ -36,7 +36,7 @@ def test_so_is_one_on_the_command_line(
     result = invoke(make_app(sqlite_url, LINE), command, option, value)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"Error: `{option}` is `{value}`, which is no number of seconds.\n"
+        f"Error: `{option}` is `{value}`, which is not a number of seconds.\n"
         f"Hint:  write `{option} 5`, or 0 for none.\n"
     )
     assert not (tmp_path / "test.sqlite").exists()
@@ -49,7 +49,7 @@ def test_retries_that_are_no_count_are_refused(
     result = invoke(make_app(sqlite_url, LINE, {"migrate.retries": value}), "upgrade")
     assert (result.returncode, result.stderr) == (
         2,
-        f"Error: `migrate.retries` is `{value}`, which is no count.\n"
+        f"Error: `migrate.retries` is `{value}`, which is not a whole number.\n"
         "Hint:  write `migrate.retries = 10`, or 0 for none.\n",
     )
     assert not (tmp_path / "test.sqlite").exists()
@@ -62,7 +62,7 @@ def test_a_kind_of_transaction_that_there_is_not_is_refused(
     result = invoke(make_app(sqlite_url, LINE, {"migrate.transaction": value}), "upgrade")
     assert (result.returncode, result.stderr) == (
         2,
-        f"Error: `migrate.transaction` is `{value}`, which is none of its values.\n"
+        f"Error: `migrate.transaction` is `{value}`, which is not one of its values.\n"
         "Hint:  write `revision` (a transaction for each) or `single` (one for the whole run).\n",
     )
     assert not (tmp_path / "test.sqlite").exists()
@@ -85,6 +85,6 @@ def test_a_misspelt_setting_is_refused_with_the_one_that_was_meant(
     assert (result.returncode, result.stderr) == (
         2,
         f"Error: `migrate.{key}` is not a setting of this command.\n"
-        f"Hint:  is `migrate.{meant}` meant?\n",
+        f"Hint:  did you mean `migrate.{meant}`?\n",
     )
     assert not (tmp_path / "test.sqlite").exists()

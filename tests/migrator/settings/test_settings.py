@@ -344,7 +344,7 @@ def test_prepend_sys_path_starts_at_the_inis_folder(written: str, make_ini: Make
 @pytest.mark.parametrize("option", ["path_separator", "version_path_separator"])
 def test_an_unknown_path_separator_is_explained(option: str, make_ini: MakeIni) -> None:
     error = error_of(make_ini({f"alembic.{option}": "comma", "alembic.version_locations": "a,b"}))
-    assert error.message == f"`alembic.{option}` is `comma`, which is none of its values."
+    assert error.message == f"`alembic.{option}` is `comma`, which is not one of its values."
     assert error.hint == "write one of: space, newline, os, `:`, `;`."
 
 
@@ -361,7 +361,7 @@ def test_a_truncate_slug_length_that_is_no_number_is_explained(
     value: str, make_ini: MakeIni
 ) -> None:
     error = error_of(make_ini({"alembic.truncate_slug_length": value}))
-    assert error.message == f"`alembic.truncate_slug_length` is `{value}`, which is no number."
+    assert error.message == f"`alembic.truncate_slug_length` is `{value}`, which is not a number."
     assert error.hint == "write `alembic.truncate_slug_length = 40`."
 
 
@@ -387,15 +387,17 @@ def test_timeouts_are_seconds(
 @pytest.mark.parametrize("value", ["soon", "", "-1", "nan", "inf", "1e9", "5s"])
 def test_a_timeout_that_is_no_number_of_seconds_is_explained(value: str, make_ini: MakeIni) -> None:
     error = error_of(make_ini({"migrate.lock_timeout": value}))
-    assert error.message == f"`migrate.lock_timeout` is `{value}`, which is no number of seconds."
+    assert (
+        error.message == f"`migrate.lock_timeout` is `{value}`, which is not a number of seconds."
+    )
     assert error.hint == "write `migrate.lock_timeout = 5`, or 0 for none."
 
 
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("lock_timout", "is `migrate.lock_timeout` meant?"),
-        ("statement-timeout", "is `migrate.statement_timeout` meant?"),
+        ("lock_timout", "did you mean `migrate.lock_timeout`?"),
+        ("statement-timeout", "did you mean `migrate.statement_timeout`?"),
         (
             "xyz",
             "the known ones: migrate.lock_timeout, migrate.lock_url, migrate.lock_wait,"
