@@ -20,19 +20,19 @@ from alembic.util.exc import CommandError
 from sqlalchemy import create_engine
 from support.history import MakeApp, Revision
 
-from myapp.migrator import environment
 from myapp.migrator.bridge.configuration import build_context
-from myapp.migrator.bridge.lazy_scripts import LazyScript
+from myapp.migrator.bridge.lazy_scripts import LazyScript, handed
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.bridge.planned_step import PlannedStep
-from myapp.migrator.config import run_context
+from myapp.migrator.config import alembic_config, run_context
+from myapp.migrator.settings.alembic_options import OPTIONS
 from myapp.migrator.settings.settings import load_settings
 
 LINE = [Revision("aaa111"), Revision("bbb222", "aaa111", branch_labels="b", depends_on="aaa111")]
 
 
 def directory(ini: Path) -> ScriptDirectory:
-    return ScriptDirectory.from_config(run_context(ini))
+    return ScriptDirectory.from_config(alembic_config(ini))
 
 
 def properties(kind: type) -> set[str]:
@@ -92,7 +92,7 @@ def test_a_question_to_a_step_has_alembics_parameters(name: str) -> None:
 
 def test_env_pys_run_migrations_is_that_of_the_object(make_app: MakeApp, sqlite_url: str) -> None:
     """What is set on the object takes its place; `alembic.context` asks the object each time."""
-    config = run_context(make_app(sqlite_url, LINE))
+    config = alembic_config(make_app(sqlite_url, LINE))
     script = ScriptDirectory.from_config(config)
     called: list[object] = []
     context = EnvironmentContext(config, script, fn=lambda rev, context: [])
@@ -126,9 +126,25 @@ def test_the_fields_of_a_script_directory_make_another_one(
     assert all(hasattr(script, name) for name in given)
 
 
+def test_alembics_commands_take_the_directory_that_is_handed_to_them(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    """They look for `ScriptDirectory` in their own module, and find Alembic's again afterwards."""
+    context = run_context(make_app(sqlite_url, LINE))
+    script = load_history(context).script
+    with handed(script):
+        made = alembic.command.merge(
+            context.config, ["aaa111", "bbb222"], splice=True, rev_id="ccc333"
+        )
+        assert made is not None
+        assert script.get_revision("aaa111") is not None
+        assert alembic.command.ScriptDirectory is not ScriptDirectory
+    assert alembic.command.ScriptDirectory is ScriptDirectory
+
+
 def test_a_command_is_where_alembics_parser_leaves_it(make_app: MakeApp, sqlite_url: str) -> None:
     settings = load_settings(str(make_app(sqlite_url)))
-    ours = vars(build_context(settings, command="current").cmd_opts)
+    ours = vars(build_context(settings, command="current").config.cmd_opts)
     theirs = vars(CommandLine().parser.parse_args(["current"]))
     function, positional, keywords = theirs["cmd"]
     assert function is alembic.command.current
@@ -165,7 +181,8 @@ def test_what_the_ini_file_may_set_is_a_parameter_of_configure() -> None:
     # These three are documented, and stand for what comes in by `**kw`.
     table = {"version_table", "version_table_schema", "version_table_pk"}
     known = table | set(parameters(EnvironmentContext.configure))
-    assert known >= environment._FOR_CONFIGURE | {"transaction_per_migration", "target_metadata"}
+    configured = {name for name, option in OPTIONS.items() if option.is_configured}
+    assert known >= configured | {"transaction_per_migration", "target_metadata"}
     context = MigrationContext.configure(
         dialect_name="sqlite", opts={"version_table": "a", "version_table_schema": "b"}
     )
@@ -234,6 +251,6 @@ def test_alembics_errors_carry_what_is_told(make_app: MakeApp, sqlite_url: str) 
 
 
 def test_a_comparison_without_models_names_the_metadata(make_app: MakeApp, sqlite_url: str) -> None:
-    config = run_context(make_app(sqlite_url))
+    config = alembic_config(make_app(sqlite_url))
     with pytest.raises(CommandError, match="MetaData"):
         alembic.command.check(config)

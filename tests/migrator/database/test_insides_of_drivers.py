@@ -1,6 +1,5 @@
 """What is taken from SQLAlchemy and the drivers beyond their documentation."""
 
-import inspect
 import logging
 import sqlite3
 from contextlib import closing
@@ -13,7 +12,6 @@ from sqlalchemy.exc import StatementError
 from support.sessions import session
 
 from myapp.migrator.base import stopping
-from myapp.migrator.bridge.opening import opened
 from myapp.migrator.run.other_connections import Others
 from myapp.migrator.run.witness import _LIBPQ, Status
 from myapp.migrator.settings.redaction import _CUT
@@ -91,7 +89,6 @@ def test_dialects_have_what_is_asked_of_them() -> None:
     dialect = create_engine(URL).dialect
     assert (dialect.name, dialect.driver, dialect.is_async) == ("postgresql", "psycopg2", False)
     assert dialect.loaded_dbapi is psycopg2
-    assert list(inspect.signature(opened).parameters) == ["config", "time_left"]
 
 
 def test_sqlalchemy_cuts_a_long_parameter_with_these_words() -> None:

@@ -82,7 +82,7 @@ def test_the_options_of_alembics_own_template_are_known() -> None:
     template = Path(Config().get_template_directory(), "generic", "alembic.ini.mako")
     section = template.read_text().partition("[alembic]")[2].partition("[post_write_hooks]")[0]
     named = set(re.findall(r"^(?:# )?([a-z_]+) = ?", section, re.MULTILINE))
-    assert {"file_template", "path_separator"} <= named <= OPTIONS
+    assert {"file_template", "path_separator"} <= named <= OPTIONS.keys()
 
 
 def test_a_key_beside_the_option_that_it_resembles_is_meant() -> None:
