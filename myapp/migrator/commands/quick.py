@@ -95,7 +95,7 @@ class QuickSource:
             raise AskAlembic("a folder can't be read")
         reading = self.reading
         if not reading.certain or reading.twice or not reading.files:
-            raise AskAlembic("a file has to be run, or there is none")
+            raise AskAlembic("a file is no revision, or there is none")
         return History(reading.graph, str(self._folder))
 
     @cached_property
