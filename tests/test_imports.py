@@ -116,6 +116,19 @@ def test_where_nothing_is_pending_alembic_and_sqlalchemy_stay_away(
     assert not modules & HARDLY_USED
 
 
+def test_completion_of_a_revision_imports_no_more_than_history(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_MYAPP_MIGRATE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "myapp-migrate\ndevelopment.ini\nshow\n")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    modules = imported(project)
+
+    assert "myapp.migrator.commands.quick" in modules
+    assert not modules & {"alembic", "mako", "pyramid", "sqlalchemy", "myapp.models"}
+    assert not modules & HARDLY_USED
+
+
 @pytest.mark.parametrize("arguments", COMPARING, ids=" ".join)
 def test_a_command_that_compares_imports_the_models_and_still_no_pyramid(
     arguments: list[str], project: Path

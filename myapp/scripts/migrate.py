@@ -217,7 +217,8 @@ def _start(arguments: list[str], *, ends_the_process: bool) -> int:
     if _COMPLETION in os.environ:
         from .completion import complete
 
-        return complete(cli, session, _COMPLETION)
+        with importing(ends_the_process=ends_the_process):
+            return complete(cli, session, _COMPLETION)
     from ..migrator.settings.url_secrets import secrets_in_arguments
 
     session.redactor.add(secrets_in_arguments(arguments))
