@@ -42,7 +42,7 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
     """
     start, colon, incomplete = incomplete.rpartition(":")
     try:
-        with telling(Story(None, session.redactor)):
+        with telling(Story(None, session.console.redactor)):
             offered = list(_names(session))
     except (Exception, SystemExit):  # noqa: BLE001 - as in `complete`; revision files are run
         return []
@@ -70,7 +70,7 @@ def _revisions(session: Session) -> list["Revision"]:
     from ..migrator.commands.quick import QuickSource
     from ..migrator.settings.settings import load_settings
 
-    settings = load_settings(session.config_uri, session.config_vars)
+    settings = load_settings(session.typed.config_uri, session.typed.config_vars)
     with suppress(AskAlembic):
         return list(QuickSource(settings).history().all())
     from ..migrator.bridge.configuration import build_context

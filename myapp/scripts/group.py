@@ -22,11 +22,11 @@ _RELATIVE = re.compile(r"-\d+")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    session = ctx.ensure_object(Session)
+    typed = ctx.ensure_object(Session).typed
     if param.name == "x":
-        session.x.extend(value)
+        typed.x.extend(value)
     elif value or (value is not None and param.name in _KEEP_FALSY):
-        setattr(session, str(param.name), value)
+        setattr(typed, str(param.name), value)
 
 
 class Option(click.Option):
@@ -128,7 +128,9 @@ class MigrateCommand(_Helpful):
             return super().parse_args(ctx, [*args])
         except click.UsageError as error:
             pairs = [arg for arg in args if _VARIABLE.match(arg)]
-            ctx.ensure_object(Session).redactor.add(pair.partition("=")[2] for pair in pairs)
+            ctx.ensure_object(Session).console.redactor.add(
+                pair.partition("=")[2] for pair in pairs
+            )
             # Click has no class of its own for an argument too many.
             if pairs and type(error) is click.UsageError:
                 raise _misplaced(pairs[-1]) from None
@@ -137,14 +139,14 @@ class MigrateCommand(_Helpful):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with its story on standard error, then write its answer."""
         session = ctx.ensure_object(Session)
-        session.options = dict(ctx.params)
-        with session.story():
+        session.typed.options = dict(ctx.params)
+        with session.console.story():
             try:
                 result = super().invoke(ctx)
             except OSError as error:  # not one of standard output
                 raise unexpected(error) from error
         if result is not None:
-            session.answer(result)
+            session.console.answer(result)
 
 
 class IniGroup(_Helpful, click.Group):
@@ -178,20 +180,20 @@ class IniGroup(_Helpful, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Take the NAME=VALUE pairs off, then find the command."""
-        session = ctx.ensure_object(Session)
-        session.config_uri = str(ctx.params.get("config_uri") or "")
+        typed = ctx.ensure_object(Session).typed
+        typed.config_uri = str(ctx.params.get("config_uri") or "")
         while args and _VARIABLE.match(args[0]):
             name, _, value = args.pop(0).partition("=")
-            session.config_vars[name] = value
+            typed.config_vars[name] = value
         if args and args[0].startswith("-") and args[0] not in HELP:
             raise UsageError(
                 f"`{args[0]}` stands between the .ini file and the command.",
                 hint="options stand before the .ini file or after the command.",
             )
-        if args and ".ini" in args[0] and ".ini" not in session.config_uri:
+        if args and ".ini" in args[0] and ".ini" not in typed.config_uri:
             from ..migrator.base.spelling import nearest
 
-            near = nearest(session.config_uri, self.commands) or "COMMAND"
+            near = nearest(typed.config_uri, self.commands) or "COMMAND"
             raise UsageError(
                 f"`{args[0]}` stands where the command should.",
                 hint=f"the order is: `myapp-migrate {args[0]} {near}`.",
@@ -201,7 +203,7 @@ class IniGroup(_Helpful, click.Group):
                 return None, None, []
             ctx.fail("Missing command.")
         resolved = super().resolve_command(ctx, args)
-        session.command = resolved[1].name if resolved[1] else None
+        typed.command = resolved[1].name if resolved[1] else None
         return resolved
 
 

@@ -12,9 +12,9 @@ from ..migrator.base.errors import UsageError
 from . import file_commands  # noqa: F401 - its commands join the group
 from .asking import ask, ask_first
 from .cli import cli
-from .endings import ended
 from .group import REVISION, SECONDS, option
 from .imports import importing
+from .invocation import Invocation
 from .session import Session
 from .signals import interrupts
 from .streams import give_up_what_cannot_be_written, keep_standard_descriptors
@@ -96,8 +96,8 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
         lambda source: reports.history(source, rev_range, require_database=indicate_current),
     )
     if report.unmarked:
-        report = replace(report, unmarked=session.redactor.redact(report.unmarked))
-        session.warn(f"no revision is marked as applied or pending. {report.unmarked}")
+        report = replace(report, unmarked=session.console.redactor.redact(report.unmarked))
+        session.console.warn(f"no revision is marked as applied or pending. {report.unmarked}")
     return report
 
 
@@ -130,7 +130,7 @@ def show(session: Session, revision: str) -> object:
     from ..migrator.commands import reports
 
     done = ask(session, lambda source: reports.show(source, revision))
-    session.verbose = True
+    session.typed.verbose = True
     return done
 
 
@@ -180,7 +180,7 @@ def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     def wait(context: "RunContext") -> object:
         from ..migrator.commands import waiting
 
-        return waiting.wait(context, session.left_of(timeout), allow_ahead=allow_ahead)
+        return waiting.wait(context, session.typed.left_of(timeout), allow_ahead=allow_ahead)
 
     # Half of the time is left to find out, and tell, what is in the way.
     return ask_first(session, at_heads, wait, max(timeout / 2, 0.5))
@@ -213,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(arguments: list[str], *, ends_the_process: bool) -> int:
     no_color = False if os.environ.get("NO_COLOR") else None
-    session = Session(json="--json" in arguments, color=no_color)
+    session = Session(Invocation(json="--json" in arguments, color=no_color))
     if _COMPLETION in os.environ:
         from .completion import complete
 
@@ -221,8 +221,8 @@ def _start(arguments: list[str], *, ends_the_process: bool) -> int:
             return complete(cli, session, _COMPLETION)
     from ..migrator.settings.url_secrets import secrets_in_arguments
 
-    session.redactor.add(secrets_in_arguments(arguments))
-    with session.redactor.in_use():
+    session.console.redactor.add(secrets_in_arguments(arguments))
+    with session.console.redactor.in_use():
         return _run(session, arguments, ends_the_process=ends_the_process)
 
 
@@ -231,13 +231,13 @@ def _run(session: Session, arguments: list[str], *, ends_the_process: bool) -> i
         with (
             interrupts(session.canceller, ends_the_process=ends_the_process),
             importing(ends_the_process=ends_the_process),
-            session.stdout(),
+            session.console.stdout(),
             # Not `cli.main`, which ends the process with statuses of its own.
             cli.make_context("myapp-migrate", arguments, obj=session) as context,
         ):
             cli.invoke(context)
     except BaseException as error:  # noqa: BLE001 - the one place where errors become exit statuses
-        return ended(session, error)
+        return session.console.ended(error)
     return 0
 
 
