@@ -32,6 +32,22 @@ FACES = {"config.py", "environment.py"}
 ENGINE = "myapp.migrator"
 
 
+#: The modules of the command line: each may import those that stand below its own line.
+SCRIPTS = [
+    {"migrate"},
+    {"file_commands"},
+    {"cli"},
+    {"group"},
+    {"asking", "completion"},
+    {"session"},
+    {"progress"},
+    {"console"},
+    {"document", "endings", "output"},
+    {"invocation", "story"},
+    {"durations", "imports", "logs", "signals", "streams"},
+]
+
+
 def room_rules() -> Iterator[tuple[str, set[str]]]:
     for room, (below, libraries) in ROOMS.items():
         reached = libraries.union(*(ROOMS[other][1] for other in below))
@@ -106,6 +122,23 @@ def test_every_module_of_the_engine_stands_in_a_room_or_is_a_face() -> None:
     assert {name.partition("/")[2] for name in flat} == {"__init__.py", *FACES}
     rooms = {name.split("/")[1] for name in FILES if name.startswith("migrator/")} - FACES
     assert rooms - {"__init__.py"} == set(ROOMS)
+
+
+def test_every_module_of_the_command_line_has_its_place() -> None:
+    placed = [module for line in SCRIPTS for module in line]
+    assert sorted(placed) == sorted(
+        Path(name).stem for name in parts("scripts/") if "__" not in name
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "module"),
+    [(number, module) for number, line in enumerate(SCRIPTS) for module in sorted(line)],
+)
+def test_imports_of_the_command_line_run_one_way(number: int, module: str) -> None:
+    below = set().union(*SCRIPTS[number + 1 :])
+    own = {name for name in imports(f"scripts/{module}.py") if name.startswith("myapp.scripts.")}
+    assert {name.split(".")[2] for name in own} - below == set()
 
 
 @pytest.mark.parametrize("name", parts("migrator/"))

@@ -86,3 +86,14 @@ def test_the_version_is_the_packages() -> None:
     result = run("--version")
 
     assert (result.returncode, result.stdout) == (0, f"myapp-migrate {__version__}{os.linesep}")
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_looks_as_click_writes_it(name: str) -> None:
+    command = cli.commands[name] if name else cli
+    context = click.Context(command, info_name="myapp-migrate")
+    ours, theirs = context.make_formatter(), context.make_formatter()
+    command.format_help_text(context, ours)
+    click.Command.format_help_text(command, context, theirs)
+
+    assert ours.getvalue() == theirs.getvalue() != ""

@@ -38,6 +38,9 @@ WRITING = [
 ]
 COMPARING = [["check"], ["revision", "--autogenerate", "-m", "more"]]
 
+#: What libraries import at their tops and an answer doesn't need; and what these import in turn.
+HARDLY_USED = {"inspect", "dis", "importlib.metadata", "email", "zipfile", "tempfile", "csv"}
+
 SCRIPT = """\
 import sys
 from myapp.scripts.migrate import main
@@ -82,6 +85,7 @@ def test_help_and_version_import_neither_alembic_nor_sqlalchemy_nor_pyramid(
 
     assert "click" in modules
     assert not modules & {"alembic", "mako", "paste.deploy", "plaster", "pyramid", "sqlalchemy"}
+    assert not modules & HARDLY_USED
 
 
 def test_the_help_of_a_command_imports_no_more(tmp_path: Path) -> None:
@@ -109,6 +113,20 @@ def test_where_nothing_is_pending_alembic_and_sqlalchemy_stay_away(
 
     assert "myapp.migrator.commands.quick" in modules
     assert not modules & {"alembic", "mako", "pyramid", "sqlalchemy", "myapp.models"}
+    assert not modules & HARDLY_USED
+
+
+def test_completion_of_a_revision_imports_no_more_than_history(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_MYAPP_MIGRATE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "myapp-migrate\ndevelopment.ini\nshow\n")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    modules = imported(project)
+
+    assert "myapp.migrator.commands.quick" in modules
+    assert not modules & {"alembic", "mako", "pyramid", "sqlalchemy", "myapp.models"}
+    assert not modules & HARDLY_USED
 
 
 @pytest.mark.parametrize("arguments", COMPARING, ids=" ".join)
@@ -150,6 +168,29 @@ def test_mako_finds_its_colors_when_a_command_has_ended() -> None:
     )
 
     assert done.stdout.splitlines()[-1] == "mako.ext.pygmentplugin"
+
+
+def test_what_is_hardly_used_is_there_when_it_is_used() -> None:
+    script = """
+import sys, myapp.scripts
+from myapp.scripts.imports import postpone, postpone_no_longer
+assert "inspect" not in sys.modules
+postpone()
+import inspect as early, importlib.metadata
+from importlib import metadata
+import plaster
+postpone_no_longer()
+assert {"inspect", "importlib.metadata"}.isdisjoint(sys.modules)
+import inspect
+assert early is not inspect and early.signature is inspect.signature
+assert metadata.version("click") == importlib.metadata.version("click")
+assert plaster.get_loader(sys.argv[1], protocols=["wsgi"]).get_sections()
+assert type(sys.modules["importlib.metadata"]) is type(sys)
+"""
+    ini = PACKAGE.parent / "development.ini"
+    done = subprocess.run([sys.executable, "-c", script, ini], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def imports(path: Path) -> set[str]:

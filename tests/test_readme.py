@@ -177,7 +177,7 @@ def test_the_commands_table_has_every_option_and_argument(name: str) -> None:
 def test_the_shared_options_stand_in_a_table_of_their_own() -> None:
     listed = {name.split()[0] for cell in table("option") for name in code(cell)}
 
-    assert listed == options(cli) | set(cli.context_settings["help_option_names"])
+    assert listed == options(cli)
 
 
 def test_every_setting_is_in_the_settings_table() -> None:

@@ -1,4 +1,4 @@
-"""Ask without Alembic first, and with it where that can not answer: the former is far faster."""
+"""Ask without Alembic first, which is far faster, and with it where that gives no answer."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar

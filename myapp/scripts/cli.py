@@ -3,14 +3,12 @@
 import click
 
 from .. import __version__
-from .group import IniGroup, complete_file
-
-_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+from .group import IniGroup, Option, complete_file
 
 
-@click.group(cls=IniGroup, context_settings=_OPTIONS)
+@click.group(cls=IniGroup, context_settings={"max_content_width": 100})
 @click.argument("config_uri", shell_complete=complete_file)
-@click.version_option(__version__, "--version", message="myapp-migrate %(version)s")
+@click.version_option(__version__, "--version", message="myapp-migrate %(version)s", cls=Option)
 def cli(config_uri: str) -> None:
     """Migrate the database of the Pyramid application that CONFIG_URI configures.
 

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import (
@@ -13,8 +15,12 @@ from click.shell_completion import (
 )
 
 from ..migrator.base.legible import legible
+from .imports import imported
 from .session import Session
 from .story import Story, telling
+
+if TYPE_CHECKING:
+    from ..migrator.base.results import Revision
 
 _SYMBOLS = ("head", "heads", "base", "current")
 _WORD_BREAKS = ("=", ":", "@")
@@ -36,7 +42,7 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
     """
     start, colon, incomplete = incomplete.rpartition(":")
     try:
-        with telling(Story(None, session.redactor)):
+        with telling(Story(None, session.console.redactor)):
             offered = list(_names(session))
     except (Exception, SystemExit):  # noqa: BLE001 - as in `complete`; a file in doubt is run
         return []
@@ -48,12 +54,7 @@ def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
 
 
 def _names(session: Session) -> Iterator[tuple[str, str]]:
-    from ..migrator.bridge.configuration import build_context
-    from ..migrator.bridge.loading import load_history
-    from ..migrator.settings.settings import load_settings
-
-    context = build_context(load_settings(session.config_uri, session.config_vars))
-    known = list(load_history(context).all())
+    known = _revisions(session)
     for revision in known:
         yield revision.revision, revision.message
     for symbol in _SYMBOLS:
@@ -61,6 +62,22 @@ def _names(session: Session) -> Iterator[tuple[str, str]]:
     # Every revision of a branch has its label.
     for label in sorted({label for revision in known for label in revision.branch_labels}):
         yield f"{label}@head", ""
+
+
+def _revisions(session: Session) -> list["Revision"]:
+    """Return all revisions, read without Alembic where that can be."""
+    from ..migrator.base.ask_alembic import AskAlembic
+    from ..migrator.commands.quick import QuickSource
+    from ..migrator.settings.settings import load_settings
+
+    settings = load_settings(session.typed.config_uri, session.typed.config_vars)
+    with suppress(AskAlembic):
+        return list(QuickSource(settings).history().all())
+    from ..migrator.bridge.configuration import build_context
+    from ..migrator.bridge.loading import load_history
+
+    imported()
+    return list(load_history(build_context(settings)).all())
 
 
 @add_completion_class

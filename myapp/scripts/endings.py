@@ -1,28 +1,12 @@
 """Turn whatever ends the command into an exit status."""
 
 import signal
-from typing import TYPE_CHECKING
 
 import click
 
 from ..migrator.base.canceller import ended_by
 from ..migrator.base.errors import InternalError, Interrupted, UsageError
 from ..migrator.settings.redaction import redacted
-
-if TYPE_CHECKING:
-    from .session import Session
-
-
-def ended(session: "Session", error: BaseException) -> int:
-    """Show the error that ended the command, and return the exit status."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        session.stderr.write_line(error.ctx.get_help())
-        return error.exit_code
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
-    if isinstance(error, click.ClickException):
-        return session.fail(misused(error, session.command))
-    return session.fail(interrupted(error) if isinstance(error, KeyboardInterrupt) else error)
 
 
 def unexpected(error: BaseException) -> InternalError:

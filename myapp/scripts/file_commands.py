@@ -5,20 +5,20 @@ from typing import Any
 import click
 
 from .cli import cli
-from .group import REVISION
+from .group import REVISION, option
 from .session import Session
 
 
 @cli.command("revision", connects=True)
-@click.option("-m", "--message", help="What the revision does.")
-@click.option("--autogenerate", is_flag=True, help="Fill it from the models' differences.")
-@click.option("--sql", is_flag=True, help="Write env.py's SQL to standard output as well.")
-@click.option("--head", default="head", type=REVISION, help="The head or BRANCH@head to follow.")
-@click.option("--splice", is_flag=True, help="Allow a --head that is not a head.")
-@click.option("--branch-label", help="A label for the branch that starts here.")
-@click.option("--version-path", help="The folder of `version_locations` to write to.")
-@click.option("--rev-id", help="The revision's id, instead of one made up.")
-@click.option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
+@option("-m", "--message", help="What the revision does.")
+@option("--autogenerate", is_flag=True, help="Fill it from the models' differences.")
+@option("--sql", is_flag=True, help="Write env.py's SQL to standard output as well.")
+@option("--head", default="head", type=REVISION, help="The head or BRANCH@head to follow.")
+@option("--splice", is_flag=True, help="Allow a --head that is not a head.")
+@option("--branch-label", help="A label for the branch that starts here.")
+@option("--version-path", help="The folder of `version_locations` to write to.")
+@option("--rev-id", help="The revision's id, instead of one made up.")
+@option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:
     """Write a new revision file."""
@@ -30,10 +30,10 @@ def revision(session: Session, /, message: str | None, **options: Any) -> object
 
 @cli.command("merge")
 @click.argument("revisions", type=REVISION, nargs=-1, required=True)
-@click.option("-m", "--message", help="What the revision does.")
-@click.option("--branch-label", help="A label for the branch that starts here.")
-@click.option("--rev-id", help="The revision's id, instead of one made up.")
-@click.option("--splice", is_flag=True, help="Allow REVISIONS that are not heads.")
+@option("-m", "--message", help="What the revision does.")
+@option("--branch-label", help="A label for the branch that starts here.")
+@option("--rev-id", help="The revision's id, instead of one made up.")
+@option("--splice", is_flag=True, help="Allow REVISIONS that are not heads.")
 @click.pass_obj
 def merge(
     session: Session, /, revisions: tuple[str, ...], message: str | None, **options: Any
@@ -57,8 +57,8 @@ def edit(session: Session, revision: str) -> object:
 
 @cli.command("init")
 @click.argument("directory")
-@click.option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
-@click.option("--package", is_flag=True, help="Make it a Python package.")
+@option("-t", "--template", default="pyramid", help="A template that `list-templates` names.")
+@option("--package", is_flag=True, help="Make it a Python package.")
 @click.pass_obj
 def init(session: Session, directory: str, template: str, package: bool) -> object:
     """Make a migrations folder; show the .ini lines it needs."""

@@ -1,8 +1,9 @@
 """The command line's grammar, where it differs from Click's: .ini file, variables, `-1`."""
 
 import re
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,18 +17,37 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"[A-Za-z_][\w.\-]*=")
 _KEEP_FALSY = ("color", "lock_wait", "wait_db")
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _RELATIVE = re.compile(r"-\d+")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    session = ctx.ensure_object(Session)
+    typed = ctx.ensure_object(Session).typed
     if param.name == "x":
-        session.x.extend(value)
+        typed.x.extend(value)
     elif value or (value is not None and param.name in _KEEP_FALSY):
-        setattr(session, str(param.name), value)
+        setattr(typed, str(param.name), value)
 
 
-_keeping: Any = partial(click.Option, expose_value=False, callback=_keep)
+class Option(click.Option):
+    """An option whose help stands as it is written.
+
+    Click would clean it with `inspect`, which takes longer to import than our own modules.
+    """
+
+    def __init__(self, *args: Any, help: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - Click's name
+        super().__init__(*args, **kwargs)
+        self.help = help
+
+
+def option(*names: str, **attributes: Any) -> Callable[[_Function], _Function]:
+    """Add such an option to a command."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+_keeping: Any = partial(Option, expose_value=False, callback=_keep)
+#: What asks for help, of the group and of each command.
+HELP = ("-h", "--help")
 #: These options may stand before CONFIG_URI or after the command.
 _SHARED = [
     _keeping(["--json"], is_flag=True, help="Write one JSON document, errors included."),
@@ -71,7 +91,23 @@ _WAIT_DB = _keeping(
 )
 
 
-class MigrateCommand(click.Command):
+class _Helpful(click.Command):
+    """What the group and its commands have in common: the shared options, and `--help`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _SHARED
+        click.help_option(*HELP, cls=Option)(self)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the docstring, without `inspect`, which Click cleans it with."""
+        lines = (self.help or "").splitlines()
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text("\n".join(line.strip() for line in lines).strip())
+
+
+class MigrateCommand(_Helpful):
     """A command that returns its result, which is then shown.
 
     A command that `connects` has `--wait-db`. One that `writes` has `--lock-wait` too.
@@ -80,10 +116,9 @@ class MigrateCommand(click.Command):
     def __init__(
         self, *args: Any, connects: bool = False, writes: bool = False, **kwargs: Any
     ) -> None:
-        super().__init__(*args, **kwargs)
-        self.params += [_LOCK_WAIT] if writes else []
-        self.params += [_WAIT_DB] if connects or writes else []
-        self.params += _SHARED
+        waiting = [_LOCK_WAIT] if writes else []
+        waiting += [_WAIT_DB] if connects or writes else []
+        super().__init__(*args, params=[*(kwargs.pop("params", None) or []), *waiting], **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `-1` be a revision: Click would take it for an option."""
@@ -93,7 +128,9 @@ class MigrateCommand(click.Command):
             return super().parse_args(ctx, [*args])
         except click.UsageError as error:
             pairs = [arg for arg in args if _VARIABLE.match(arg)]
-            ctx.ensure_object(Session).redactor.add(pair.partition("=")[2] for pair in pairs)
+            ctx.ensure_object(Session).console.redactor.add(
+                pair.partition("=")[2] for pair in pairs
+            )
             # Click raises UsageError itself, and no subclass, for an argument too many.
             if pairs and type(error) is click.UsageError:
                 raise _misplaced(pairs[-1]) from None
@@ -102,24 +139,20 @@ class MigrateCommand(click.Command):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with all its output on standard error, then write its answer."""
         session = ctx.ensure_object(Session)
-        session.options = dict(ctx.params)
-        with session.story():
+        session.typed.options = dict(ctx.params)
+        with session.console.story():
             try:
                 result = super().invoke(ctx)
             except OSError as error:  # it is not about standard output
                 raise unexpected(error) from error
         if result is not None:
-            session.answer(result)
+            session.console.answer(result)
 
 
-class IniGroup(click.Group):
+class IniGroup(_Helpful, click.Group):
     """A group whose commands stand after CONFIG_URI and NAME=VALUE pairs."""
 
     command_class = MigrateCommand
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params += _SHARED
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Show where the variables stand."""
@@ -135,7 +168,7 @@ class IniGroup(click.Group):
         config_uri = str(ctx.params.get("config_uri") or "")
         command = self.get_command(ctx, config_uri)
         if command and not ctx.resilient_parsing:
-            if not {"-h", "--help"}.isdisjoint(args):
+            if not set(HELP).isdisjoint(args):
                 command.make_context(config_uri, ["--help"], parent=ctx)
             raise UsageError(
                 f"`{config_uri}` stands where the .ini file should.",
@@ -147,20 +180,20 @@ class IniGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Take the NAME=VALUE pairs off, then find the command."""
-        session = ctx.ensure_object(Session)
-        session.config_uri = str(ctx.params.get("config_uri") or "")
+        typed = ctx.ensure_object(Session).typed
+        typed.config_uri = str(ctx.params.get("config_uri") or "")
         while args and _VARIABLE.match(args[0]):
             name, _, value = args.pop(0).partition("=")
-            session.config_vars[name] = value
-        if args and args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx):
+            typed.config_vars[name] = value
+        if args and args[0].startswith("-") and args[0] not in HELP:
             raise UsageError(
                 f"`{args[0]}` stands between the .ini file and the command.",
                 hint="options stand before the .ini file or after the command.",
             )
-        if args and ".ini" in args[0] and ".ini" not in session.config_uri:
+        if args and ".ini" in args[0] and ".ini" not in typed.config_uri:
             from ..migrator.base.spelling import nearest
 
-            near = nearest(session.config_uri, self.commands) or "COMMAND"
+            near = nearest(typed.config_uri, self.commands) or "COMMAND"
             raise UsageError(
                 f"`{args[0]}` stands where the command should.",
                 hint=f"the order is: `myapp-migrate {args[0]} {near}`.",
@@ -170,7 +203,7 @@ class IniGroup(click.Group):
                 return None, None, []
             ctx.fail("Missing command.")
         resolved = super().resolve_command(ctx, args)
-        session.command = resolved[1].name if resolved[1] else None
+        typed.command = resolved[1].name if resolved[1] else None
         return resolved
 
 

@@ -12,9 +12,9 @@ from ..migrator.base.errors import UsageError
 from . import file_commands  # noqa: F401 - its commands join the group
 from .asking import ask, ask_first
 from .cli import cli
-from .endings import ended
-from .group import REVISION, SECONDS
+from .group import REVISION, SECONDS, option
 from .imports import importing
+from .invocation import Invocation
 from .session import Session
 from .signals import interrupts
 from .streams import give_up_what_cannot_be_written, keep_standard_descriptors
@@ -29,9 +29,9 @@ _COMPLETION = "_MYAPP_MIGRATE_COMPLETE"
 
 @cli.command("upgrade", writes=True)
 @click.argument("revision", type=REVISION, default="heads")
-@click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION may be FROM:TO.")
-@click.option("--tag", help="A tag that env.py can ask for.")
-@click.option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
+@option("--sql", is_flag=True, help="Write the SQL instead; REVISION may be FROM:TO.")
+@option("--tag", help="A tag that env.py can ask for.")
+@option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
 @click.pass_obj
 def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> object:
     """Upgrade the database to REVISION, by default to all heads."""
@@ -55,8 +55,8 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
 
 @cli.command("downgrade", writes=True)
 @click.argument("revision", type=REVISION)
-@click.option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
-@click.option("--tag", help="A tag that env.py can ask for.")
+@option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
+@option("--tag", help="A tag that env.py can ask for.")
 @click.pass_obj
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
     """Downgrade the database to REVISION, as `-1` or `base`."""
@@ -71,9 +71,7 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
 
 
 @cli.command("current", connects=True)
-@click.option(
-    "-c", "--check-heads", is_flag=True, help="End with status 3 unless all heads are applied."
-)
+@option("-c", "--check-heads", is_flag=True, help="End with status 3 unless all heads are applied.")
 @click.pass_obj
 def current(session: Session, check_heads: bool) -> object:
     """Show the revision at which the database stands."""
@@ -83,10 +81,8 @@ def current(session: Session, check_heads: bool) -> object:
 
 
 @cli.command("history", connects=True)
-@click.option(
-    "-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only."
-)
-@click.option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
+@option("-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only.")
+@option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
 @click.pass_obj
 def history(session: Session, rev_range: str | None, indicate_current: bool) -> object:
     """List the revisions: applied, current or pending.
@@ -100,13 +96,13 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
         lambda source: reports.history(source, rev_range, require_database=indicate_current),
     )
     if report.unmarked:
-        report = replace(report, unmarked=session.redactor.redact(report.unmarked))
-        session.warn(f"no revision is marked as applied or pending. {report.unmarked}")
+        report = replace(report, unmarked=session.console.redactor.redact(report.unmarked))
+        session.console.warn(f"no revision is marked as applied or pending. {report.unmarked}")
     return report
 
 
 @cli.command("heads")
-@click.option("--resolve-dependencies", is_flag=True, help="Leave out what others depend on.")
+@option("--resolve-dependencies", is_flag=True, help="Leave out what others depend on.")
 @click.pass_obj
 def heads(session: Session, resolve_dependencies: bool) -> object:
     """Show the revisions that no other follows."""
@@ -134,15 +130,15 @@ def show(session: Session, revision: str) -> object:
     from ..migrator.commands import reports
 
     done = ask(session, lambda source: reports.show(source, revision))
-    session.verbose = True
+    session.typed.verbose = True
     return done
 
 
 @cli.command("stamp", writes=True)
 @click.argument("revisions", type=REVISION, nargs=-1, required=True)
-@click.option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
-@click.option("--tag", help="A tag that env.py can ask for.")
-@click.option("--purge", is_flag=True, help="Empty the version table first.")
+@option("--sql", is_flag=True, help="Write the SQL instead; REVISIONS may be FROM:TO.")
+@option("--tag", help="A tag that env.py can ask for.")
+@option("--purge", is_flag=True, help="Empty the version table first.")
 @click.pass_obj
 def stamp(
     session: Session, revisions: tuple[str, ...], sql: bool, tag: str | None, purge: bool
@@ -171,10 +167,10 @@ def check(session: Session) -> object:
 
 
 @cli.command("wait")
-@click.option(
+@option(
     "--timeout", type=SECONDS, default=60, show_default=True, help="How long to wait, in seconds."
 )
-@click.option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
+@option("--allow-ahead", is_flag=True, help="Accept a database that newer code migrated.")
 @click.pass_obj
 def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     """Wait until all heads are applied; status 3 if late."""
@@ -187,14 +183,14 @@ def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     def wait(context: "RunContext") -> object:
         from ..migrator.commands import waiting
 
-        return waiting.wait(context, session.left_of(timeout), allow_ahead=allow_ahead)
+        return waiting.wait(context, session.typed.left_of(timeout), allow_ahead=allow_ahead)
 
     # Half of the time is left to find out, and tell, what is in the way.
     return ask_first(session, at_heads, wait, max(timeout / 2, 0.5))
 
 
 @cli.command("ensure-version", writes=True)
-@click.option("--sql", is_flag=True, help="Write the SQL instead.")
+@option("--sql", is_flag=True, help="Write the SQL instead.")
 @click.pass_obj
 def ensure_version(session: Session, sql: bool) -> object:
     """Create the version table if it doesn't exist."""
@@ -220,15 +216,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(arguments: list[str], *, ends_the_process: bool) -> int:
     no_color = False if os.environ.get("NO_COLOR") else None
-    session = Session(json="--json" in arguments, color=no_color)
+    session = Session(Invocation(json="--json" in arguments, color=no_color))
     if _COMPLETION in os.environ:
         from .completion import complete
 
-        return complete(cli, session, _COMPLETION)
+        with importing(ends_the_process=ends_the_process):
+            return complete(cli, session, _COMPLETION)
     from ..migrator.settings.url_secrets import secrets_in_arguments
 
-    session.redactor.add(secrets_in_arguments(arguments))
-    with session.redactor.in_use():
+    session.console.redactor.add(secrets_in_arguments(arguments))
+    with session.console.redactor.in_use():
         return _run(session, arguments, ends_the_process=ends_the_process)
 
 
@@ -237,13 +234,13 @@ def _run(session: Session, arguments: list[str], *, ends_the_process: bool) -> i
         with (
             interrupts(session.canceller, ends_the_process=ends_the_process),
             importing(ends_the_process=ends_the_process),
-            session.stdout(),
+            session.console.stdout(),
             # Not `cli.main`, which ends the process with statuses of its own.
             cli.make_context("myapp-migrate", arguments, obj=session) as context,
         ):
             cli.invoke(context)
     except BaseException as error:  # noqa: BLE001 - the one place where errors become exit statuses
-        return ended(session, error)
+        return session.console.ended(error)
     return 0
 
 

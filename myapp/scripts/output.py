@@ -18,7 +18,7 @@ from ..migrator.base.results import (
     Stamp,
     Standing,
 )
-from .progress import format_seconds
+from .durations import format_seconds
 
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
 

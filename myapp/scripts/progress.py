@@ -10,7 +10,8 @@ import click
 
 from ..migrator.base.legible import legible
 from ..migrator.base.watcher import Watcher
-from .session import Session
+from .console import Console
+from .durations import format_seconds
 
 if TYPE_CHECKING:
     from ..migrator.base.results import Step
@@ -29,18 +30,18 @@ class Terminal(Watcher):
     In a log, it says after `first_sign` seconds that a revision is still running.
     """
 
-    def __init__(self, session: Session, first_sign: float = _FIRST_SIGN) -> None:
-        self._session = session
+    def __init__(self, console: Console, first_sign: float = _FIRST_SIGN) -> None:
+        self._console = console
         self._first_sign = first_sign
         self._signs: _SignsOfLife | None = None
 
     def step(self, step: "Step") -> None:
         """Write a line for each finished step. On a terminal, show the running one too."""
-        _write(self._session, step)
-        if self._session.quiet or self._session.stderr.overwrites:
+        _write(self._console, step)
+        if self._console.typed.quiet or self._console.stderr.overwrites:
             return
         if self._signs is None:
-            self._signs = _SignsOfLife(self._session, self._first_sign)
+            self._signs = _SignsOfLife(self._console, self._first_sign)
         self._signs.running = (step, time.monotonic()) if step.seconds is None else None
 
     def ended(self) -> None:
@@ -51,7 +52,7 @@ class Terminal(Watcher):
 
     def notice(self, sentence: str) -> None:
         """Write a wait, a retry or a warning."""
-        self._session.warn(sentence)
+        self._console.warn(sentence)
 
 
 class _SignsOfLife:
@@ -60,9 +61,9 @@ class _SignsOfLife:
     It needs a thread of its own: the main thread is blocked while the driver waits for the server.
     """
 
-    def __init__(self, session: Session, first: float) -> None:
+    def __init__(self, console: Console, first: float) -> None:
         self.running: tuple[Step, float] | None = None
-        self._story, self._color = session.stderr, session.color
+        self._story, self._color = console.stderr, console.typed.color
         self._first = first
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._tell, name=STILL_RUNNING, daemon=True)
@@ -89,31 +90,22 @@ class _SignsOfLife:
             pause = due - now
 
 
-def _write(session: Session, step: "Step") -> None:
-    session.in_step = step.seconds is None
-    if session.quiet or (step.seconds is None and not session.stderr.overwrites):
+def _write(console: Console, step: "Step") -> None:
+    console.in_step = step.seconds is None
+    if console.typed.quiet or (step.seconds is None and not console.stderr.overwrites):
         return
-    line, stderr = _titled(step), session.stderr
+    line, stderr = _titled(step), console.stderr
     if step.seconds is None:
         # One column stays free, as some terminals wrap a line that fills the last one.
         stderr.write_passing_line(_cut(line, stderr.columns - len(_RUNNING) - 1) + _RUNNING)
     else:
         duration = click.style(format_seconds(step.seconds), fg="green")
-        stderr.write_line(f"{line}  {duration}", color=session.color)
+        stderr.write_line(f"{line}  {duration}", color=console.typed.color)
 
 
 def _titled(step: "Step") -> str:
     line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
     return legible(f"{line} (downgrade)" if step.direction == "downgrade" else line)
-
-
-def format_seconds(seconds: float) -> str:
-    """Return a duration for people: `41 ms`, `2.5 s`, `3 min 20 s`."""
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    return f"{round(seconds) // 60} min {round(seconds) % 60} s"
 
 
 def _cut(line: str, columns: int) -> str:

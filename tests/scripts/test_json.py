@@ -16,8 +16,9 @@ from support.history import MakeApp, Revision, add_revision, create_table
 from support.ini import MakeIni
 
 from myapp.migrator.base import errors
+from myapp.scripts.console import Console
+from myapp.scripts.invocation import Invocation
 from myapp.scripts.migrate import cli
-from myapp.scripts.session import Session
 
 REPOSITORY = Path(__file__).parents[2]
 REVISIONS = [
@@ -477,8 +478,8 @@ def test_a_missing_ini_is_a_document_too(tmp_path: Path) -> None:
 
 
 def test_a_bug_is_a_document_too(capsys: pytest.CaptureFixture[str]) -> None:
-    session = Session(json=True, command="upgrade", traceback=True)
-    assert session.fail(RuntimeError("surprise")) == 70
+    console = Console(Invocation(json=True, command="upgrade", traceback=True))
+    assert console.fail(RuntimeError("surprise")) == 70
     written = capsys.readouterr()
     assert json.loads(written.out)["error"].keys() == {"code", "exit_code", "message", "hint"}
     assert written.err == "RuntimeError: surprise\n"

@@ -19,7 +19,9 @@ from support.terminal import run_on_terminal, screen
 from myapp.migrator.base.errors import MigrateError
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.commands.migration import upgrade
-from myapp.scripts.progress import STILL_RUNNING, Terminal, format_seconds
+from myapp.scripts.durations import format_seconds
+from myapp.scripts.invocation import Invocation
+from myapp.scripts.progress import STILL_RUNNING, Terminal
 from myapp.scripts.session import Session
 
 REPOSITORY = Path(__file__).parents[2]
@@ -193,10 +195,10 @@ def test_a_reader_of_the_story_that_left_stops_no_migration(ini: Path) -> None:
 
 def told_of_a_slow_upgrade(ini: Path, *options: str, seconds: float = 0.2) -> str:
     """Upgrade with a first sign of life after `seconds` and return the story."""
-    session = Session(config_uri=str(ini), command="upgrade", quiet="-q" in options)
+    session = Session(Invocation(str(ini), command="upgrade", quiet="-q" in options))
     stderr = io.StringIO()
-    with redirect_stderr(stderr), session.story():
-        config = build_context(session.settings(), watcher=Terminal(session, seconds))
+    with redirect_stderr(stderr), session.console.story():
+        config = build_context(session.settings(), watcher=Terminal(session.console, seconds))
         with suppress(MigrateError):
             upgrade(config)
     assert not [thread.name for thread in threading.enumerate() if thread.name == STILL_RUNNING]

@@ -14,7 +14,8 @@ from support.history import MakeApp, Revision
 
 from myapp.migrator.base.canceller import Canceller
 from myapp.migrator.settings.redaction import Redactor
-from myapp.scripts.session import Session
+from myapp.scripts.console import Console
+from myapp.scripts.invocation import Invocation
 from myapp.scripts.signals import interrupts
 from myapp.scripts.story import Story
 
@@ -113,10 +114,10 @@ def test_everything_is_put_back_afterwards() -> None:
         )
 
     before = state()
-    session = Session(quiet=True, verbose=True, command="upgrade")
+    console = Console(Invocation(quiet=True, verbose=True, command="upgrade"))
 
     def fail() -> None:
-        with session.story():
+        with console.story():
             assert sys.stdout is sys.stderr
             assert os.fstat(1) == os.fstat(2)
             raise KeyError
@@ -129,24 +130,24 @@ def test_everything_is_put_back_afterwards() -> None:
 def test_no_file_is_left_open() -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with Session().story():
+        with Console(Invocation()).story():
             pass
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_the_session_shows_no_variable_when_printed() -> None:
-    assert "s3cret" not in repr(Session(config_vars={"db_password": "s3cret"}))
+def test_an_invocation_shows_no_variable_when_printed() -> None:
+    assert "s3cret" not in repr(Invocation(config_vars={"db_password": "s3cret"}))
 
 
 def test_a_warning_is_redacted_and_quiet_leaves_it_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    session = Session()
-    session.redactor.add(["s3cret!"])
-    session.warn("mind the s3cret!\nin two lines")
+    console = Console(Invocation())
+    console.redactor.add(["s3cret!"])
+    console.warn("mind the s3cret!\nin two lines")
     assert capsys.readouterr().err == "Warning: mind the ***\n       in two lines\n"
-    session.quiet = True
-    session.warn("mind")
+    console.typed.quiet = True
+    console.warn("mind")
     assert capsys.readouterr().err == ""
 
 
@@ -202,9 +203,9 @@ def test_logging_sections_that_are_wrong_are_an_error_without_a_traceback(
 def test_an_error_that_is_a_bug_says_so_and_how_to_learn_more(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    session = Session()
-    session.redactor.add(["s3cret!"])
-    assert session.fail(RuntimeError("a\n s3cret!")) == 70
+    console = Console(Invocation())
+    console.redactor.add(["s3cret!"])
+    assert console.fail(RuntimeError("a\n s3cret!")) == 70
     assert capsys.readouterr().err == (
         "Error: Unexpected RuntimeError: a ***. This is a bug, or something that this command"
         " doesn't know of.\n"

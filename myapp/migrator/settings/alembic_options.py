@@ -141,7 +141,9 @@ def misspellings(given: Iterable[str]) -> Iterator[str]:
     for key in sorted(given - OPTIONS.keys() - _OLD_NAMES):
         for option in sorted(OPTIONS.keys() - given - {"script_location"}):
             if is_slip(key, option):
-                yield f"`alembic.{key}` is not an option of Alembic: did you mean `alembic.{option}`?"
+                yield (
+                    f"`alembic.{key}` is not an option of Alembic: did you mean `alembic.{option}`?"
+                )
 
 
 def _kind(key: str) -> Option:

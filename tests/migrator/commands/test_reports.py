@@ -144,7 +144,7 @@ def test_check_heads_passes_where_one_head_depends_on_another(
 @pytest.mark.parametrize(
     "read",
     [
-        reports.current,
+        lambda config: reports.current(AlembicSource(config)),
         lambda config: reports.show(AlembicSource(config), "current"),
         lambda config: reports.history(AlembicSource(config), require_database=True),
     ],
