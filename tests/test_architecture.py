@@ -163,6 +163,10 @@ def test_the_engine_never_prints(name: str) -> None:
     assert not written & {"stdout", "stderr"}
 
 
+#: What has no public name. The file says why, and docs/architecture.md names its test.
+PRIVATE = {"migrator/bridge/stamp_steps.py": {"_stamp_revs"}}
+
+
 def private_names(tree: ast.AST) -> set[str]:
     """Return the names with one leading underscore that a file takes from something else."""
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
@@ -191,7 +195,8 @@ def private_names(tree: ast.AST) -> set[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_private_of_others_is_used(name: str) -> None:
-    assert private_names(ast.parse(FILES[name].read_text())) == set()
+    allowed = PRIVATE.get(name, set())
+    assert private_names(ast.parse(FILES[name].read_text())) == allowed
 
 
 @pytest.mark.parametrize("name", FILES)

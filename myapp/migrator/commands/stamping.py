@@ -3,19 +3,23 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import permutations
+from typing import Any
 
 from alembic import command
+from alembic.runtime.migration import MigrationContext
 
 from ..base.errors import UsageError
 from ..base.results import Stamp
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
-from ..bridge.lazy_scripts import handed
+from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
+from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
-from ..bridge.version_row import RowNotKept, VersionRow
+from ..bridge.version_row import RowNotKept, VersionRow, rows_left
 from ..bridge.version_table import look, read_heads
+from ..revisions.answers import union
 from ..revisions.history import standing
 from ..run.outcome import interruptible
 from ..run.writing import writing
@@ -42,17 +46,36 @@ def _stamp(
     purge: bool,
     tag: str | None,
 ) -> Stamp:
-    with _locked(context, history):
-        before = read_heads(context, history.script)
+    befores: list[tuple[str, ...]] = []
+    afters: list[tuple[str, ...] | None] = []
+
+    def steps(rows: Sequence[str], migration_context: MigrationContext) -> Iterator[Any]:
         if not purge:
-            history.require_known(before, hint="`{cmd} stamp --purge REVISION` overrides it.")
-        with told_as_errors(), handed(history.script), VersionRow().moving():
-            command.stamp(context.config, list(revisions), tag=tag, purge=purge)
-        after = read_heads(context, history.script, has_run=True)
+            history.require_known(rows, hint="`{cmd} stamp --purge REVISION` overrides it.")
+            befores.append(tuple(rows))
+        yield from stamp_steps(history.script, revisions, rows)
+        afters.append(rows_left(migration_context))
+
+    row = VersionRow()
+    with _locked(context, history):
+        if purge:  # Alembic then empties the table before it asks for the steps
+            befores.append(read_heads(context, history.script))
+        with told_as_errors(), row.moving():
+            run_env(
+                context,
+                history.script,
+                steps,
+                destination_rev=tuple(revisions),
+                tag=tag,
+                purge=purge,
+            )
+        known = [rows for rows in afters if rows is not None]
+        is_known = row.is_committed and known and len(known) == len(afters)
+        after = union(known) if is_known else read_heads(context, history.script, has_run=True)
         named = {r.revision for target in revisions for r in find(history, target, "stamp")}
         if not named <= history.applied(after):
             raise RowNotKept(context.settings.alembic.get("version_table", "alembic_version"))
-    return Stamp(before, after, standing(history, after))
+    return Stamp(union(befores), after, standing(history, after))
 
 
 def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
@@ -80,11 +103,11 @@ def ensure_version(context: RunContext) -> Stamp:
 
 def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
     with _locked(context, history):
-        history.require_known(read_heads(context, history.script))
+        rows = read_heads(context, history.script)
+        history.require_known(rows)
         with told_as_errors():
             command.ensure_version(context.config)
-        heads = read_heads(context, history.script)
-    return Stamp(heads, heads, standing(history, heads))
+    return Stamp(rows, rows, standing(history, rows))
 
 
 def _looked_at(context: RunContext) -> ScriptHistory:

@@ -163,3 +163,15 @@ def test_ensure_version_leaves_a_version_table_as_it_is(
 
     assert done == Stamp(("bbb222",), ("bbb222",), "bbb222 (left one)")
     assert heads(database_url) == {"bbb222"}
+
+
+def test_env_py_runs_once_to_look_and_once_to_stamp(
+    make_app: MakeApp, database_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(database_url, GRAPH)
+    path = tmp_path / "migrations" / "env.py"
+    path.write_text(
+        "with open(__file__ + '.ran', 'a') as file:\n    file.write('x')\n" + path.read_text()
+    )
+    stamp(run_context(ini), ["heads"])
+    assert Path(f"{path}.ran").read_text() == "xx"
