@@ -11,11 +11,14 @@ import alembic.command
 import psycopg2
 import pytest
 from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy.exc import DBAPIError
 from support.command import invoke
 from support.history import MakeApp, Revision, create_table
 from support.process_state import process_state
 
-from myapp.migrator.base.errors import MigrationFailed, SettingsError
+from myapp.migrator.base.errors import MigrateError, MigrationFailed, SettingsError
+from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.commands import (
     authoring,
     comparison,
@@ -27,7 +30,7 @@ from myapp.migrator.commands import (
     waiting,
 )
 from myapp.migrator.commands.alembic_source import AlembicSource
-from myapp.migrator.config import run_context
+from myapp.migrator.config import alembic_config, run_context
 from myapp.migrator.run.other_connections import Others
 
 LINE = [
@@ -39,28 +42,28 @@ HOOK = "[post_write_hooks]\nhooks = mine\nmine.type = exec\nmine.executable = "
 
 Call = Callable[[Config], object]
 
-OURS: dict[str, Call] = {
-    "upgrade": lambda config: migration.upgrade(config, "bbb222"),
-    "upgrade that fails": lambda config: migration.upgrade(config),
-    "upgrade of nothing": lambda config: migration.upgrade(config, "aaa111"),
-    "downgrade": lambda config: migration.downgrade(config, "base"),
-    "current": reports.current,
-    "history": reports.history,
-    "heads": reports.heads,
-    "branches": reports.branches,
-    "show": lambda config: reports.show(AlembicSource(config), "current"),
-    "stamp": lambda config: stamping.stamp(config, ["bbb222"]),
+OURS: dict[str, Callable[[RunContext], object]] = {
+    "upgrade": lambda context: migration.upgrade(context, "bbb222"),
+    "upgrade that fails": lambda context: migration.upgrade(context),
+    "upgrade of nothing": lambda context: migration.upgrade(context, "aaa111"),
+    "downgrade": lambda context: migration.downgrade(context, "base"),
+    "current": lambda context: reports.current(AlembicSource(context)),
+    "history": lambda context: reports.history(AlembicSource(context)),
+    "heads": lambda context: reports.heads(AlembicSource(context)),
+    "branches": lambda context: reports.branches(AlembicSource(context)),
+    "show": lambda context: reports.show(AlembicSource(context), "current"),
+    "stamp": lambda context: stamping.stamp(context, ["bbb222"]),
     "ensure_version": stamping.ensure_version,
     "check": comparison.check,
-    "wait": lambda config: waiting.wait(config, 0.1),
-    "upgrade --sql": lambda config: offline.upgrade_sql(config, "bbb222"),
-    "downgrade --sql": lambda config: offline.downgrade_sql(config, "bbb222:base"),
-    "stamp --sql": lambda config: offline.stamp_sql(config, ["bbb222"]),
+    "wait": lambda context: waiting.wait(context, 0.1),
+    "upgrade --sql": lambda context: offline.upgrade_sql(context, "bbb222"),
+    "downgrade --sql": lambda context: offline.downgrade_sql(context, "bbb222:base"),
+    "stamp --sql": lambda context: offline.stamp_sql(context, ["bbb222"]),
     "ensure_version --sql": offline.ensure_version_sql,
-    "revision": lambda config: authoring.revision(config, "new"),
-    "merge": lambda config: authoring.merge(config, ["heads"]),
-    "edit": lambda config: authoring.edit(config, "aaa111"),
-    "init": lambda config: scaffold.init(config, f"{config.config_file_name}.new"),
+    "revision": lambda context: authoring.revision(context, "new"),
+    "merge": lambda context: authoring.merge(context, ["heads"]),
+    "edit": lambda context: authoring.edit(context, "aaa111"),
+    "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
 }
 #: Alembic's commands with our Config and our env.py.
 ALEMBICS: dict[str, Call] = {
@@ -106,7 +109,7 @@ def ini(make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch) -
 
 def call_and_compare(call: Callable[[], object]) -> None:
     before = process_state()
-    with suppress(Exception):  # what fails undoes it too
+    with suppress(MigrateError, CommandError, DBAPIError):  # what fails undoes it too
         call()
     after = process_state()
     assert {key: value for key, value in after.items() if value != before[key]} == {}
@@ -114,15 +117,15 @@ def call_and_compare(call: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_function_of_ours_undoes_what_it_has_changed(ini: Path, name: str) -> None:
-    config = run_context(ini)
-    call_and_compare(lambda: OURS[name](config))
+    context = run_context(ini)
+    call_and_compare(lambda: OURS[name](context))
 
 
 @pytest.mark.parametrize("name", ALEMBICS)
 def test_a_command_of_alembics_leaves_nothing_of_ours(
     ini: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = run_context(ini)
+    config = alembic_config(ini)
     call_and_compare(lambda: ALEMBICS[name](config))
 
 
@@ -151,10 +154,10 @@ def test_alembics_hooks_are_alembics_again_when_ours_has_failed(
     make_app: MakeApp, sqlite_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Alembic drops the exit status of a hook; a command of ours tells it."""
-    config = run_context(make_app(sqlite_url, extra=f"{HOOK}false\n"))
+    context = run_context(make_app(sqlite_url, extra=f"{HOOK}false\n"))
     with pytest.raises(SettingsError, match="exit status 1"):
-        authoring.revision(config, "First", rev_id="aaa111")
-    alembic.command.revision(config, "Second", rev_id="bbb222")
+        authoring.revision(context, "First", rev_id="aaa111")
+    alembic.command.revision(context.config, "Second", rev_id="bbb222")
 
 
 def test_the_audit_hook_that_stays_hears_nothing_between_two_runs(

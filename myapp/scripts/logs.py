@@ -10,17 +10,20 @@ def logging_as_before() -> Iterator[None]:
     """Undo what is done within to the loggers, by the .ini file's logging sections above all.
 
     A logger that is new loses its handlers, and keeps its level: SQLAlchemy sets one when it is
-    imported.
+    imported. A handler that is new is closed.
     """
     before = {
         name: (logger.level, logger.handlers[:], logger.propagate, logger.disabled)
         for name, logger in _loggers().items()
     }
+    kept = {handler for _, handlers, _, _ in before.values() for handler in handlers}
     try:
         yield
     finally:
         for name, logger in _loggers().items():
             level, handlers, propagate, disabled = before.get(name, (logger.level, [], True, False))
+            for handler in set(logger.handlers) - kept:
+                handler.close()
             logger.setLevel(level)
             logger.handlers[:] = handlers
             logger.propagate, logger.disabled = propagate, disabled

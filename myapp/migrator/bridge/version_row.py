@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, col
 from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import SettingsError
-from ..database.listening import listening
+from ..database.listening import INTERNAL, listening
 
 _FROM, _TO = "migrate_from", "migrate_to"
 
@@ -125,11 +125,13 @@ class VersionRow:
 def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
     """Return the table's rows as the connection of a run sees them, None where it is lost.
 
-    The connection is left in the transaction, or outside one, as it was.
+    The connection is left in the transaction, or outside one, as it was. Nobody who listens to the
+    run hears of it.
     """
     connection = migration_context.connection
     assert connection is not None  # noqa: S101 - a run has one
     was_in_transaction = connection.in_transaction()
+    connection.execution_options(**{INTERNAL: True})
     try:
         return tuple(_rows(migration_context))
     except DBAPIError:
@@ -137,6 +139,7 @@ def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
     finally:
         if not was_in_transaction:
             connection.rollback()
+        connection.execution_options(**{INTERNAL: False})
 
 
 def _rows(migration_context: MigrationContext) -> Sequence[str]:

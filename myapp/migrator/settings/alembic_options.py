@@ -163,7 +163,7 @@ def _split(options: Mapping[str, str], key: str) -> list[str]:
         return [path for path in re.split(str(OPTIONS[key].separator), options[key]) if path]
     if options[name] not in _SEPARATORS:
         raise SettingsError(
-            f"`alembic.{name}` is `{options[name]}`, which is none of its values.",
+            f"`alembic.{name}` is `{options[name]}`, which is not one of its values.",
             hint="write one of: space, newline, os, `:`, `;`.",
         )
     paths = options[key].split(_SEPARATORS[options[name]])
