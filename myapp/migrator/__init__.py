@@ -1,5 +1,6 @@
-"""The migration engine: ini -> settings -> Config -> environment -> result.
+"""The migration engine: ini -> settings -> context -> environment -> result.
 
 It knows no application, prints nothing, returns frozen dataclasses and raises one family of
-errors. For use from other code, start at `config.alembic_config`.
+errors. docs/architecture.md walks through its rooms. From other code, import `config` and
+`environment` alone.
 """

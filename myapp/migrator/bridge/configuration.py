@@ -14,7 +14,7 @@ from ..base.canceller import Canceller
 from ..base.watcher import Watcher
 from ..database.url import engine_url
 from ..revisions.files import Reading
-from ..settings.ini import bad_syntax
+from ..settings.ini_errors import bad_syntax
 from ..settings.settings import Settings, load_settings
 from .context import RunContext
 

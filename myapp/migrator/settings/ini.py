@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from paste.deploy import loadwsgi
 
 from ..base.errors import SettingsError
-from ..base.spelling import nearest
+from .ini_errors import bad_syntax, is_a_folder, misled, missing_file, missing_section, unreadable
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ def read_ini(path: Path, name: str | None, config_vars: Mapping[str, str]) -> In
     name = name or "main"
     with _told(path):
         if not path.exists():
-            raise _missing_file(path)
+            raise missing_file(path)
         if path.is_dir():
             raise is_a_folder(path)
         loader, defaults = _loader(path, config_vars)
         if not loader.has_application(name):
-            raise _missing_section(path, name, loader.parser.sections())
+            raise missing_section(path, name, loader.parser.sections())
         application = _application(loader.get_context(loadwsgi.APP, name, defaults))
         return IniFile(
             path=path,
@@ -85,11 +85,11 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, UnicodeError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     except configparser.Error as error:
         raise bad_syntax(path, error) from None
     except (LookupError, RecursionError) as error:
-        raise _misled(path, error) from None
+        raise misled(path, error) from None
 
 
 class _SettingsLoader(loadwsgi.ConfigLoader):  # type: ignore[misc] # PasteDeploy ships no types
@@ -179,93 +179,3 @@ def _alembic_section(parser: configparser.ConfigParser) -> dict[str, str]:
     inherited = dict(parser.items("DEFAULT", raw=True))
     own = dict(parser.items("alembic", raw=True)).items() - inherited.items()
     return {key: parser.get("alembic", key) for key, _ in own}
-
-
-def is_a_folder(path: Path) -> SettingsError:
-    """Return the error of a folder that was given in place of an .ini file."""
-    names = [file.name for file in sorted(path.glob("*.ini"))]
-    return SettingsError(
-        f"{path} is a folder, not an .ini file.",
-        hint=f"name one of its files: {', '.join(names)}." if names else "name the .ini file.",
-    )
-
-
-def _missing_file(path: Path) -> SettingsError:
-    if path.is_symlink():
-        return SettingsError(
-            f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="fix the link."
-        )
-    near = nearest(path.name, (file.name for file in path.parent.glob("*.ini")), 0.5)
-    hint = f"did you mean `{near}`?" if near else "give the path of the application's .ini file."
-    return SettingsError(f"No such file: {path}.", hint=hint)
-
-
-def _missing_section(path: Path, name: str, sections: list[str]) -> SettingsError:
-    apps = [s.partition(":")[2] for s in sections if s.startswith(("app:", "application:"))]
-    near = nearest(name, apps) or next(iter(apps), None)
-    hint = f"its applications: {', '.join(apps)}; write `{path.name}#{near}`." if apps else None
-    return SettingsError(
-        f"{path} has no section [app:{name}], so there are no settings to read.",
-        hint=hint or f"add a section [app:{name}] with `sqlalchemy.url` in it.",
-    )
-
-
-def _unreadable(path: Path, error: OSError | UnicodeError) -> SettingsError:
-    if isinstance(error, UnicodeError):
-        return SettingsError(
-            f"{path} can't be read: it is not UTF-8.", hint="save it as UTF-8 text."
-        )
-    reason = error.strerror or type(error).__name__
-    if error.filename and os.path.abspath(error.filename) != str(path):
-        return SettingsError(
-            f"{path} can't be read: it uses {error.filename}: {reason}.",
-            hint="fix the `config:` that names it.",
-        )
-    return SettingsError(f"{path} can't be read: {reason}.", hint="let this user read it.")
-
-
-def _misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
-    """Return the error of a section that refers to one that is missing, or to itself."""
-    if isinstance(error, KeyError):
-        return SettingsError(
-            f"{path} can't be read: a `get` asks for `{error.args[0]}`, which is not set.",
-            hint="set it in [DEFAULT], or give it as NAME=VALUE after the .ini file.",
-        )
-    circle = "the sections that it uses lead in a circle"
-    return SettingsError(
-        f"{path} can't be read: {circle if isinstance(error, RecursionError) else error}.",
-        hint="fix that section's `use`, `pipeline` or `next`.",
-    )
-
-
-def bad_syntax(path: Path | str, error: configparser.Error) -> SettingsError:
-    """Return the error of a syntax error, without the text of the line: it may hold a password."""
-    match error:
-        case configparser.InterpolationError(option="here" | "__file__"):
-            return SettingsError(
-                f"The path {path} has a `%` in it, which PasteDeploy takes for a variable.",
-                hint="rename that folder or file.",
-            )
-        case configparser.InterpolationError(section=section, option=option):
-            given = ", or given as NAME=VALUE," if section == "DEFAULT" else ""
-            return SettingsError(
-                f"`{option}` in [{section}] of {path}{given} has a `%` that can't be expanded.",
-                hint="write `%%` for a plain `%`; `%(name)s` needs `name` to be set, in [DEFAULT]"
-                " or as NAME=VALUE after the .ini file.",
-            )
-        case configparser.DuplicateOptionError(section=section, option=option, lineno=line):
-            what = f"line {line} sets `{option}` in [{section}] a second time"
-        case configparser.DuplicateSectionError(section=section, lineno=line):
-            what = f"line {line} opens the section [{section}] a second time"
-        case configparser.MissingSectionHeaderError(line=text) if text.startswith("\ufeff"):
-            return SettingsError(
-                f"{path} starts with a byte order mark, which PasteDeploy can't read.",
-                hint="save it as UTF-8 without BOM.",
-            )
-        case configparser.MissingSectionHeaderError(lineno=line):
-            what = f"line {line} stands before any [section]"
-        case configparser.ParsingError(errors=errors) if errors:
-            what = f"line {errors[0][0]} is neither `key = value` nor a [section]"
-        case _:
-            what = type(error).__name__
-    return SettingsError(f"{path} is not a valid .ini file: {what}.", hint="fix that line.")

@@ -10,7 +10,8 @@ import plaster
 from ..base.errors import SettingsError
 from ..base.spelling import nearest
 from .alembic_options import AlembicOptions
-from .ini import IniFile, is_a_folder, read_alembic_section, read_ini
+from .ini import IniFile, read_alembic_section, read_ini
+from .ini_errors import is_a_folder
 from .options import Options, read_options
 from .url_secrets import secrets_in_settings
 from .variables import Expanded
