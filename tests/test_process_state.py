@@ -99,10 +99,13 @@ COMMANDS = [
 
 
 @pytest.fixture
-def ini(make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def ini(make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An application whose database is at its first revision, of three."""
     monkeypatch.setenv("EDITOR", "true")
-    ini = make_app(database_url, LINE)
+    return at_the_first_revision(make_app(sqlite_url, LINE))
+
+
+def at_the_first_revision(ini: Path) -> Path:
     migration.upgrade(run_context(ini), "aaa111")
     return ini
 
@@ -118,6 +121,14 @@ def call_and_compare(call: Callable[[], object]) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_a_function_of_ours_undoes_what_it_has_changed(ini: Path, name: str) -> None:
     context = run_context(ini)
+    call_and_compare(lambda: OURS[name](context))
+
+
+@pytest.mark.parametrize("name", ["upgrade", "upgrade that fails", "stamp", "check"])
+def test_a_function_that_has_worked_on_postgresql_undoes_it_too(
+    make_app: MakeApp, postgresql_url: str, name: str
+) -> None:
+    context = run_context(at_the_first_revision(make_app(postgresql_url, LINE)))
     call_and_compare(lambda: OURS[name](context))
 
 
