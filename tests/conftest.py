@@ -16,6 +16,9 @@ from support.processes import Start, starter
 
 import myapp
 
+# Their asserts then show both sides, as those of a test do.
+pytest.register_assert_rewrite("support.leftovers", "support.refusal")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
