@@ -114,7 +114,7 @@ def postgresql_server() -> Iterator[str]:
     sys.path.insert(0, str(PROJECT / "tests"))
     from support.postgresql import start_server
 
-    with start_server() as admin_url:
+    with start_server(cheap_logins=False) as admin_url:
         yield admin_url
 
 
