@@ -155,7 +155,7 @@ def history_of_files(context: RunContext) -> ScriptHistory:
 
     Raises what `loading.load_history` raises.
     """
-    history = load_history(context)
+    history = load_history(context, context.reading)
     if may_be_named_by(Path(history.script.dir, "env.py")):
         with suppress(MigrateError):
             read_heads(context, history.script, seconds=GLANCE_SECONDS)
