@@ -43,14 +43,13 @@ QUESTIONS = {
     ),
     "pygments": (
         "`upgrade`, nothing to do, with Pygments installed",
-        "As it is where pytest is. Alembic then imports it, through Mako, and `myapp-migrate` does"
-        " not (`myapp/scripts/imports.py`). In all other rows it is hidden, as a deploy has none.",
+        "pytest installs Pygments. Alembic then imports it, through Mako; `myapp-migrate` does not"
+        " (`myapp/scripts/imports.py`). In all other rows it is hidden, since a deploy has none.",
     ),
     "installed": (
         "`upgrade`, nothing to do, no `.pyc` of the project's own files",
-        "A read-only image into which the project was copied after the packages were installed, or"
-        " one that sets `PYTHONDONTWRITEBYTECODE`: the packages are compiled; the revisions,"
-        " `env.py` and settings are not. So it is in the rows below, too.",
+        "An image that is read-only, or that sets `PYTHONDONTWRITEBYTECODE`. Its packages are"
+        " compiled; the project's revisions and `env.py` are not. So it is in the rows below.",
     ),
     "installed-current": ("`current`, no `.pyc` of the project's own files", ""),
     "installed-heads": ("`heads`, no `.pyc` of the project's own files", ""),
@@ -64,7 +63,7 @@ QUESTIONS = {
     ),
     "installed-foreign-heads": (
         "`heads`, Alembic's own `env.py`, no `.pyc` of the project's own files",
-        "Neither runs `env.py` for it.",
+        "Neither command runs `env.py` here.",
     ),
     "none": (
         "`upgrade`, nothing to do, no `.pyc` at all",
@@ -73,7 +72,8 @@ QUESTIONS = {
     ),
     "start": (
         "Start-up: `upgrade`, nothing to do",
-        "Seconds of a processor, here and below, over those of a Python that does nothing.",
+        "Seconds of a processor, here and below, as a multiple of what an idle Python takes."
+        " Click and plaster are the floor: the limit imports both, and hardly anything else.",
     ),
     "start-help": ("Start-up: `--help`", ""),
     "start-completion": (
@@ -88,20 +88,22 @@ WITH_MEMORY = ("help", "nothing", "current", "history", "one", "all")
 INTRODUCTION = """\
 # Speed and memory
 
-`myapp-migrate` beside the `alembic` command, Flask-Migrate, Django, dbmate, and the limit: what a
-hundred lines by hand take (`benchmarks/limit.py`), which can do no more than answer, with Click,
-plaster, a regular expression over the files and one query through the bare driver. All have the
-same generated history, a table for each revision. The migrations of Django and dbmate make the same
-tables.
+`myapp-migrate` beside the `alembic` command, Flask-Migrate, Django and dbmate. All have the same
+generated history, with one table for each revision. The migrations of Django and dbmate make the
+same tables.
+
+"The limit" is a script of a hundred lines (`benchmarks/limit.py`). It uses Click, plaster, a
+regular expression over the files and one query through the bare driver. It can answer and do
+nothing else, so it shows how fast such a command can be.
 
 Written by `python benchmarks/run.py` on {system}, {cores} cores, Python {python}: {versions}.
 
 ![Time against the length of the history](performance.svg)
 
-- Times are medians. The commands of a row run in turn, A B C A B C, after a round that isn't
-  counted. A ratio is the median of the rounds' ratios of `myapp-migrate` to that command, with its
-  quartiles, and then the target that it has to keep, if there is one: met or **MISSED**. With
-  Flask-Migrate it is 1.00 everywhere, and with Django wherever nothing is to be done.
+- Times are medians. The commands of a row run in turn, A B C A B C. The first round isn't counted.
+- A ratio says how long `myapp-migrate` takes as a part of that command's time. It is the median of
+  the rounds' ratios, with its quartiles. Where there is a target, it follows: met or **MISSED**.
+  The target is 1.00 for Flask-Migrate everywhere, and for Django where nothing is to be done.
 - Every fifth revision file does more than import and define functions, as those of real
   applications do. It has a logger, a `sa.table`, a declarative class, a `sa.Enum` or a session
   maker.

@@ -139,8 +139,8 @@ def _summary(rows: list[Row]) -> str:
     text = f"{total - len(lines)} of {total} targets are met."
     if lines:
         text += (
-            " Missed are those below; where the limit is above a target too, nothing written with"
-            " these libraries reaches it.\n\n"
+            " Those below are missed. Where the limit misses a target too, no command that uses"
+            " these libraries can meet it.\n\n"
         )
         text += "\n".join(f"- {line}" for line in lines)
     return f"{text}\n"
