@@ -40,6 +40,8 @@ COMPARING = [["check"], ["revision", "--autogenerate", "-m", "more"]]
 
 #: What libraries import at their tops and an answer doesn't need; and what these import in turn.
 HARDLY_USED = {"inspect", "dis", "importlib.metadata", "email", "zipfile", "tempfile", "csv"}
+#: What an answer in plain text needs only where it logs or fails.
+FOR_LOGS_AND_ERRORS = {"json", "logging", "traceback"}
 
 SCRIPT = """\
 import sys
@@ -85,7 +87,7 @@ def test_help_and_version_import_neither_alembic_nor_sqlalchemy_nor_pyramid(
 
     assert "click" in modules
     assert not modules & {"alembic", "mako", "paste.deploy", "plaster", "pyramid", "sqlalchemy"}
-    assert not modules & HARDLY_USED
+    assert not modules & (HARDLY_USED | FOR_LOGS_AND_ERRORS)
 
 
 def test_the_help_of_a_command_imports_no_more(tmp_path: Path) -> None:
@@ -114,6 +116,17 @@ def test_where_nothing_is_pending_alembic_and_sqlalchemy_stay_away(
     assert "myapp.migrator.commands.quick" in modules
     assert not modules & {"alembic", "mako", "pyramid", "sqlalchemy", "myapp.models"}
     assert not modules & HARDLY_USED
+
+
+def test_an_answer_imports_no_logging_where_the_ini_file_has_no_logging_sections(
+    project: Path,
+) -> None:
+    ini = project / "development.ini"
+    ini.write_text(ini.read_text().partition("[loggers]")[0])
+    assert invoke(ini, "upgrade").returncode == 0
+    modules = imported(project, "development.ini", "upgrade")
+
+    assert not modules & FOR_LOGS_AND_ERRORS
 
 
 def test_completion_of_a_revision_imports_no_more_than_history(

@@ -1,11 +1,8 @@
 """The terminal: the answer on standard output, and all else on standard error."""
 
-import logging
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from textwrap import indent
 
 import click
 
@@ -31,6 +28,8 @@ class Console:
         self.are_secrets_known = False
         #: Whether a revision runs.
         self.in_step = False
+        self._story = ExitStack()
+        self._expects_logs = False
 
     @property
     def stderr(self) -> Story:
@@ -40,20 +39,26 @@ class Console:
     @contextmanager
     def story(self) -> Iterator[None]:
         """Send all that is printed or logged within to standard error, without secrets."""
-        story, disabled = self.stderr, logging.root.manager.disable
-        with ExitStack() as stack:
-            stack.enter_context(telling(story))
-            stack.enter_context(self.redactor.in_logs())
-            if self.typed.quiet:
-                # Not a logger's level: an env.py that reads the .ini file's logging sections
-                # again would set it back.
-                stack.callback(logging.disable, disabled)
-                logging.disable(logging.WARNING)
+        with self._story as stack:
+            stack.enter_context(telling(self.stderr))
+            if "logging" in sys.modules:
+                self.expect_logs()
             if self.typed.verbose and self.typed.command in _WRITES:
                 from ..migrator.database.statements import statements_told
 
                 stack.enter_context(statements_told(self._show_statement))
             yield
+
+    def expect_logs(self) -> None:
+        """Redact what is logged from now on, to the end of the story.
+
+        To import `logging` takes a part of an answer's time, and most answers log nothing.
+        """
+        from .logs import redacted_logs
+
+        if not self._expects_logs:
+            self._expects_logs = True
+            self._story.enter_context(redacted_logs(self.redactor, quiet=self.typed.quiet))
 
     def answer(self, result: object) -> None:
         """Write a command's result to standard output."""
@@ -74,6 +79,8 @@ class Console:
         redact = self._shown
         hint = redact(told.hint or "").replace("{cmd}", self._command_line())
         if self.typed.traceback:
+            import traceback  # takes long to import, and is seldom needed
+
             self.stderr.write(legible(redact("".join(traceback.format_exception(error)))))
         if self.typed.json:
             from .document import error_document
@@ -109,6 +116,8 @@ class Console:
         is_asking = sql.upper().startswith(("SELECT", "PRAGMA", "SHOW"))
         # What is asked between the revisions is this command's own business.
         if (self.in_step or not is_asking) and not sql.startswith("BEGIN"):
+            from textwrap import indent
+
             self.stderr.write(indent(legible(self._shown(sql)), "    ") + "\n")
 
     @contextmanager

@@ -1,8 +1,56 @@
-"""Logging, given back to a program that has called the command line from Python."""
+"""What is logged: without secrets, and as before for a program that called from Python."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from ..migrator.base.legible import legible
+from ..migrator.base.shortening import readable
+from ..migrator.settings.redaction import Redactor
+
+#: The loggers that show text from revision files.
+_TELLS_MESSAGES = "alembic."
+
+
+@contextmanager
+def redacted_logs(redactor: Redactor, *, quiet: bool = False) -> Iterator[None]:
+    """Redact every log record that is made within, for all handlers; `quiet` leaves errors only.
+
+    The message and the traceback are rendered here. Otherwise a handler of the application would
+    render them from the raw arguments, secrets included.
+    """
+    make_record, disabled = logging.getLogRecordFactory(), logging.root.manager.disable
+    formatter = logging.Formatter()
+
+    def redacted_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make_record(*args, **kwargs)
+        try:
+            record.msg, record.args = redactor.redact(record.getMessage()), None
+            if record.levelno >= logging.WARNING:
+                record.msg = readable(record.msg)
+            if record.name.startswith(_TELLS_MESSAGES):
+                record.msg = legible(record.msg)
+        except Exception:  # noqa: BLE001 - logging reports it, and the migration goes on
+            return record
+        if record.exc_info:
+            text = redactor.redact(formatter.formatException(record.exc_info))
+            record.exc_text = readable(text)
+            record.exc_info = None
+        if record.stack_info:
+            record.stack_info = redactor.redact(record.stack_info)
+        return record
+
+    logging.setLogRecordFactory(redacted_record)
+    if quiet:
+        # Not a logger's level: an env.py that reads the .ini file's logging sections again would
+        # set it back.
+        logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        logging.setLogRecordFactory(make_record)
 
 
 @contextmanager

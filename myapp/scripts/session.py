@@ -1,6 +1,6 @@
 """One run of the command line: from what was typed to what a command works with."""
 
-import logging
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ class Session:
         self.console = Console(self.typed)
         self.canceller = Canceller()
         self._settings: Settings | None = None
+        self._expects_logs = False
 
     def context(self, asked: "QuickSource | None" = None, **cmd_opts: Any) -> "RunContext":
         """Build what a command works with, for the .ini file, with its logging set up.
@@ -38,11 +39,13 @@ class Session:
         from .progress import Terminal
 
         imported()
+        settings = self.settings()
+        self._expect_logs(settings)
         if self.typed.verbose and (sentence := untested_alembic()):
             self.console.warn(sentence)
         cmd_opts = {"verbose": self.typed.verbose, **self.typed.options, **cmd_opts}
         return build_context(
-            self.settings(),
+            settings,
             x=self.typed.x,
             application=f"myapp-migrate {self.typed.command}",
             watcher=Terminal(self.console),
@@ -55,7 +58,7 @@ class Session:
         )
 
     def settings(self) -> "Settings":
-        """Read the .ini file, learn its secrets and set up its logging, at the first call.
+        """Read the .ini file, learn its secrets and set up its logging sections, at the first call.
 
         Raises SettingsError.
         """
@@ -68,7 +71,8 @@ class Session:
             load_settings(self.typed.config_uri, self.typed.config_vars, learn=learn)
         )
         self.console.redactor.add_parts(settings.config_vars.values())
-        self._set_up_logging(settings)
+        if settings.has_logging or "logging" in sys.modules:
+            self._expect_logs(settings)
         for warning in settings.warnings:
             self.console.warn(warning)
         self.console.are_secrets_known = True
@@ -82,7 +86,12 @@ class Session:
         }
         return replace(settings, options=replace(settings.options, **changes))
 
-    def _set_up_logging(self, settings: "Settings") -> None:
+    def _expect_logs(self, settings: "Settings") -> None:
+        """Set up logging, as the .ini file says or on standard error."""
+        if self._expects_logs:
+            return
+        self._expects_logs = True
+        self.console.expect_logs()
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
         try:
             if settings.has_logging:
@@ -95,7 +104,9 @@ class Session:
                     encoding="utf-8",
                 )
             else:
-                logging.basicConfig(force=True)
+                from logging import basicConfig
+
+                basicConfig(force=True)
         # A handler's `class` and `args` are Python, which may raise anything.
         except (Exception, SystemExit) as error:
             from ..migrator.database.failures import described

@@ -1,6 +1,5 @@
 """Standard input, output and error: open them at the start, and avoid errors at the end."""
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -50,6 +49,8 @@ def discard(descriptor: int) -> None:
 
 def write_json(document: dict[str, Any]) -> None:
     """Write a document to standard output."""
+    import json  # takes long to import, and text needs none
+
     click.echo(json.dumps(document, indent=2))
 
 

@@ -1,16 +1,10 @@
 """Keep secrets out of everything that is shown."""
 
-import json
-import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
-
-from ..base.legible import legible
-from ..base.shortening import readable
 
 #: What is shown in place of a secret.
 MASK = "***"
@@ -21,8 +15,6 @@ _NAMED = re.compile(
     r"""('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|(?<=[=:])[^\s&;,'"]+(?:['"][^\s&;,'")\]}]+)*)""",
     re.IGNORECASE,
 )
-#: The loggers that show text from revision files.
-_TELLS_MESSAGES = "alembic."
 # Text that is quoted twice has two backslashes, or four.
 _BACKSLASHES = r"\\+"
 _MORE_SPELLINGS = {
@@ -97,40 +89,6 @@ class Redactor:
         finally:
             _in_use.remove(self)
 
-    @contextmanager
-    def in_logs(self) -> Iterator[None]:
-        """Redact every log record that is made within, for all handlers.
-
-        The message and the traceback are rendered here. Otherwise a handler of the application
-        would render them from the raw arguments, secrets included.
-        """
-        make_record = logging.getLogRecordFactory()
-        formatter = logging.Formatter()
-
-        def redacted_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
-            record = make_record(*args, **kwargs)
-            try:
-                record.msg, record.args = self.redact(record.getMessage()), None
-                if record.levelno >= logging.WARNING:
-                    record.msg = readable(record.msg)
-                if record.name.startswith(_TELLS_MESSAGES):
-                    record.msg = legible(record.msg)
-            except Exception:  # noqa: BLE001 - logging reports it, and the migration goes on
-                return record
-            if record.exc_info:
-                text = self.redact(formatter.formatException(record.exc_info))
-                record.exc_text = readable(text)
-                record.exc_info = None
-            if record.stack_info:
-                record.stack_info = self.redact(record.stack_info)
-            return record
-
-        logging.setLogRecordFactory(redacted_record)
-        try:
-            yield
-        finally:
-            logging.setLogRecordFactory(make_record)
-
 
 def _as_pattern(secret: str) -> str:
     """Return a pattern for `secret`, however it is quoted or encoded.
@@ -192,10 +150,12 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 @lru_cache(maxsize=1024)
 def _spelt(char: str) -> str:
     """Return a pattern for one character, as it is and as URLs, JSON, SQL and repr escape it."""
+    from json import dumps  # most answers hold no secret
+
     octets = char.encode(errors="surrogatepass")
     # An .ini file has `%%40`, and a URL that was encoded twice has `%2540`.
     spellings = {"".join(f"%+(?:25)*{octet:02x}" for octet in octets)}
-    for text in (repr(char), ascii(char), json.dumps(char), repr(octets)[1:]):
+    for text in (repr(char), ascii(char), dumps(char), repr(octets)[1:]):
         if "\\" in text:
             escaped = text[1:-1].split("\\")
             spellings.add(_BACKSLASHES.join(map(re.escape, escaped)))

@@ -10,6 +10,7 @@ from support.history import MakeApp, Revision
 
 from myapp.migrator.base.shortening import readable, shortened
 from myapp.migrator.settings.redaction import Redactor
+from myapp.scripts.logs import redacted_logs
 
 SECRET = "s3cr3t-of-some-length"  # noqa: S105 - a made-up one
 
@@ -74,7 +75,7 @@ def test_an_error_in_the_log_is_cut_and_a_statement_that_is_asked_for_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    with Redactor().in_logs():
+    with redacted_logs(Redactor()):
         logging.getLogger("a").warning("x" * 5000)
         logging.getLogger("a").info("x" * 5000)
         try:
