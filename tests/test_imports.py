@@ -39,7 +39,9 @@ WRITING = [
 COMPARING = [["check"], ["revision", "--autogenerate", "-m", "more"]]
 
 #: What libraries import at their tops and an answer doesn't need; and what these import in turn.
-HARDLY_USED = {"inspect", "dis", "importlib.metadata", "email", "zipfile", "tempfile", "csv"}
+HARDLY_USED = {"importlib.metadata", "email", "zipfile", "tempfile", "csv"}
+if sys.version_info < (3, 13):  # from then on, each dataclass asks `inspect` for its annotations
+    HARDLY_USED |= {"inspect", "dis"}
 #: What an answer in plain text needs only where it logs or fails.
 FOR_LOGS_AND_ERRORS = {"json", "logging", "traceback"}
 
