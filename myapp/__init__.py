@@ -13,8 +13,7 @@ __version__ = "0.1.0"
 
 def main(global_config: Mapping[str, str], **settings: str) -> Router:
     """Return the WSGI application for the `[app:main]` section of an .ini file."""
-    # The migration command imports this module each time it reads an .ini file that says
-    # `use = egg:myapp`, and must not pay for the web framework.
+    # The migration command is a part of this package, and must not pay for the web framework.
     from pyramid.config import Configurator
 
     from .migrator.settings.settings import application_settings

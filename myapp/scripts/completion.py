@@ -22,7 +22,7 @@ from .story import Story, telling
 if TYPE_CHECKING:
     from ..migrator.base.results import Revision
 
-_SYMBOLS = ("head", "heads", "base", "current")
+_SYMBOLS = ("head", "heads", "base")
 _WORD_BREAKS = ("=", ":", "@")
 
 
@@ -35,15 +35,15 @@ def complete(cli: click.Command, session: Session, variable: str) -> int:
         return 1
 
 
-def revisions(session: Session, incomplete: str) -> list[CompletionItem]:
+def revisions(session: Session, incomplete: str, *, is_asked: bool) -> list[CompletionItem]:
     """Return the revisions that begin with `incomplete`, which may be a range `FROM:TO`.
 
-    None when the history can't be read.
+    `is_asked` says whether `current` means something here. None when the history can't be read.
     """
     start, colon, incomplete = incomplete.rpartition(":")
     try:
         with telling(Story(None, session.console.redactor)):
-            offered = list(_names(session))
+            offered = [*_names(session), *([("current", "")] if is_asked else [])]
     except (Exception, SystemExit):  # noqa: BLE001 - as in `complete`; a file in doubt is run
         return []
     return [

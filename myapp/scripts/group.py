@@ -207,6 +207,10 @@ class IniGroup(_Helpful, click.Group):
         return resolved
 
 
+#: The commands to which `current` names a revision; to others, it does with `--sql`.
+_UNDERSTAND_CURRENT = {"edit", "history", "show"}
+
+
 class RevisionType(click.types.StringParamType):
     """A revision: an id or its first characters, a symbol, a branch, or a relative one."""
 
@@ -227,7 +231,8 @@ class RevisionType(click.types.StringParamType):
         """Offer the revisions of the .ini file in the command line."""
         from .completion import revisions
 
-        return revisions(ctx.ensure_object(Session), incomplete)
+        is_asked = ctx.info_name in _UNDERSTAND_CURRENT or bool(ctx.params.get("sql"))
+        return revisions(ctx.ensure_object(Session), incomplete, is_asked=is_asked)
 
 
 REVISION = RevisionType()

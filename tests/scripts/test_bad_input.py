@@ -135,13 +135,13 @@ def test_a_folder_with_the_name_of_an_ini_file(tmp_path: Path) -> None:
         pytest.param(
             "[server:main]\nuse = egg:waitress\n",
             "{path} has no section [app:main], so there are no settings to read.",
-            "add a section [app:main] with `sqlalchemy.url` in it.",
+            "add a section [app:main] with `use = egg:PACKAGE` and `sqlalchemy.url` in it.",
             id="no section",
         ),
         pytest.param(
             "",
             "{path} has no section [app:main], so there are no settings to read.",
-            "add a section [app:main] with `sqlalchemy.url` in it.",
+            "add a section [app:main] with `use = egg:PACKAGE` and `sqlalchemy.url` in it.",
             id="empty",
         ),
         pytest.param(
@@ -167,7 +167,7 @@ def test_a_folder_with_the_name_of_an_ini_file(tmp_path: Path) -> None:
         pytest.param(
             "[app:main]\nuse = main\n",
             "{path} can't be read: the sections that it uses lead in a circle.",
-            "fix that section's `use`, `pipeline` or `next`.",
+            "fix that section's `pipeline` or `next`, or its `use`, as in `use = egg:PACKAGE`.",
             id="a section that uses itself",
         ),
         pytest.param(
@@ -935,9 +935,8 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
         ),
         (
             "downgrade aaaa1111:bbbb2222 --sql",
-            "`bbbb2222` is not applied, so there is no going back to it: the database is at"
-            " aaaa1111 (add a).",
-            "to go on to it, type `{cmd} upgrade bbbb2222`.",
+            "`aaaa1111:bbbb2222` leads up, and `downgrade` can't.",
+            "turn the range round, or type `{cmd} upgrade aaaa1111:bbbb2222 --sql`.",
         ),
         (
             "history -r bbbb2222:aaaa1111",

@@ -98,9 +98,22 @@ def test_symbols_and_branches_are_completed_too(complete: Complete, ini: Path) -
         "head",
         "heads",
         "base",
-        "current",
         "side@head",
     }
+
+
+@pytest.mark.parametrize("words", [["show"], ["edit"], ["history", "-r"], ["upgrade", "--sql"]])
+def test_current_is_offered_where_it_names_a_revision(
+    complete: Complete, ini: Path, words: list[str]
+) -> None:
+    assert values(complete(ini, *words, "cur")) == {"current"}
+
+
+@pytest.mark.parametrize("words", [["upgrade"], ["downgrade"], ["stamp"], ["merge"]])
+def test_current_is_not_offered_where_it_names_none(
+    complete: Complete, ini: Path, words: list[str]
+) -> None:
+    assert complete(ini, *words, "cur") == []
 
 
 @pytest.mark.parametrize("variables", [["db=test"], ["db=test", "here.x=1"]])

@@ -8,7 +8,7 @@ from typing import Any
 from alembic import command
 from alembic.runtime.migration import MigrationContext
 
-from ..base.errors import MigrateError, MigrationFailed, UsageError
+from ..base.errors import BadRevision, MigrateError, MigrationFailed, UsageError
 from ..base.results import Revision
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
@@ -83,13 +83,15 @@ def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag:
     running: list[Revision] = []
 
     def steps(heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
-        plan = planner(history, end, heads)
         is_typed = not target.startswith("current:")
+        try:
+            plan = planner(history, end, heads)
+        except BadRevision as error:
+            if is_typed and error.details["reason"] == "not_applied":
+                raise _wrong_way(target, "up", "downgrade", "upgrade") from None
+            raise
         if not plan and name == "upgrade" and is_typed and is_past(history, end, heads):
-            raise UsageError(
-                f"`{target}` leads down, and `upgrade` can't.",
-                hint=f"turn the range round, or type `{{cmd}} downgrade {target} --sql`.",
-            )
+            raise _wrong_way(target, "down", "upgrade", "downgrade")
         for step in plan:
             running.append(step.revision)
             yield step
@@ -118,6 +120,13 @@ def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag:
             revision=running[0].revision,
             path=running[0].path,
         ) from cause
+
+
+def _wrong_way(target: str, way: str, typed: str, other: str) -> UsageError:
+    return UsageError(
+        f"`{target}` leads {way}, and `{typed}` can't.",
+        hint=f"turn the range round, or type `{{cmd}} {other} {target} --sql`.",
+    )
 
 
 def _split(

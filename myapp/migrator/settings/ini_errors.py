@@ -35,7 +35,8 @@ def missing_section(path: Path, name: str, sections: list[str]) -> SettingsError
     hint = f"its applications: {', '.join(apps)}; write `{path.name}#{near}`." if apps else None
     return SettingsError(
         f"{path} has no section [app:{name}], so there are no settings to read.",
-        hint=hint or f"add a section [app:{name}] with `sqlalchemy.url` in it.",
+        hint=hint
+        or f"add a section [app:{name}] with `use = egg:PACKAGE` and `sqlalchemy.url` in it.",
     )
 
 
@@ -64,7 +65,7 @@ def misled(path: Path, error: LookupError | RecursionError) -> SettingsError:
     circle = "the sections that it uses lead in a circle"
     return SettingsError(
         f"{path} can't be read: {circle if isinstance(error, RecursionError) else error}.",
-        hint="fix that section's `use`, `pipeline` or `next`.",
+        hint="fix that section's `pipeline` or `next`, or its `use`, as in `use = egg:PACKAGE`.",
     )
 
 

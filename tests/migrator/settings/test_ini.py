@@ -622,7 +622,7 @@ AMBIGUOUS = (
         (
             "[app:main]\nsqlalchemy.url = s3cret\n",
             "{path} can't be read: No loader given in section 'app:main'.",
-            "fix that section's `use`, `pipeline` or `next`.",
+            "fix that section's `pipeline` or `next`, or its `use`, as in `use = egg:PACKAGE`.",
         ),
         (
             "[app:main]\nuse = egg:recorder\nget sqlalchemy.url = db\n",
@@ -632,7 +632,7 @@ AMBIGUOUS = (
         (
             "[app:main]\nuse = config:app.ini\n",
             "{path} can't be read: the sections that it uses lead in a circle.",
-            "fix that section's `use`, `pipeline` or `next`.",
+            "fix that section's `pipeline` or `next`, or its `use`, as in `use = egg:PACKAGE`.",
         ),
         (
             "[app:main]\nuse = config:missing.ini\n",
@@ -642,17 +642,17 @@ AMBIGUOUS = (
         (
             "[app:main]\nuse = nowhere\n",
             f"{{path}} can't be read: {NOWHERE}.",
-            "fix that section's `use`, `pipeline` or `next`.",
+            "fix that section's `pipeline` or `next`, or its `use`, as in `use = egg:PACKAGE`.",
         ),
         (
             "[pipeline:main]\npipeline = nowhere\n",
             f"{{path}} can't be read: {NOWHERE}.",
-            "fix that section's `use`, `pipeline` or `next`.",
+            "fix that section's `pipeline` or `next`, or its `use`, as in `use = egg:PACKAGE`.",
         ),
         (
             "[app:main]\nuse = egg:recorder\n[pipeline:main]\npipeline = x\n",
             f"{{path}} can't be read: {AMBIGUOUS}.",
-            "fix that section's `use`, `pipeline` or `next`.",
+            "fix that section's `pipeline` or `next`, or its `use`, as in `use = egg:PACKAGE`.",
         ),
         (
             "[app:admin]\nuse = egg:recorder\n[app:site]\nuse = egg:recorder\n",
@@ -662,7 +662,7 @@ AMBIGUOUS = (
         (
             "[server:main]\nuse = egg:waitress#main\n",
             "{path} has no section [app:main], so there are no settings to read.",
-            "add a section [app:main] with `sqlalchemy.url` in it.",
+            "add a section [app:main] with `use = egg:PACKAGE` and `sqlalchemy.url` in it.",
         ),
     ],
 )
