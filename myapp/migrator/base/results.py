@@ -79,6 +79,22 @@ class Run:
 
 
 @dataclass(frozen=True)
+class VersionTable:
+    """The version table of one database or schema, as it was read.
+
+    `database` is the URL of what env.py opened, without password and query. `schema` is the one in
+    which the table stands or would be made, None where the database has none. `missing_file` is the
+    path of an SQLite file that doesn't exist yet.
+    """
+
+    database: str
+    schema: str | None
+    name: str
+    rows: tuple[str, ...]
+    missing_file: str | None = None
+
+
+@dataclass(frozen=True)
 class Status:
     """Where a database stands against the code: the version table's rows, and what they mean.
 

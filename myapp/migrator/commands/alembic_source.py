@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from ..base.ask_alembic import AskAlembic
-from ..base.results import Revision
+from ..base.results import Revision, VersionTable
 from ..bridge.connection import database_name
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
@@ -33,12 +33,12 @@ class AlembicSource:
         """Return the revisions; where `env.py` may say which files count, it is run."""
         return history_of_files(self._context)
 
-    def stand(self, *, is_needed: bool = True) -> tuple[ScriptHistory, list[tuple[str, ...]]]:
-        """Return the revisions, and the version table's rows of each database."""
+    def stand(self, *, is_needed: bool = True) -> tuple[ScriptHistory, tuple[VersionTable, ...]]:
+        """Return the revisions, and the version table of each database."""
         is_patient = is_needed or self._context.settings.options.wait_db
         seconds = None if is_patient else GLANCE_SECONDS
-        each = read_each(self._context, self._loaded.script, seconds=seconds)
-        return self.history_so_far(), each
+        tables = read_each(self._context, self._loaded.script, seconds=seconds)
+        return self.history_so_far(), tables
 
     def history_so_far(self) -> ScriptHistory:
         """Return the revisions as they are known now that `env.py` has run."""

@@ -64,10 +64,10 @@ def require_at_heads(
     Raises PendingMigrations when a revision is not applied, since a comparison would then find
     what the pending revisions are about to change.
     """
-    each = read_each(context, history.script)
+    tables = read_each(context, history.script)
     history = settled(context, history)
     name = database_name(context)
-    return history, answers.current(history, name, each, check_heads=True).heads
+    return history, answers.current(history, name, tables, check_heads=True).heads
 
 
 def compare(context: RunContext, history: ScriptHistory) -> list[MigrationScript]:

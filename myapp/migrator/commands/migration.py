@@ -55,10 +55,10 @@ def _run(
     history = load_history(context, context.reading)
     planner = cache(planner)  # under the lock, the database mostly stands where it stood before it
     with shared_engine(context):
-        each = look(context, history.script)
+        tables = look(context, history.script)
         history = settled(context, history)
-        if each is not None and not any(planner(history, target, heads) for heads in each):
-            before = union(each)
+        if tables is not None and not any(planner(history, target, each.rows) for each in tables):
+            before = union(tables)
             past = (
                 direction == "upgrade"
                 and not history.unknown(before)

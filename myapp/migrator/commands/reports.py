@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..base.errors import MigrateError, UsageError
-from ..base.results import Branch, HistoryReport, Revision, Standing
+from ..base.results import Branch, HistoryReport, Revision, Standing, VersionTable
 from ..revisions import answers
 from ..revisions.history import History
 from ..revisions.target import Range
@@ -24,8 +24,8 @@ class Source(Protocol):
     def history(self) -> History:
         """Return the revisions, for who asks no database."""
 
-    def stand(self, *, is_needed: bool = True) -> tuple[History, list[tuple[str, ...]]]:
-        """Return the revisions, and the version table's rows of each database.
+    def stand(self, *, is_needed: bool = True) -> tuple[History, tuple[VersionTable, ...]]:
+        """Return the revisions, and the version table of each database.
 
         A database that is not needed is not waited for.
         """
@@ -44,8 +44,8 @@ class Source(Protocol):
 
 def current(source: Source, *, check_heads: bool = False) -> Standing:
     """Return where the database stands, creating nothing; raises what `answers.current` raises."""
-    history, each = source.stand()
-    return answers.current(history, source.database, each, check_heads=check_heads)
+    history, tables = source.stand()
+    return answers.current(history, source.database, tables, check_heads=check_heads)
 
 
 def heads(source: Source, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
@@ -66,8 +66,8 @@ def show(source: Source, target: str, *, command: str = "show") -> tuple[Revisio
     if target != "current":
         known = source.history()
         return answers.found(target, source.find(known, target, f"{command} {target}"))
-    known, each = source.stand()
-    rows = answers.union(each)
+    known, tables = source.stand()
+    rows = answers.union(tables)
     known.require_known(rows)
     return answers.found(target, tuple(map(known.get, rows)))
 
@@ -85,8 +85,8 @@ def history(
     unmarked = None
     rows: tuple[str, ...] = ()
     try:
-        known, each = source.stand(is_needed=is_needed)
-        rows = answers.union(each)
+        known, tables = source.stand(is_needed=is_needed)
+        rows = answers.union(tables)
         known.require_known(rows)
     except MigrateError as error:
         if is_needed:

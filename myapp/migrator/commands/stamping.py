@@ -19,7 +19,6 @@ from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
 from ..bridge.version_row import RowNotKept, VersionRow, rows_left
 from ..bridge.version_table import look, read_heads
-from ..revisions.answers import union
 from ..revisions.history import standing
 from ..run.outcome import interruptible
 from ..run.writing import writing
@@ -71,11 +70,11 @@ def _stamp(
             )
         known = [rows for rows in afters if rows is not None]
         is_known = row.is_committed and known and len(known) == len(afters)
-        after = union(known) if is_known else read_heads(context, history.script, has_run=True)
+        after = _union(known) if is_known else read_heads(context, history.script, has_run=True)
         named = {r.revision for target in revisions for r in find(history, target, "stamp")}
         if not named <= history.applied(after):
             raise RowNotKept(context.settings.alembic.get("version_table", "alembic_version"))
-    return Stamp(union(befores), after, standing(history, after))
+    return Stamp(_union(befores), after, standing(history, after))
 
 
 def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
@@ -108,6 +107,10 @@ def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
         with told_as_errors():
             command.ensure_version(context.config)
     return Stamp(rows, rows, standing(history, rows))
+
+
+def _union(each: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row for rows in each for row in rows))
 
 
 def _looked_at(context: RunContext) -> ScriptHistory:

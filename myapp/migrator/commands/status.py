@@ -3,7 +3,7 @@
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
-from ..base.results import Status
+from ..base.results import Status, VersionTable
 from ..bridge.configuration import build_context
 from ..bridge.loading import load_history
 from ..revisions import answers
@@ -34,9 +34,12 @@ class Code:
 
         None is a database that is yet to be made.
         """
-        return answers.status(self._history, [self._rows(connection) if connection else ()])
+        return answers.status(self._history, [self._table(connection)])
 
-    def _rows(self, connection: Connection) -> tuple[str, ...]:
+    def _table(self, connection: Connection | None) -> VersionTable:
         names = ("version_table", "version_table_schema")
         options = {name: self._options[name] for name in names if name in self._options}
-        return MigrationContext.configure(connection, opts=options).get_current_heads()
+        if connection is None:
+            return VersionTable("", None, options.get("version_table", ""), ())
+        context = MigrationContext.configure(connection, opts=options)
+        return VersionTable("", None, context.version_table, context.get_current_heads())

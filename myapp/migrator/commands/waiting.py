@@ -8,7 +8,7 @@ from ..base.results import Standing
 from ..bridge.connection import database_name, shared_engine
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
-from ..bridge.version_table import read_heads
+from ..bridge.version_table import read_each
 from ..revisions import answers
 
 #: How many seconds the last look has, even if less time is left.
@@ -45,16 +45,17 @@ def _look(
     context: RunContext, history: ScriptHistory, allow_ahead: bool, seconds: float
 ) -> Standing | MigrateError:
     try:
-        heads = read_heads(context, history.script, seconds=seconds)
+        tables = read_each(context, history.script, seconds=seconds)
     except DatabaseUnreachable as error:
         if not error.retryable:
             raise
         return error
     history = settled(context, history)
+    heads = answers.union(tables)
     if allow_ahead and history.unknown(heads):
         return Standing(database_name(context), heads, (), ())
     history.require_not_ahead(heads)
     try:
-        return answers.current(history, database_name(context), [heads], check_heads=True)
+        return answers.current(history, database_name(context), tables, check_heads=True)
     except PendingMigrations as error:
         return error

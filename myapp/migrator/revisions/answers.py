@@ -3,40 +3,50 @@
 from collections.abc import Iterable, Sequence
 
 from ..base.errors import BadRevision, PendingMigrations
-from ..base.results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State, Status
+from ..base.results import (
+    Branch,
+    HistoryReport,
+    MarkedRevision,
+    Revision,
+    Standing,
+    State,
+    Status,
+    VersionTable,
+)
 from .history import History, standing
 
 
-def status(history: History, each: Sequence[Sequence[str]]) -> Status:
-    """Return where the database stands; `each` has the version table's rows of every database."""
-    rows = union(each)
+def status(history: History, tables: Sequence[VersionTable]) -> Status:
+    """Return where the databases of `tables` stand."""
+    rows = union(tables)
     unknown = tuple(history.unknown(rows))
     current = () if unknown else history.current(rows)
-    return Status(rows, tuple(current), tuple(history.pending(each)), unknown)
+    pending = history.pending([table.rows for table in tables])
+    return Status(rows, tuple(current), tuple(pending), unknown)
 
 
 def current(
     history: History,
     database: str,
-    each: Sequence[tuple[str, ...]],
+    tables: Sequence[VersionTable],
     *,
     check_heads: bool = False,
 ) -> Standing:
-    """Return where `database` stands; `each` has the rows of every database behind that name.
+    """Return where `database` stands, which is all the databases of `tables`.
 
     Raises PendingMigrations when `check_heads` is set and a revision has not been applied,
     DatabaseAhead when a database stands at a revision that the code lacks.
     """
-    history.require_known(union(each))
-    found = status(history, each)
+    history.require_known(union(tables))
+    found = status(history, tables)
     if check_heads and found.pending:
         raise _pending_error(history, found.rows, found.pending)
     return Standing(database, found.rows, tuple(map(history.get, found.current)), found.pending)
 
 
-def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """Return the heads of several databases as if they were one's."""
-    return tuple(dict.fromkeys(head for heads in each for head in heads))
+def union(tables: Iterable[VersionTable]) -> tuple[str, ...]:
+    """Return the rows of several version tables as if they were one's."""
+    return tuple(dict.fromkeys(row for table in tables for row in table.rows))
 
 
 def heads(history: History, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:

@@ -17,7 +17,6 @@ from ..bridge.version_row import VersionRow, rows_left
 from ..database.listening import listening
 from ..database.sqlite import Writer
 from ..lock import Lock
-from ..revisions.answers import union
 from .evidence import Evidence
 from .leftovers import Leftovers
 from .observer import Observer
@@ -80,7 +79,9 @@ class Execution:
         found = [plan.after for plan in self._plans[: self._asked]]
         if not found or not self._row.is_committed:
             return None
-        return None if None in found else union(rows for rows in found if rows)
+        if None in found:
+            return None
+        return tuple(dict.fromkeys(row for rows in found if rows for row in rows))
 
     @property
     def was_asked(self) -> bool:
