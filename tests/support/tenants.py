@@ -26,7 +26,7 @@ with create_engine({url!r}).connect() as connection:
         connection.execute(text(f'SET search_path TO "{{tenant}}"'))
         connection.commit()
         connection.dialect.default_schema_name = tenant
-        context.configure(connection=connection, transaction_per_migration=True)
+        context.configure(connection=connection, transaction_per_migration={each})
         with context.begin_transaction():
             context.run_migrations()
 """
@@ -50,13 +50,15 @@ def databases_env(urls: Sequence[str], *, transaction_per_migration: bool = True
     return _DATABASES.format(urls=[*map(with_driver, urls)], each=transaction_per_migration)
 
 
-def schemas_env(url: str, tenants: Sequence[str] | str) -> str:
+def schemas_env(
+    url: str, tenants: Sequence[str] | str, *, transaction_per_migration: bool = True
+) -> str:
     """Return an env.py that sets the search path to one schema after the other.
 
     `tenants` are their names, or an expression of Python for them.
     """
     shown = tenants if isinstance(tenants, str) else repr(list(tenants))
-    return _SCHEMAS.format(url=with_driver(url), tenants=shown)
+    return _SCHEMAS.format(url=with_driver(url), tenants=shown, each=transaction_per_migration)
 
 
 def version_tables_env(url: str, tenants: Sequence[str]) -> str:

@@ -21,7 +21,6 @@ from ..database.failures import BUSY_FILE, error_code
 from ..database.listening import listening
 from ..database.odd_rows import oddity
 from ..database.url import engine_url, sqlite_file
-from ..revisions.answers import union
 from ..revisions.files import may_be_named_by
 from .bounds import looking
 from .context import RunContext
@@ -56,23 +55,6 @@ def look(context: RunContext, script: ScriptDirectory) -> tuple[VersionTable, ..
             made.dispose()
 
 
-def read_heads(
-    context: RunContext,
-    script: ScriptDirectory,
-    *,
-    seconds: float | None = None,
-    has_run: bool = False,
-) -> tuple[str, ...]:
-    """Return the version table's rows, creating nothing.
-
-    `seconds` is how long that may take, in place of the settings. `has_run` says whether a
-    migration has run, for the error.
-
-    Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
-    """
-    return union(read_each(context, script, seconds=seconds, has_run=has_run))
-
-
 def read_each(
     context: RunContext,
     script: ScriptDirectory,
@@ -88,7 +70,9 @@ def read_each(
     `migrate.wait_db` seconds. With `seconds`, that is the limit for all; `lock_wait` is the limit
     for a lock.
 
-    Raises what `read_heads` raises.
+    `has_run` says whether a migration has run, for the error.
+
+    Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
     """
 
     def ask() -> tuple[VersionTable, ...]:
@@ -160,7 +144,7 @@ def history_of_files(context: RunContext) -> ScriptHistory:
     history = load_history(context, context.reading)
     if may_be_named_by(Path(history.script.dir, "env.py")):
         with suppress(MigrateError):
-            read_heads(context, history.script, seconds=GLANCE_SECONDS)
+            read_each(context, history.script, seconds=GLANCE_SECONDS)
     return settled(context, history)
 
 

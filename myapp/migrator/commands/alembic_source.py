@@ -5,7 +5,6 @@ from functools import cached_property
 
 from ..base.ask_alembic import AskAlembic
 from ..base.results import Revision, VersionTable
-from ..bridge.connection import database_name
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import check_known, find, resolve
@@ -19,11 +18,6 @@ class AlembicSource:
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
-
-    @property
-    def database(self) -> str:
-        """The database's URL without its secrets."""
-        return database_name(self._context)
 
     @cached_property
     def _loaded(self) -> ScriptHistory:

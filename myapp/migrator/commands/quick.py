@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ..base.ask_alembic import AskAlembic
 from ..base.faces import ENVIRONMENT
-from ..base.results import Revision, Run, Standing, VersionTable
-from ..database.driver import read_version_table, shown
+from ..base.results import CurrentRevisions, Revision, Run, VersionTable
+from ..database.driver import read_version_table
 from ..revisions import answers
 from ..revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
-from ..revisions.history import History, standing
+from ..revisions.history import History
 from ..revisions.tested import untested_alembic
 from ..settings.settings import Settings
 from . import reports
@@ -49,11 +49,6 @@ class QuickSource:
         self._locations = settings.alembic.get("version_locations", default).split("\n")
         if not all(map(os.path.isabs, self._locations)):
             raise AskAlembic("a location is named by a package")
-
-    @property
-    def database(self) -> str:
-        """The database's URL without its secrets."""
-        return shown(self._settings.url)
 
     def history(self) -> History:
         """Return the revisions."""
@@ -119,11 +114,11 @@ def nothing_to_do(source: QuickSource, target: str) -> Run:
     if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
         raise AskAlembic("the target is not all there is")
     _require_at_heads(history, table)
-    rows = table.rows
-    return Run("upgrade", target, rows, rows, (), False, standing(history, rows))
+    found = answers.status(history, table)
+    return Run(table.rows, "upgrade", target, (), False, databases=(found,))
 
 
-def at_heads(source: QuickSource) -> Standing:
+def at_heads(source: QuickSource) -> CurrentRevisions:
     """Return where the database stands; raises AskAlembic unless that is at all heads."""
     history, (table,) = source.stand()
     _require_at_heads(history, table)
@@ -131,7 +126,7 @@ def at_heads(source: QuickSource) -> Standing:
 
 
 def _require_at_heads(history: History, table: VersionTable) -> None:
-    if answers.status(history, [table]).state != "ok":
+    if answers.status(history, table).state != "ok":
         raise AskAlembic("there is something to do, to wait for, or to complain of")
 
 

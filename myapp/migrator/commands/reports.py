@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..base.errors import MigrateError, UsageError
-from ..base.results import Branch, HistoryReport, Revision, Standing, VersionTable
+from ..base.results import (
+    Branch,
+    CurrentRevisions,
+    HistoryReport,
+    Revision,
+    VersionTable,
+    union,
+)
 from ..revisions import answers
 from ..revisions.history import History
 from ..revisions.target import Range
@@ -16,10 +23,6 @@ from ..revisions.target import Range
 
 class Source(Protocol):
     """The revision files and the database of one application."""
-
-    @property
-    def database(self) -> str:
-        """The database's URL without its secrets."""
 
     def history(self) -> History:
         """Return the revisions, for who asks no database."""
@@ -42,10 +45,10 @@ class Source(Protocol):
         """Return the ids from `head` down to `base`, which was `typed` as a range."""
 
 
-def current(source: Source, *, check_heads: bool = False) -> Standing:
-    """Return where the database stands, creating nothing; raises what `answers.current` raises."""
+def current(source: Source, *, check_heads: bool = False) -> CurrentRevisions:
+    """Return where each database stands, creating nothing; raises what `answers.current` does."""
     history, tables = source.stand()
-    return answers.current(history, source.database, tables, check_heads=check_heads)
+    return answers.current(history, tables, check_heads=check_heads)
 
 
 def heads(source: Source, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
@@ -67,9 +70,9 @@ def show(source: Source, target: str, *, command: str = "show") -> tuple[Revisio
         known = source.history()
         return answers.found(target, source.find(known, target, f"{command} {target}"))
     known, tables = source.stand()
-    rows = answers.union(tables)
-    known.require_known(rows)
-    return answers.found(target, tuple(map(known.get, rows)))
+    answers.require_any(tables, "stand at a revision")
+    answers.require_known(known, tables)
+    return answers.found(target, tuple(map(known.get, union(tables))))
 
 
 def history(
@@ -83,19 +86,20 @@ def history(
     base, head = _range(rev_range)
     is_needed = require_database or "current" in (base, head)
     unmarked = None
-    rows: tuple[str, ...] = ()
+    tables: tuple[VersionTable, ...] = ()
     try:
         known, tables = source.stand(is_needed=is_needed)
-        rows = answers.union(tables)
-        known.require_known(rows)
+        answers.require_any(tables, "stand at a revision")
+        answers.require_known(known, tables)
     except MigrateError as error:
         if is_needed:
             raise
         known = source.history_so_far()
         unmarked = error.message
+    rows = union(tables)
     ends = _end(base, rows) or "base", _end(head, rows) or "heads"
     ids = known.ids if rev_range is None else source.between(known, rev_range, *ends)
-    return answers.marked(known, ids, rows, unmarked)
+    return answers.marked(known, ids, tables, unmarked)
 
 
 def _range(rev_range: str | None) -> tuple[str, str]:

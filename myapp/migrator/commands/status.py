@@ -34,7 +34,7 @@ class Code:
 
         None is a database that is yet to be made.
         """
-        return answers.status(self._history, [self._table(connection)])
+        return answers.status(self._history, self._table(connection))
 
     def _table(self, connection: Connection | None) -> VersionTable:
         names = ("version_table", "version_table_schema")

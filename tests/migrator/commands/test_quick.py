@@ -98,7 +98,7 @@ def test_a_database_that_does_not_exist_is_not_made(
 ) -> None:
     ini = make_app(sqlite_url, LINE)
 
-    assert reports.current(quick(ini)).heads == ()
+    assert reports.current(quick(ini)).rows == ()
     assert not (tmp_path / "test.sqlite").exists()
 
 
@@ -107,7 +107,7 @@ def test_a_database_without_a_version_table_gets_none(
 ) -> None:
     ini = make_app(postgresql_url, LINE)
 
-    assert reports.current(quick(ini)).heads == ()
+    assert reports.current(quick(ini)).rows == ()
     with connection_to(postgresql_url) as connection:
         found = connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar()
     assert found is None
