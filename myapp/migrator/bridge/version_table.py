@@ -29,6 +29,7 @@ from .env_py import run_env
 from .loading import ScriptHistory, load_history, settled
 from .place import version_table
 from .readiness import until_up
+from .tenants import loops_over_databases
 
 #: How many seconds a database has to answer a command that can do without it.
 GLANCE_SECONDS = 3.0
@@ -65,7 +66,8 @@ def read_each(
 ) -> tuple[VersionTable, ...]:
     """Return the version table of each database that `env.py` opens, in its order.
 
-    That is one, but with the template multidb, or a schema for each tenant. Only `env.py` knows the
+    That is one, but with the template multidb, or a schema for each tenant; none where there is no
+    tenant yet. Only `env.py` knows the
     connection and the version table, so it is run. If the database is not up yet, wait
     `migrate.wait_db` seconds. With `seconds`, that is the limit for all; `lock_wait` is the limit
     for a lock.
@@ -118,20 +120,30 @@ def _ask_each(
             looking(context, seconds=seconds, lock_wait=lock_wait),
         ):
             try:
-                run_env(context, script, keep, ask, dont_mutate=True)
+                environment = run_env(context, script, keep, ask, dont_mutate=True)
             except (ArgumentError, KeyError):
                 engine_url(context.settings.url)  # if the URL is wrong, this says so
                 raise
     finally:
         database.only_reads = False
         _close(seen, database.engine)
-    if not found:
+    env_py = Path(script.dir, "env.py")
+    if not found and (_is_configured(environment) or not loops_over_databases(env_py)):
         raise EnvPyFailed(
             "env.py ended without running Alembic, so nothing is known of the database.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
-            path=str(Path(script.dir, "env.py")),
+            path=str(env_py),
         )
     return tuple(found)
+
+
+def _is_configured(environment: EnvironmentContext) -> bool:
+    """Tell whether `env.py` has called `context.configure()`."""
+    try:
+        environment.get_context()
+    except Exception:  # noqa: BLE001 - Alembic raises nothing narrower
+        return False
+    return True
 
 
 def history_of_files(context: RunContext) -> ScriptHistory:

@@ -41,6 +41,8 @@ def details(
 def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> MigrateError | None:
     where = answers.where(execution.history, after)
     where = f"{where[0].lower()}{where[1:]}"
+    if not execution.was_asked and not after:
+        return None  # env.py has named no database
     if not execution.was_asked:
         return EnvPyFailed(
             f"env.py ended without running any revision: {where}",
