@@ -1,6 +1,7 @@
 """An env.py that opens several databases or schemas: each is told of by its name."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,14 @@ import sqlalchemy as sa
 from support.command import Result, invoke
 from support.database import change, heads
 from support.history import MakeApp, Revision, create_table
-from support.tenants import app_of_several, databases_env, schemas_env, with_driver
+from support.pool import Pool
+from support.tenants import (
+    app_of_several,
+    databases_env,
+    schemas_env,
+    together_env,
+    with_driver,
+)
 
 LINE = [
     Revision("r1", None, "make t", upgrade="op.execute('CREATE TABLE t (i int)')"),
@@ -224,6 +232,43 @@ def test_a_start_that_differs_from_database_to_database_is_none(
     assert result.returncode == 2
     assert "`current` is no start for one script." in result.stderr
     assert f"{urls[1]}: r1 (make t)." in result.stderr
+
+
+# Each with its own transaction, or all with one
+
+
+@pytest.fixture
+def servers(postgresql_pool: Pool) -> Iterator[list[str]]:
+    """Two PostgreSQL databases."""
+    with postgresql_pool.database() as one, postgresql_pool.database() as two:
+        yield [one, two]
+
+
+@pytest.mark.parametrize("shape", ["each revision", "each database", "together"])
+def test_a_failure_in_the_second_database_is_proven_to_be_rolled_back(
+    shape: str, make_app: MakeApp, servers: list[str]
+) -> None:
+    env = databases_env(servers, transaction_per_migration=shape == "each revision")
+    env = together_env(servers) if shape == "together" else env
+    ini = app_of_several(make_app, env, LINE)
+    change(servers[1], "CREATE TABLE u (i int)")
+    failed = invoke(ini, "upgrade")
+    name = sa.make_url(with_driver(servers[1])).set(query={}).render_as_string()
+    assert failed.returncode == 1, failed.stderr
+    assert f"Revision r2 (index t) in {name} failed and was rolled back:" in failed.stderr
+    undone = {"each revision": 0, "each database": 1, "together": 3}[shape]
+    assert f"{undone} revision" in failed.stderr or not undone
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_a_failure_in_the_second_schema_is_proven_to_be_rolled_back(
+    each: bool, make_app: MakeApp, postgresql_url: str
+) -> None:
+    change(postgresql_url, "CREATE SCHEMA one", "CREATE SCHEMA two", "CREATE TABLE two.u (i int)")
+    env = schemas_env(postgresql_url, ["one", "two"], transaction_per_migration=each)
+    failed = invoke(app_of_several(make_app, env, LINE), "upgrade")
+    assert failed.returncode == 1, failed.stderr
+    assert "schema two failed and was rolled back:" in failed.stderr
 
 
 # Schemas of one database

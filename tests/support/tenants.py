@@ -16,6 +16,28 @@ for url in {urls!r}:
             context.run_migrations()
 """
 
+#: As the template multidb has it: all databases are committed at the end.
+_TOGETHER = """\
+from alembic import context
+from sqlalchemy import create_engine
+
+connections = [create_engine(url).connect() for url in {urls!r}]
+transactions = [connection.begin() for connection in connections]
+try:
+    for connection in connections:
+        context.configure(connection=connection)
+        context.run_migrations()
+    for transaction in transactions:
+        transaction.commit()
+except:
+    for transaction in transactions:
+        transaction.rollback()
+    raise
+finally:
+    for connection in connections:
+        connection.close()
+"""
+
 #: The recipe of Alembic's cookbook, https://alembic.sqlalchemy.org/en/latest/cookbook.html.
 _SCHEMAS = """\
 from alembic import context
@@ -48,6 +70,11 @@ with create_engine({url!r}).connect() as connection:
 def databases_env(urls: Sequence[str], *, transaction_per_migration: bool = True) -> str:
     """Return an env.py that opens one database after the other."""
     return _DATABASES.format(urls=[*map(with_driver, urls)], each=transaction_per_migration)
+
+
+def together_env(urls: Sequence[str]) -> str:
+    """Return an env.py that commits all databases at the end, as the template multidb does."""
+    return _TOGETHER.format(urls=[*map(with_driver, urls)])
 
 
 def schemas_env(

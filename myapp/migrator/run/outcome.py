@@ -116,7 +116,8 @@ def _left(execution: Execution, now: Now) -> str:
             if undone == 1
             else f"{undone} revisions that had run were"
         )
-        where = f"The run was one transaction, so {count} rolled back.\n{where}"
+        how = "The run was one transaction, so" if len(tables) == 1 else "Together with it,"
+        where = f"{how} {count} rolled back.\n{where}"
     return where
 
 
