@@ -6,6 +6,7 @@ from sqlalchemy.engine import Connection
 from ..base.results import Status, VersionTable
 from ..bridge.configuration import build_context
 from ..bridge.loading import load_history
+from ..bridge.place import version_table
 from ..revisions import answers
 from ..settings.settings import Settings
 
@@ -40,6 +41,7 @@ class Code:
         names = ("version_table", "version_table_schema")
         options = {name: self._options[name] for name in names if name in self._options}
         if connection is None:
-            return VersionTable("", None, options.get("version_table", ""), ())
+            # The application knows which one it is.
+            return VersionTable("", None, options.get("version_table", "alembic_version"), ())
         context = MigrationContext.configure(connection, opts=options)
-        return VersionTable("", None, context.version_table, context.get_current_heads())
+        return version_table(context, context.get_current_heads())

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.database import connection_to
+from support.database import change, connection_to
 from support.graphs import GRAPHS, states
 from support.history import MakeApp, Revision, add_revision
 from support.ini import MakeIni
@@ -40,6 +40,27 @@ def outcome(ask: Callable[[], object]) -> object:
         return ask()
     except MigrateError as error:
         return type(error), error.message, error.hint, error.details
+
+
+@pytest.mark.parametrize(
+    ("path", "schema", "expected"),
+    [
+        ("public", None, "public"),
+        ("app", None, "app"),
+        ("x", None, None),
+        ("x", "app", "app"),
+    ],
+)
+def test_the_schema_that_it_names_is_the_ordinary_one(
+    path: str, schema: str | None, expected: str | None, make_app: MakeApp, postgresql_url: str
+) -> None:
+    settings = {"alembic.version_table_schema": schema} if schema else {}
+    url = f"{postgresql_url}&options=-csearch_path%3D{path}"
+    ini = make_app(url, [Revision("aaa111")], settings)
+    change(postgresql_url, "CREATE SCHEMA app")
+    theirs = reports.current(AlembicSource(build_context(load_settings(str(ini)))))
+    assert reports.current(quick(ini)) == theirs
+    assert theirs.databases[0].table.schema == expected
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
