@@ -321,6 +321,26 @@ def test_a_plan_belongs_to_its_schema_in_whatever_order_they_come(
         assert heads(postgresql_url, f"{schema}.alembic_version") == {"r1"}
 
 
+@pytest.mark.parametrize("table", ["alembic_version", "other_version"])
+def test_two_version_tables_of_one_schema_are_two_and_one_is_one(
+    table: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    env = (
+        "from alembic import context\n"
+        "from sqlalchemy import create_engine\n"
+        f"with create_engine({sqlite_url!r}).connect() as connection:\n"
+        f"    for table in ('alembic_version', {table!r}):\n"
+        "        context.configure(connection=connection, version_table=table)\n"
+        "        context.run_migrations()\n"
+    )
+    ini = app_of_several(make_app, env, [Revision("r1")])
+    shown = [f"{sqlite_url}, table {name}: base" for name in ("alembic_version", table)]
+    lines = invoke(ini, "current").stdout.splitlines()
+    assert [line.partition(" (")[0] for line in lines] == (
+        ["base"] if table == "alembic_version" else shown
+    )
+
+
 # What env.py opens is not what the .ini file says
 
 
@@ -330,6 +350,23 @@ def test_the_name_is_that_of_the_database_that_env_py_opens(
     ini = app_of_several(make_app, databases_env(urls[:1]), [Revision("r1", **create_table("t"))])
     assert document(invoke(ini, "current", "--json"))["database"] == urls[0]
     assert f"for {urls[0]}:" in invoke(ini, "current", "-v").stdout
+
+
+def test_a_difference_is_told_with_its_database(ini: Path, urls: list[str], tmp_path: Path) -> None:
+    env = ini.parent / "migrations" / "env.py"
+    models = "import sqlalchemy as sa\nmodels = sa.MetaData()\nsa.Table('m', models)\n"
+    configured = "context.configure(target_metadata=models, "
+    env.write_text(models + env.read_text().replace("context.configure(", configured))
+    assert invoke(ini, "upgrade").returncode == 0
+    change(urls[0], "CREATE TABLE m (i int)", "DROP TABLE t")
+    result = invoke(ini, "check", "--json")
+    assert result.returncode == 4
+    assert document(result)["error"]["differences"] == [
+        f"{urls[0]}: remove column m.i",
+        f"{urls[1]}: add table m",
+        f"{urls[1]}: remove index u on t (i)",
+        f"{urls[1]}: remove table t",
+    ]
 
 
 def test_the_missing_file_is_the_one_that_env_py_opens(

@@ -134,7 +134,8 @@ def _ask_each(
             hint="let it call `context.configure()` and `context.run_migrations()`.",
             path=str(env_py),
         )
-    return tuple(found)
+    # It may come to the same one twice.
+    return tuple(dict.fromkeys(found))
 
 
 def _is_configured(environment: EnvironmentContext) -> bool:

@@ -9,7 +9,6 @@ from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import check_known, find, resolve
 from ..bridge.version_table import GLANCE_SECONDS, history_of_files, read_each
-from ..revisions.history import History
 from ..revisions.resolution import revisions_between
 
 
@@ -38,29 +37,27 @@ class AlembicSource:
         """Return the revisions as they are known now that `env.py` has run."""
         return settled(self._context, self._loaded)
 
-    def find(self, history: History, target: str, command: str) -> tuple[Revision, ...]:
+    def find(self, history: ScriptHistory, target: str, command: str) -> tuple[Revision, ...]:
         """Return the revisions that `target` names."""
-        return find(_known(history), target, command)
+        return find(history, target, command)
 
     def between(
-        self, history: History, typed: str, base: str | Sequence[str], head: str | Sequence[str]
+        self,
+        history: ScriptHistory,
+        typed: str,
+        base: str | Sequence[str],
+        head: str | Sequence[str],
     ) -> Sequence[str]:
         """Return the ids from `head` down to `base`, which was `typed` as a range."""
-        known = _known(history)
         for end in (base, head):
             if isinstance(end, str) and end not in ("base", "heads"):
-                check_known(known, end)
+                check_known(history, end)
         try:
             if isinstance(base, str) and isinstance(head, str):
-                return revisions_between(known.graph, base, head)
+                return revisions_between(history.graph, base, head)
         except AskAlembic:
             pass  # Alembic is asked below
-        walk = known.script.walk_revisions
+        walk = history.script.walk_revisions
         # Alembic takes several revisions here; its annotation says one.
-        found = resolve(known, typed, "history", lambda: list(walk(base, head)))  # type: ignore[arg-type]
+        found = resolve(history, typed, "history", lambda: list(walk(base, head)))  # type: ignore[arg-type]
         return [script.revision for script in found]
-
-
-def _known(history: History) -> ScriptHistory:
-    assert isinstance(history, ScriptHistory)  # noqa: S101 - this source has made it
-    return history

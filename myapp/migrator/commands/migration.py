@@ -34,11 +34,11 @@ def upgrade(
     Interrupted. Before anything is changed, it raises what `plan_upgrade` and `read_each` raise.
     """
 
-    def plan(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
-        if allow_ahead and history.unknown(heads):
+    def plan(history: ScriptHistory, target: str, rows: Sequence[str]) -> list[PlannedStep]:
+        if allow_ahead and history.unknown(rows):
             return []
-        history.require_not_ahead(heads)
-        return plan_upgrade(history, target, heads)
+        history.require_not_ahead(rows)
+        return plan_upgrade(history, target, rows)
 
     return _run(context, "upgrade", plan, target, tag)
 

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..base.errors import MigrateError, UsageError
 from ..base.results import (
@@ -20,48 +20,50 @@ from ..revisions import answers
 from ..revisions.history import History
 from ..revisions.target import Range
 
+H = TypeVar("H", bound=History)
 
-class Source(Protocol):
-    """The revision files and the database of one application."""
 
-    def history(self) -> History:
+class Source(Protocol[H]):
+    """The revision files and the databases of one application, with its own kind of history."""
+
+    def history(self) -> H:
         """Return the revisions, for who asks no database."""
 
-    def stand(self, *, is_needed: bool = True) -> tuple[History, tuple[VersionTable, ...]]:
+    def stand(self, *, is_needed: bool = True) -> tuple[H, tuple[VersionTable, ...]]:
         """Return the revisions, and the version table of each database.
 
         A database that is not needed is not waited for.
         """
 
-    def history_so_far(self) -> History:
+    def history_so_far(self) -> H:
         """Return the revisions as they are known when the database could not be asked."""
 
-    def find(self, history: History, target: str, command: str) -> tuple[Revision, ...]:
+    def find(self, history: H, target: str, command: str) -> tuple[Revision, ...]:
         """Return the revisions that `target` names, in a `command` that an error quotes."""
 
     def between(
-        self, history: History, typed: str, base: str | Sequence[str], head: str | Sequence[str]
+        self, history: H, typed: str, base: str | Sequence[str], head: str | Sequence[str]
     ) -> Sequence[str]:
         """Return the ids from `head` down to `base`, which was `typed` as a range."""
 
 
-def current(source: Source, *, check_heads: bool = False) -> CurrentRevisions:
+def current(source: Source[H], *, check_heads: bool = False) -> CurrentRevisions:
     """Return where each database stands, creating nothing; raises what `answers.current` does."""
     history, tables = source.stand()
     return answers.current(history, tables, check_heads=check_heads)
 
 
-def heads(source: Source, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
+def heads(source: Source[H], *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
     """Return the revisions that no other follows, as `answers.heads`."""
     return answers.heads(source.history(), resolve_dependencies=resolve_dependencies)
 
 
-def branches(source: Source) -> tuple[Branch, ...]:
+def branches(source: Source[H]) -> tuple[Branch, ...]:
     """Return the revisions at which the history branches, the newest first."""
     return answers.branches(source.history())
 
 
-def show(source: Source, target: str, *, command: str = "show") -> tuple[Revision, ...]:
+def show(source: Source[H], target: str, *, command: str = "show") -> tuple[Revision, ...]:
     """Return the revisions that `target` names, one at least; `current` asks the database.
 
     Raises BadRevision when it names none.
@@ -76,7 +78,7 @@ def show(source: Source, target: str, *, command: str = "show") -> tuple[Revisio
 
 
 def history(
-    source: Source, rev_range: str | None = None, *, require_database: bool = False
+    source: Source[H], rev_range: str | None = None, *, require_database: bool = False
 ) -> HistoryReport:
     """Return the revisions of `rev_range`, `[start]:[end]`, each with its state in the database.
 

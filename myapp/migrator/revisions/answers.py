@@ -50,9 +50,9 @@ def current(
     Raises PendingMigrations when `check_heads` is set and one has not been through all revisions,
     DatabaseAhead when one stands at a revision that the code lacks, unless `allow_ahead` is set.
     """
-    if not allow_ahead:
-        require_known(history, tables)
     found = statuses(history, tables)
+    if not allow_ahead and any(each.unknown for each in found):
+        require_known(history, tables)
     pending = tuple(history.pending([each.rows for each in found if not each.unknown]))
     if check_heads and pending:
         raise _pending_error(found, pending)

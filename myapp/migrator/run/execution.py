@@ -72,7 +72,7 @@ class Execution:
         found = [plan.table_after for plan in self._plans.asked]
         known = tuple(table for table in found if table is not None)
         is_known = found and len(known) == len(found) and self._row.is_committed
-        return known if is_known else None
+        return tuple(dict.fromkeys(known)) if is_known else None
 
     @property
     def was_asked(self) -> bool:
