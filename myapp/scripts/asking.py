@@ -1,7 +1,7 @@
 """Ask without Alembic first, which is far faster, and with it where that gives no answer."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..migrator.base.ask_alembic import AskAlembic
 from .session import Session
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def ask(session: Session, question: "Callable[[Source], T]") -> T:
+def ask(session: Session, question: "Callable[[Source[Any]], T]") -> T:
     """Return the answer to `question`, whichever source has it.
 
     Raises what `question` raises, and SettingsError.

@@ -9,18 +9,22 @@ from ..migrator.base.errors import MigrateError
 from ..migrator.base.results import (
     Agreement,
     Branch,
+    CurrentRevisions,
     HistoryReport,
     NewRevisions,
+    OfDatabases,
     Revision,
     Run,
     Scaffold,
     Stamp,
-    Standing,
+    Status,
+    Step,
 )
 
 #: These are ids and paths from the code, shown as they are, even if one equals a password.
 _NO_SECRETS = {
     "candidates",
+    "current",
     "done",
     "heads",
     "nearest",
@@ -30,6 +34,7 @@ _NO_SECRETS = {
     "paths",
     "pending",
     "revision",
+    "rows",
     "unknown",
 }
 
@@ -65,6 +70,11 @@ def error_document(
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, Status):
+        return {
+            name: each if name in _NO_SECRETS else _redacted(each, redact)
+            for name, each in _fields(value).items()
+        }
     if isinstance(value, list | tuple):
         return [_redacted(each, redact) for each in value]
     return value if value is None or isinstance(value, int) else redact(str(value))
@@ -86,47 +96,72 @@ def _(result: dict[str, Any]) -> dict[str, Any]:
     return {"templates": [{"name": name, "description": text} for name, text in found]}
 
 
-@_fields.register(Agreement)
-@_fields.register(Scaffold)
-def _(result: Agreement | Scaffold) -> dict[str, Any]:
+@_fields.register
+def _(result: Scaffold) -> dict[str, Any]:
     return asdict(result)
 
 
 @_fields.register
+def _(result: Agreement) -> dict[str, Any]:
+    return {"heads": result.rows} | _databases(result)
+
+
+@_fields.register
+def _(result: Status) -> dict[str, Any]:
+    return {
+        "database": result.table.database,
+        "schema": result.table.schema,
+        "rows": result.rows,
+        "current": result.current,
+        "pending": result.pending,
+    }
+
+
+def _databases(result: OfDatabases) -> dict[str, Any]:
+    return {"databases": [_fields(status) for status in result.databases]}
+
+
+@_fields.register
 def _(result: Run) -> dict[str, Any]:
-    steps = [
-        _fields(step.revision) | {"seconds": round(step.seconds or 0, 6)} for step in result.steps
-    ]
     return {
         "direction": result.direction,
         "target": result.target,
         "before": result.before,
         "after": result.after,
-        "steps": steps,
+        "steps": [_fields(step) for step in result.steps],
         "is_past": result.is_past,
+    } | _databases(result)
+
+
+@_fields.register
+def _(result: Step) -> dict[str, Any]:
+    return _fields(result.revision) | {
+        "seconds": round(result.seconds or 0, 6),
+        "database": result.table.database,
+        "schema": result.table.schema,
     }
 
 
 @_fields.register
 def _(result: Stamp) -> dict[str, Any]:
-    return {"before": result.before, "after": result.after}
+    return {"before": result.before, "after": result.after} | _databases(result)
 
 
 @_fields.register
-def _(result: Standing) -> dict[str, Any]:
+def _(result: CurrentRevisions) -> dict[str, Any]:
     return {
         "database": result.database,
-        "heads": result.heads,
+        "heads": result.rows,
         "current": [_fields(revision) for revision in result.current],
         "pending": result.pending,
         "at_head": not result.pending,
-    }
+    } | _databases(result)
 
 
 @_fields.register
 def _(result: HistoryReport) -> dict[str, Any]:
     revisions = [_fields(marked.revision) | {"state": marked.state} for marked in result.revisions]
-    return {"revisions": revisions, "unmarked": result.unmarked}
+    return {"revisions": revisions, "unmarked": result.unmarked} | _databases(result)
 
 
 @_fields.register

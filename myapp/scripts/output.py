@@ -1,6 +1,6 @@
 """Write a result as text for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -10,14 +10,18 @@ from ..migrator.base.legible import legible
 from ..migrator.base.results import (
     Agreement,
     Branch,
+    CurrentRevisions,
     HistoryReport,
     NewRevisions,
+    OfDatabases,
     Revision,
     Run,
     Scaffold,
     Stamp,
-    Standing,
+    Status,
+    name_of,
 )
+from ..migrator.revisions.answers import NO_DATABASE
 from .durations import format_seconds
 
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
@@ -46,30 +50,43 @@ def _(result: Run, verbose: bool) -> Iterable[str]:
     if result.steps:
         done = "Upgraded" if result.direction == "upgrade" else "Downgraded"
         seconds = format_seconds(sum(step.seconds or 0 for step in result.steps))
-        count = _count(len(result.steps), "revision")
-        return [f"{done} {count} in {seconds}: the database is at {result.standing}."]
-    if result.is_past:
+        return _where(f"{done} {_count(len(result.steps), 'revision')} in {seconds}", result)
+    if not result.is_past:
+        return _where("Nothing to do", result)
+    if len(result.databases) == 1:
         return [
             f"Nothing to do: the database is already past {result.target}; it is at"
             f" {result.standing}. To go back, use `downgrade`."
         ]
-    return [f"Nothing to do: the database is at {result.standing}."]
+    past = f"Nothing to do: the databases are already past {result.target}. To go back, use"
+    return _where(f"{past} `downgrade`", result)
 
 
 @_lines.register
 def _(result: Stamp, verbose: bool) -> Iterable[str]:
-    return [f"The version table says: the database is at {result.standing}."]
+    return _where("The version table says" if result.databases else "Nothing to do", result)
 
 
 @_lines.register
-def _(result: Standing, verbose: bool) -> Iterable[str]:
-    if verbose:
-        yield f"Current revision(s) for {result.database}:"
-    for revision in result.current:
-        yield _long(revision) if verbose else _short(revision)
-    if not result.current:
+def _(result: CurrentRevisions, verbose: bool) -> Iterable[str]:
+    revisions = {revision.revision: revision for revision in result.current}
+    names = _names(result.databases)
+    for status, name in zip(result.databases, names, strict=True):
+        found = [revisions[id_] for id_ in status.current]
+        pending = f"{_count(len(status.pending), 'revision')} pending" if status.pending else ""
         # `wait --allow-ahead` accepts revisions of newer code, which this code can't describe.
-        yield ", ".join(result.heads) or "base (no revision)"
+        unknown = [] if found else [", ".join(status.rows) or "base (no revision)"]
+        if verbose:
+            yield f"Current revision(s) for {name}:"
+            yield from [*map(_long, found), *unknown]
+            yield from [f"{pending}.\n"] if pending and len(names) > 1 else []
+        elif len(names) == 1:
+            yield from [*map(_short, found), *unknown]
+        else:
+            shown = "; ".join([*map(_short, found), *unknown])
+            yield f"{name}: {shown}{f' ({pending})' if pending else ''}"
+    if not names:
+        yield NO_DATABASE
 
 
 @_lines.register
@@ -132,6 +149,23 @@ def _(result: Scaffold, verbose: bool) -> Iterable[str]:
 def _(result: dict[str, Any], verbose: bool) -> Iterable[str]:
     width = max(map(len, result["templates"]))
     yield from (f"{name:{width}}  {text}" for name, text in result["templates"].items())
+
+
+def _where(what: str, result: OfDatabases) -> list[str]:
+    """Return `what` was done, and where each database is now."""
+    databases = result.databases
+    if not databases:
+        return [f"{what}: {NO_DATABASE}"]
+    if len(databases) == 1:
+        return [f"{what}: the database is at {result.standing}."]
+    names = _names(databases)
+    each = zip(names, databases, strict=True)
+    return [f"{what}.", *(f"  {name} is at {status.standing}." for name, status in each)]
+
+
+def _names(databases: Sequence[Status]) -> list[str]:
+    tables = [status.table for status in databases]
+    return [name_of(table, tables) for table in tables]
 
 
 def _short(revision: Revision) -> str:

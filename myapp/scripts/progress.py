@@ -105,7 +105,8 @@ def _write(console: Console, step: "Step") -> None:
 
 def _titled(step: "Step") -> str:
     line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
-    return legible(f"{line} (downgrade)" if step.direction == "downgrade" else line)
+    line = f"{line} (downgrade)" if step.direction == "downgrade" else line
+    return legible(f"{line} in {step.place}" if step.place else line)
 
 
 def _cut(line: str, columns: int) -> str:

@@ -53,7 +53,7 @@ class Session:
             command=self.typed.command,
             quiet=True,
             reading=asked.reading if asked else None,
-            rows=asked.rows_found if asked else None,
+            table=asked.table if asked else None,
             **cmd_opts,
         )
 

@@ -129,7 +129,7 @@ def test_a_document_has_the_same_keys_where_there_is_nothing_to_tell(
     found = document(make_app(sqlite_url), name)
     assert found.keys() == COMMANDS[name] | {"command", "ok"}
     (lists,) = ({key for key, value in found.items() if value == []},)
-    assert lists == COMMANDS[name] - {"database", "at_head", "unmarked"}
+    assert lists == COMMANDS[name] - {"database", "at_head", "unmarked", "databases"}
 
 
 def test_a_revision_is_told_in_full(ini: Path) -> None:
@@ -179,12 +179,17 @@ def test_a_create_date_is_told_as_iso_8601_or_not_at_all(
     assert (revision["revision"], revision["created"]) == ("dddd1", created)
 
 
-def test_an_upgrade_tells_its_steps(ini: Path) -> None:
+def test_an_upgrade_tells_its_steps(ini: Path, sqlite_url: str) -> None:
     found = document(ini, "upgrade", "bbbb1")
     for step in found["steps"]:
         assert step.keys() == REVISION | OBJECTS["in steps"]
         assert 0 < step["seconds"] < 10
+        assert (step["database"], step["schema"]) == (sqlite_url, None)
     assert [step["revision"] for step in found.pop("steps")] == ["aaaa1", "bbbb1"]
+    (database,) = found.pop("databases")
+    assert database.keys() == OBJECTS["in databases"]
+    assert (database["rows"], database["current"]) == (["bbbb1"], ["bbbb1"])
+    assert set(database["pending"]) == {"cccc1", "bbbb2"}
     assert found == {
         "command": "upgrade",
         "ok": True,

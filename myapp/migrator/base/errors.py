@@ -29,6 +29,8 @@ BadRevisionReason = Literal["unknown", "ambiguous", "empty", "out_of_reach", "no
 
 #: How far a run came, in ids of revisions. `not_recorded` have run too, but left no row.
 _RUN = ("done", "not_recorded", "not_begun")
+#: Where a revision ran last, and where it stands. `databases` are `results.Status`.
+_WHERE = ("database", "schema", "heads", "databases")
 
 
 class MigrateError(Exception):
@@ -59,7 +61,7 @@ class MigrationFailed(MigrateError):
 
     code = "migration_failed"
     exit_code = 1
-    details_of = ("revision", "path", "heads", *_RUN)
+    details_of = ("revision", "path", *_WHERE, *_RUN)
 
 
 class UsageError(MigrateError):
@@ -110,7 +112,7 @@ class PendingMigrations(MigrateError):
 
     code = "pending"
     exit_code = 3
-    details_of = ("heads", "pending")
+    details_of = ("heads", "pending", "databases")
 
 
 class SchemaDrift(MigrateError):
@@ -134,7 +136,7 @@ class LockLost(MigrateError):
 
     code = "lock_lost"
     exit_code = 5
-    details_of = ("heads", *_RUN)
+    details_of = (*_WHERE, *_RUN)
 
 
 class DatabaseUnreachable(MigrateError):
@@ -142,7 +144,7 @@ class DatabaseUnreachable(MigrateError):
 
     code = "unreachable"
     exit_code = 6
-    details_of = ("retryable", "revision", "path", *_RUN)
+    details_of = ("retryable", "revision", "path", "database", "schema", *_RUN)
 
     def __init__(self, message: str, *, retryable: bool = False, **details: Any) -> None:
         super().__init__(message, retryable=retryable, **details)
@@ -155,7 +157,7 @@ class DatabaseAhead(MigrateError):
 
     code = "ahead"
     exit_code = 7
-    details_of = ("unknown",)
+    details_of = ("unknown", "database", "schema")
 
 
 class MultipleHeads(MigrateError):
@@ -174,7 +176,7 @@ class HalfApplied(MigrateError):
     details_of = (
         "revision",
         "path",
-        "heads",
+        *_WHERE,
         *_RUN,
         "committed",
         "more_committed",
@@ -197,7 +199,7 @@ class Interrupted(MigrateError):
     details_of = (
         "revision",
         "path",
-        "heads",
+        *_WHERE,
         *_RUN,
         "committed",
         "more_committed",

@@ -1,6 +1,7 @@
 """What the commands return: plain values."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,6 +10,7 @@ Direction = Literal["upgrade", "downgrade"]
 State = Literal["applied", "current", "pending"]
 DatabaseState = Literal["ok", "pending", "ahead"]
 
+_USER = re.compile(r"//[^/?]*@")
 _CREATE_DATE = re.compile(r"^Create Date: *(.+?) *$", re.MULTILINE)
 
 
@@ -52,44 +54,58 @@ class Revision:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One revision of a run. `seconds` is how long it took, None while it runs."""
+class VersionTable:
+    """The version table of one database or schema, as it was read.
 
-    number: int
-    total: int
-    revision: Revision
-    direction: Direction
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run did. `before` and `after` are the version table's rows.
-
-    `standing` says `after` in words.
+    `database` is the URL of what env.py opened, without password and query. `schema` is the one in
+    which the table stands or would be made, None where the database has none. `missing_file` is the
+    path of an SQLite file that doesn't exist yet.
     """
 
-    direction: Direction
-    target: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    steps: tuple[Step, ...]
-    is_past: bool
-    standing: str
+    database: str
+    schema: str | None
+    name: str
+    rows: tuple[str, ...]
+    missing_file: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str | None, str]:
+        """What stays the same when `env.py` runs again: a user may be new each time."""
+        return _USER.sub("//", self.database), self.schema, self.name
+
+
+def union(tables: Iterable[VersionTable]) -> tuple[str, ...]:
+    """Return the rows of several version tables as if they were one's."""
+    return tuple(dict.fromkeys(row for table in tables for row in table.rows))
+
+
+def name_of(table: VersionTable, tables: Iterable[VersionTable]) -> str:
+    """Return a name for `table` that tells it from the others of `tables`."""
+    alike = {(each.schema, each.name) for each in tables if each.database == table.database}
+    schema = f", schema {table.schema}" if len({s for s, _ in alike}) > 1 else ""
+    name = f", table {table.name}" if len({n for _, n in alike}) > 1 else ""
+    return f"{table.database}{schema}{name}"
 
 
 @dataclass(frozen=True)
 class Status:
-    """Where a database stands against the code: the version table's rows, and what they mean.
+    """Where one database stands against the code.
 
     `current` are the code's revisions at which its branches stand, `pending` those that are not
-    applied, the newest first, and `unknown` the rows that no revision file has.
+    applied, the newest first, and `unknown` the rows that no revision file has. Where there is one,
+    the other two can't be told and are empty. `standing` says the rows in words.
     """
 
-    rows: tuple[str, ...]
+    table: VersionTable
     current: tuple[str, ...]
     pending: tuple[str, ...]
     unknown: tuple[str, ...]
+    standing: str
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The version table's rows."""
+        return self.table.rows
 
     @property
     def state(self) -> DatabaseState:
@@ -99,14 +115,80 @@ class Status:
         return "pending" if self.pending else "ok"
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where the database stands, compared with the code. `heads` are the version table's rows."""
+@dataclass(frozen=True, kw_only=True)
+class OfDatabases:
+    """An answer about each database that `env.py` opens, in its order. There may be none."""
 
-    database: str
-    heads: tuple[str, ...]
+    databases: tuple[Status, ...]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The rows of all version tables, as if they were one."""
+        return union(status.table for status in self.databases)
+
+    @property
+    def standing(self) -> str:
+        """The same in words."""
+        return ", ".join(dict.fromkeys(status.standing for status in self.databases))
+
+
+@dataclass(frozen=True)
+class _Change(OfDatabases):
+    """An answer of a command that writes version tables. `before` are the rows of all of them."""
+
+    before: tuple[str, ...]
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The rows afterwards."""
+        return self.rows
+
+
+@dataclass(frozen=True)
+class Step:
+    """One revision of a run. `seconds` is how long it took, None while it runs.
+
+    `place` names the database, where `env.py` opens several.
+    """
+
+    number: int
+    total: int
+    revision: Revision
+    direction: Direction
+    table: VersionTable
+    place: str = ""
+    seconds: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The revision, and the database where that is in question, for use in a sentence."""
+        return f"{self.revision.title} in {self.place}" if self.place else self.revision.title
+
+
+@dataclass(frozen=True)
+class Run(_Change):
+    """What a run did."""
+
+    direction: Direction
+    target: str
+    steps: tuple[Step, ...]
+    is_past: bool
+
+
+@dataclass(frozen=True)
+class CurrentRevisions(OfDatabases):
+    """Where the databases stand, compared with the code.
+
+    `current` are the revisions of all, and `pending` those that one of them hasn't been through.
+    """
+
     current: tuple[Revision, ...]
     pending: tuple[str, ...]
+
+    @property
+    def database(self) -> str | None:
+        """The database's URL without its secrets, None unless it is one."""
+        return self.databases[0].table.database if len(self.databases) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -118,7 +200,7 @@ class MarkedRevision:
 
 
 @dataclass(frozen=True)
-class HistoryReport:
+class HistoryReport(OfDatabases):
     """The history, the newest first. `unmarked` says why no revision has a state, if none has."""
 
     revisions: tuple[MarkedRevision, ...]
@@ -134,19 +216,13 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """The version table's rows before and after. `standing` says `after` in words."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    standing: str
+class Stamp(_Change):
+    """What a stamp did."""
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Agreement(OfDatabases):
     """What `check` found when models and database agree."""
-
-    heads: tuple[str, ...]
 
 
 @dataclass(frozen=True)

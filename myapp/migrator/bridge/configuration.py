@@ -11,6 +11,7 @@ import alembic.command
 from alembic.config import Config
 
 from ..base.canceller import Canceller
+from ..base.results import VersionTable
 from ..base.watcher import Watcher
 from ..database.url import engine_url
 from ..revisions.files import Reading
@@ -31,7 +32,7 @@ def build_context(
     watcher: Watcher | None = None,
     command: str | None = None,
     reading: Reading | None = None,
-    rows: tuple[str, ...] | None = None,
+    table: VersionTable | None = None,
     **cmd_opts: object,
 ) -> RunContext:
     """Build the context of a command with `settings`, and Alembic's `Config` in it.
@@ -74,7 +75,7 @@ def build_context(
         canceller=canceller or Canceller(),
         watcher=watcher or Watcher(),
         reading=reading,
-        rows=rows,
+        table=table,
     )
     config.attributes[_CONTEXT] = context
     return context

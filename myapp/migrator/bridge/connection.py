@@ -6,10 +6,9 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import URL, Connection
 
-from ..database.absence import is_absent
 from ..database.engine import make_engine, open_connection
 from ..database.sqlite import WRITES
-from ..database.url import engine_url, sqlite_file
+from ..database.url import engine_url
 from .context import RunContext
 from .env_py import kept_env_py
 
@@ -64,18 +63,3 @@ def connect(context: RunContext) -> Iterator[Connection]:
         with open_connection(database.engine, settings) as connection:
             options = {} if database.only_reads else {WRITES: True}
             yield connection.execution_options(**options)
-
-
-def database_name(context: RunContext) -> str:
-    """Return the database's URL without its secrets."""
-    settings = context.settings
-    if not settings.has_url:
-        return "the database of env.py"
-    return engine_url(settings.url).set(query={}).render_as_string(hide_password=True)
-
-
-def missing_file(context: RunContext) -> str | None:
-    """Return the path of the SQLite file if it doesn't exist yet, else None."""
-    settings = context.settings
-    path = sqlite_file(engine_url(settings.url)) if settings.has_url else None
-    return path if path is not None and is_absent(path) else None

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
 from ..base.canceller import Canceller
+from ..base.results import VersionTable
 from ..base.watcher import Watcher
 from ..settings.settings import Settings
 
@@ -41,7 +42,7 @@ class RunContext:
 
     `application` is the name under which a run is seen in the database, `canceller` stops its
     statement, and `watcher` hears of its progress. `reading` is what the revision files say, and
-    `rows` are the version table's, for a caller who has just read them. `config` is Alembic's; an
+    `table` is the version table, for a caller who has just read them. `config` is Alembic's; an
     `env.py` finds this context in it.
     """
 
@@ -51,6 +52,6 @@ class RunContext:
     canceller: Canceller = field(default_factory=Canceller)
     watcher: Watcher = field(default_factory=Watcher)
     reading: "Reading | None" = field(default=None, repr=False)
-    rows: tuple[str, ...] | None = None
+    table: VersionTable | None = None
     database: OpenDatabase = field(default_factory=OpenDatabase)
     env_py: EnvPy = field(default_factory=EnvPy)

@@ -33,8 +33,10 @@ def run_env(
     fn: Callable[..., Any],
     instead: Callable[[EnvironmentContext], None] | None = None,
     **options: Any,
-) -> None:
-    """Run `env.py`, in which Alembic calls `fn`; `options` are those of EnvironmentContext.
+) -> EnvironmentContext:
+    """Run `env.py`, in which Alembic calls `fn`, and return what it ran in.
+
+    `options` are those of EnvironmentContext.
 
     `instead` replaces Alembic's `run_migrations`, which `env.py` calls.
 
@@ -56,11 +58,12 @@ def run_env(
         kept = {} if kept is None else kept
         if path not in kept and not Path(path).exists():
             given.run_env()  # from bytecode, or with Alembic's error that there is no env.py
-            return
+            return environment
         loader = kept.setdefault(path, _Once("env_py", path))
         spec = spec_from_file_location("env_py", path, loader=loader)
         assert spec is not None  # noqa: S101 - a loader that is given makes one
         loader.exec_module(module_from_spec(spec))
+    return environment
 
 
 def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:

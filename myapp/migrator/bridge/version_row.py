@@ -39,10 +39,10 @@ class VersionRow:
         self._move: tuple[str, str] | None = None
         self._statements: dict[Table, Update] = {}
         self._is_in_doubt = False
-        self._uncommitted: set[Connection] = set()
-        #: How many statements have written to the table, and how many of them were committed.
+        self._uncommitted: dict[Connection, set[int]] = {}
+        #: How many statements have written to the table, and the numbers of those committed.
         self.written = 0
-        self.committed = 0
+        self.committed: set[int] = set()
 
     @contextmanager
     def moving(self) -> Iterator[None]:
@@ -99,7 +99,7 @@ class VersionRow:
         if element.table.columns.keys() != ["version_num"]:
             return
         self.written += 1
-        self._uncommitted.add(connection)
+        self._uncommitted.setdefault(connection, set()).add(self.written)
         if not connection.dialect.supports_sane_rowcount or others[-1].rowcount != 0:
             return
         if isinstance(element, Insert):
@@ -108,8 +108,7 @@ class VersionRow:
             raise RowNotKept(element.table.name)
 
     def _commit(self, connection: Connection) -> None:
-        self.committed = self.written
-        self._uncommitted.discard(connection)
+        self.committed |= self._uncommitted.pop(connection, set())
 
     def _statement(self, table: Table) -> Update:
         if table not in self._statements:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,27 @@ from sqlalchemy.exc import ArgumentError
 
 from ..base.attempts import asked_once
 from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError, SettingsError
-from ..database.absence import can_be_made
+from ..base.results import VersionTable
+from ..database.absence import can_be_made, is_absent
 from ..database.failures import BUSY_FILE, error_code
 from ..database.listening import listening
 from ..database.odd_rows import oddity
 from ..database.url import engine_url, sqlite_file
-from ..revisions.answers import union
 from ..revisions.files import may_be_named_by
 from .bounds import looking
 from .context import RunContext
 from .env_failures import told_as_errors
 from .env_py import run_env
 from .loading import ScriptHistory, load_history, settled
+from .place import version_table
 from .readiness import until_up
+from .tenants import loops_over_databases
 
 #: How many seconds a database has to answer a command that can do without it.
 GLANCE_SECONDS = 3.0
 
 
-def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
+def look(context: RunContext, script: ScriptDirectory) -> tuple[VersionTable, ...] | None:
     """Return what `read_each` returns, None if it can be read only under the lock.
 
     It waits no longer for another session than for another run.
@@ -40,8 +43,8 @@ def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] 
     An SQLite file can't be read while its writer spills out of memory. The connection is closed
     again, since a server may have none to spare for the wait for the lock.
     """
-    if context.rows is not None:
-        return [context.rows]
+    if context.table is not None:
+        return (context.table,)
     try:
         return read_each(context, script, lock_wait=context.settings.options.lock_wait)
     except DatabaseUnreachable as error:
@@ -53,23 +56,6 @@ def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] 
             made.dispose()
 
 
-def read_heads(
-    context: RunContext,
-    script: ScriptDirectory,
-    *,
-    seconds: float | None = None,
-    has_run: bool = False,
-) -> tuple[str, ...]:
-    """Return the version table's rows, creating nothing.
-
-    `seconds` is how long that may take, in place of the settings. `has_run` says whether a
-    migration has run, for the error.
-
-    Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
-    """
-    return union(read_each(context, script, seconds=seconds, has_run=has_run))
-
-
 def read_each(
     context: RunContext,
     script: ScriptDirectory,
@@ -77,17 +63,21 @@ def read_each(
     seconds: float | None = None,
     lock_wait: float | None = None,
     has_run: bool = False,
-) -> list[tuple[str, ...]]:
-    """Return the version table's rows of each database that `env.py` opens.
+) -> tuple[VersionTable, ...]:
+    """Return the version table of each database that `env.py` opens, in its order.
 
-    There is one database, except with the template multidb. Only `env.py` knows the connection
-    and the version table, so it is run. If the database is not up yet, wait `migrate.wait_db`
-    seconds. With `seconds`, that is the limit for all; `lock_wait` is the limit for a lock.
+    That is one, but with the template multidb, or a schema for each tenant; none where there is no
+    tenant yet. Only `env.py` knows the
+    connection and the version table, so it is run. If the database is not up yet, wait
+    `migrate.wait_db` seconds. With `seconds`, that is the limit for all; `lock_wait` is the limit
+    for a lock.
 
-    Raises what `read_heads` raises.
+    `has_run` says whether a migration has run, for the error.
+
+    Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
     """
 
-    def ask() -> list[tuple[str, ...]]:
+    def ask() -> tuple[VersionTable, ...]:
         return _ask_each(context, script, seconds, lock_wait, has_run)
 
     if seconds is not None:
@@ -102,12 +92,13 @@ def _ask_each(
     seconds: float | None,
     lock_wait: float | None,
     has_run: bool,
-) -> list[tuple[str, ...]]:
+) -> tuple[VersionTable, ...]:
     database = context.database
-    found: list[tuple[str, ...]] = []
+    found: list[VersionTable] = []
 
     def keep(rev: Any, migration_context: MigrationContext) -> list[Any]:
-        found.append(_checked(rev, migration_context))
+        table = version_table(migration_context, _checked(rev, migration_context))
+        found.append(replace(table, missing_file=_missing_file(migration_context)))
         return []
 
     def ask(environment: EnvironmentContext) -> None:
@@ -125,27 +116,35 @@ def _ask_each(
     try:
         with (
             told_as_errors(has_run=has_run),
-            listening(do_connect=_refuse_to_create, engine_connect=opened),
+            listening(do_connect=_without_creating, engine_connect=opened),
             looking(context, seconds=seconds, lock_wait=lock_wait),
         ):
             try:
-                run_env(context, script, keep, ask, dont_mutate=True)
-            except _NoFile as missing:
-                database.url = database.url or missing.url
-                found.append(())
+                environment = run_env(context, script, keep, ask, dont_mutate=True)
             except (ArgumentError, KeyError):
                 engine_url(context.settings.url)  # if the URL is wrong, this says so
                 raise
     finally:
         database.only_reads = False
         _close(seen, database.engine)
-    if not found:
+    env_py = Path(script.dir, "env.py")
+    if not found and (_is_configured(environment) or not loops_over_databases(env_py)):
         raise EnvPyFailed(
             "env.py ended without running Alembic, so nothing is known of the database.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
-            path=str(Path(script.dir, "env.py")),
+            path=str(env_py),
         )
-    return found
+    # It may come to the same one twice.
+    return tuple(dict.fromkeys(found))
+
+
+def _is_configured(environment: EnvironmentContext) -> bool:
+    """Tell whether `env.py` has called `context.configure()`."""
+    try:
+        environment.get_context()
+    except Exception:  # noqa: BLE001 - Alembic raises nothing narrower
+        return False
+    return True
 
 
 def history_of_files(context: RunContext) -> ScriptHistory:
@@ -158,7 +157,7 @@ def history_of_files(context: RunContext) -> ScriptHistory:
     history = load_history(context, context.reading)
     if may_be_named_by(Path(history.script.dir, "env.py")):
         with suppress(MigrateError):
-            read_heads(context, history.script, seconds=GLANCE_SECONDS)
+            read_each(context, history.script, seconds=GLANCE_SECONDS)
     return settled(context, history)
 
 
@@ -171,7 +170,8 @@ def _close(connections: Iterable[Connection], own: Engine | None) -> None:
     for connection in connections:
         engine = connection.engine
         is_own = own is not None and engine.pool is own.pool
-        if connection.dialect.is_async or is_own:
+        # A pool may hold an empty database in place of a file that others are about to make.
+        if connection.dialect.is_async or (is_own and not sqlite_file(engine.url)):
             continue
         if sqlite_file(engine.url):
             connection.close()
@@ -193,16 +193,19 @@ def _checked(rows: Sequence[Any], migration_context: MigrationContext) -> tuple[
     return tuple(rows)
 
 
-class _NoFile(Exception):
-    """The SQLite file doesn't exist yet, and connecting would make it."""
+def _without_creating(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+    """Open an empty database in memory, in place of an SQLite file that doesn't exist yet."""
+    if dialect.name != "sqlite" or not cargs or not _can_be_made(str(cargs[0])):
+        return None
+    return dialect.connect(":memory:", *cargs[1:], **cparams)
 
-    def __init__(self, url: URL) -> None:
-        self.url = url
+
+def _missing_file(migration_context: MigrationContext) -> str | None:
+    connection = migration_context.connection
+    path = None if connection is None else sqlite_file(connection.engine.url)
+    return path if path is not None and is_absent(path) else None
 
 
-def _refuse_to_create(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> None:
-    if dialect.name == "sqlite" and cargs:
-        url = URL.create("sqlite", database=str(cargs[0]))
-        path = sqlite_file(url)
-        if path is not None and can_be_made(path):
-            raise _NoFile(url)
+def _can_be_made(name: str) -> bool:
+    path = sqlite_file(URL.create("sqlite", database=name))
+    return path is not None and can_be_made(path)

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from ..base.ask_alembic import AskAlembic
-from ..base.results import Revision
-from ..bridge.connection import database_name
+from ..base.results import Revision, VersionTable
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.targets import check_known, find, resolve
 from ..bridge.version_table import GLANCE_SECONDS, history_of_files, read_each
-from ..revisions.history import History
 from ..revisions.resolution import revisions_between
 
 
@@ -20,11 +18,6 @@ class AlembicSource:
     def __init__(self, context: RunContext) -> None:
         self._context = context
 
-    @property
-    def database(self) -> str:
-        """The database's URL without its secrets."""
-        return database_name(self._context)
-
     @cached_property
     def _loaded(self) -> ScriptHistory:
         return load_history(self._context, self._context.reading)
@@ -33,40 +26,38 @@ class AlembicSource:
         """Return the revisions; where `env.py` may say which files count, it is run."""
         return history_of_files(self._context)
 
-    def stand(self, *, is_needed: bool = True) -> tuple[ScriptHistory, list[tuple[str, ...]]]:
-        """Return the revisions, and the version table's rows of each database."""
+    def stand(self, *, is_needed: bool = True) -> tuple[ScriptHistory, tuple[VersionTable, ...]]:
+        """Return the revisions, and the version table of each database."""
         is_patient = is_needed or self._context.settings.options.wait_db
         seconds = None if is_patient else GLANCE_SECONDS
-        each = read_each(self._context, self._loaded.script, seconds=seconds)
-        return self.history_so_far(), each
+        tables = read_each(self._context, self._loaded.script, seconds=seconds)
+        return self.history_so_far(), tables
 
     def history_so_far(self) -> ScriptHistory:
         """Return the revisions as they are known now that `env.py` has run."""
         return settled(self._context, self._loaded)
 
-    def find(self, history: History, target: str, command: str) -> tuple[Revision, ...]:
+    def find(self, history: ScriptHistory, target: str, command: str) -> tuple[Revision, ...]:
         """Return the revisions that `target` names."""
-        return find(_known(history), target, command)
+        return find(history, target, command)
 
     def between(
-        self, history: History, typed: str, base: str | Sequence[str], head: str | Sequence[str]
+        self,
+        history: ScriptHistory,
+        typed: str,
+        base: str | Sequence[str],
+        head: str | Sequence[str],
     ) -> Sequence[str]:
         """Return the ids from `head` down to `base`, which was `typed` as a range."""
-        known = _known(history)
         for end in (base, head):
             if isinstance(end, str) and end not in ("base", "heads"):
-                check_known(known, end)
+                check_known(history, end)
         try:
             if isinstance(base, str) and isinstance(head, str):
-                return revisions_between(known.graph, base, head)
+                return revisions_between(history.graph, base, head)
         except AskAlembic:
             pass  # Alembic is asked below
-        walk = known.script.walk_revisions
+        walk = history.script.walk_revisions
         # Alembic takes several revisions here; its annotation says one.
-        found = resolve(known, typed, "history", lambda: list(walk(base, head)))  # type: ignore[arg-type]
+        found = resolve(history, typed, "history", lambda: list(walk(base, head)))  # type: ignore[arg-type]
         return [script.revision for script in found]
-
-
-def _known(history: History) -> ScriptHistory:
-    assert isinstance(history, ScriptHistory)  # noqa: S101 - this source has made it
-    return history

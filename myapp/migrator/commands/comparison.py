@@ -1,6 +1,6 @@
 """Compare the models with the database, for `check` and `revision --autogenerate`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
@@ -10,9 +10,9 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
 from ..base.errors import DatabaseUnreachable, SchemaDrift, SettingsError
-from ..base.results import Agreement
+from ..base.results import Agreement, Status, name_of
 from ..bridge.bounds import looking
-from ..bridge.connection import database_name, missing_file, shared_engine
+from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
@@ -28,23 +28,23 @@ def check(context: RunContext) -> Agreement:
     """Load all revision files, and compare the models with the database, creating nothing.
 
     Raises HistoryError with the files that can't be loaded, SchemaDrift with the differences,
-    PendingMigrations when the database is behind the code, SettingsError when there are no models
-    to compare with.
+    PendingMigrations when a database is behind the code, EnvPyFailed when there is none, and
+    SettingsError when there are no models to compare with.
     """
     history = load_history(context)
     require_loadable(history)
     with shared_engine(context):
-        settled_history, heads = require_at_heads(context, history)
+        settled_history, found = require_at_heads(context, history)
         if settled_history is not history:
             history = settled_history
             require_loadable(history)
-        if path := missing_file(context):
+        if path := next(filter(None, (each.table.missing_file for each in found)), None):
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",
                 hint='write the first revision with `{cmd} revision --autogenerate -m "..."`.',
             )
         compared = compare(context, history)
-    differences = [line for script in compared for line in describe_operations(script)]
+    differences = [line for script in compared for line in _differences(script, found)]
     if differences:
         listed = "".join(f"\n  {line}" for line in differences)
         count = f"{len(differences)} difference{'s' if len(differences) > 1 else ''}"
@@ -53,21 +53,21 @@ def check(context: RunContext) -> Agreement:
             hint='write the missing revision with `{cmd} revision --autogenerate -m "..."`.',
             differences=differences,
         )
-    return Agreement(heads)
+    return Agreement(databases=found)
 
 
 def require_at_heads(
     context: RunContext, history: ScriptHistory
-) -> tuple[ScriptHistory, tuple[str, ...]]:
-    """Return the history as `env.py` has it, and the database's heads.
+) -> tuple[ScriptHistory, tuple[Status, ...]]:
+    """Return the history as `env.py` has it, and where each database stands.
 
     Raises PendingMigrations when a revision is not applied, since a comparison would then find
     what the pending revisions are about to change.
     """
-    each = read_each(context, history.script)
+    tables = read_each(context, history.script)
     history = settled(context, history)
-    name = database_name(context)
-    return history, answers.current(history, name, each, check_heads=True).heads
+    answers.require_any(tables, "compare the models with")
+    return history, answers.current(history, tables, check_heads=True).databases
 
 
 def compare(context: RunContext, history: ScriptHistory) -> list[MigrationScript]:
@@ -121,6 +121,18 @@ def run_comparison(
                 hint="add `alembic.target_metadata = package.models:Base.metadata`, or set it in an"
                 " env.py of your own.",
             ) from None
+
+
+def _differences(script: MigrationScript, found: Sequence[Status]) -> Iterator[str]:
+    """Yield what `describe_operations` returns, with the database where `env.py` opens several."""
+    tables = [each.table for each in found]
+    each_ops = script.upgrade_ops_list
+    # An env.py may have changed the list, and then nobody knows whose each is.
+    if len(tables) == 1 or len(tables) != len(each_ops):
+        yield from describe_operations(script)
+        return
+    for table, ops in zip(tables, each_ops, strict=True):
+        yield from (f"{name_of(table, tables)}: {line}" for line in _lines(ops.as_diffs()))
 
 
 def describe_operations(script: MigrationScript) -> list[str]:

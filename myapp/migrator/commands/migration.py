@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from functools import cache
 
 from ..base.errors import DatabaseUnreachable
-from ..base.results import Direction, Run
+from ..base.results import Direction, Run, VersionTable, union
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.planned_step import PlannedStep
-from ..bridge.version_table import look, read_heads
-from ..revisions.answers import union
-from ..revisions.history import standing
+from ..bridge.version_table import look, read_each
+from ..revisions import answers
 from ..run.execution import Execution
 from ..run.outcome import failure, interruptible
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
@@ -32,14 +31,14 @@ def upgrade(
     With `allow_ahead`, a database at a revision that the code lacks counts as done.
 
     Raises MigrationFailed or HalfApplied when a revision fails, LockNotObtained, LockLost or
-    Interrupted. Before anything is changed, it raises what `plan_upgrade` and `read_heads` raise.
+    Interrupted. Before anything is changed, it raises what `plan_upgrade` and `read_each` raise.
     """
 
-    def plan(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
-        if allow_ahead and history.unknown(heads):
+    def plan(history: ScriptHistory, target: str, rows: Sequence[str]) -> list[PlannedStep]:
+        if allow_ahead and history.unknown(rows):
             return []
-        history.require_not_ahead(heads)
-        return plan_upgrade(history, target, heads)
+        history.require_not_ahead(rows)
+        return plan_upgrade(history, target, rows)
 
     return _run(context, "upgrade", plan, target, tag)
 
@@ -55,37 +54,52 @@ def _run(
     history = load_history(context, context.reading)
     planner = cache(planner)  # under the lock, the database mostly stands where it stood before it
     with shared_engine(context):
-        each = look(context, history.script)
+        tables = look(context, history.script)
         history = settled(context, history)
-        if each is not None and not any(planner(history, target, heads) for heads in each):
-            before = union(each)
-            past = (
-                direction == "upgrade"
-                and not history.unknown(before)
-                and is_past(history, target, before)
-            )
-            return Run(direction, target, before, before, (), past, standing(history, before))
+        if tables is not None and not _has_steps(history, planner, target, tables):
+            past = direction == "upgrade" and _are_past(history, target, tables)
+            found = answers.statuses(history, tables)
+            return Run(union(tables), direction, target, (), past, databases=found)
         with interruptible(context, history):
             with writing(context) as (lock, observer):
-                execution = Execution(context, history, direction, planner, target, lock, observer)
+                execution = Execution(
+                    context, history, direction, planner, target, lock, observer, tables or ()
+                )
                 after = _execute(execution, tag)
             done = tuple(execution.done)
-            before, now = execution.before, standing(history, after)
-        return Run(direction, target, before, after, done, False, now)
+            found = answers.statuses(execution.history, after)
+        return Run(union(execution.before), direction, target, done, False, databases=found)
 
 
-def _heads_after(execution: Execution) -> tuple[str, ...]:
-    """Return the rows after a run. If the run doesn't know them, ask `env.py`."""
+def _has_steps(
+    history: ScriptHistory, planner: Planner, target: str, tables: Sequence[VersionTable]
+) -> bool:
+    """Plan for all databases, so that what can't be planned stops the run before it begins."""
+    steps = []
+    for table in tables:
+        with answers.in_database(table, tables):
+            steps += planner(history, target, table.rows)
+    return bool(steps)
+
+
+def _are_past(history: ScriptHistory, target: str, tables: Sequence[VersionTable]) -> bool:
+    return bool(tables) and all(
+        not history.unknown(table.rows) and is_past(history, target, table.rows) for table in tables
+    )
+
+
+def _tables_after(execution: Execution) -> tuple[VersionTable, ...]:
+    """Return the version tables after a run. If the run doesn't know them, ask `env.py`."""
     if execution.after is not None:
         return execution.after
     try:
-        return read_heads(execution.context, execution.history.script, has_run=True)
+        return read_each(execution.context, execution.history.script, has_run=True)
     except DatabaseUnreachable:
-        return read_heads(execution.context, execution.history.script, has_run=True)
+        return read_each(execution.context, execution.history.script, has_run=True)
 
 
-def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
-    """Run to the end and return the rows after it. Retry a revision that ran into a lock."""
+def _execute(execution: Execution, tag: str | None) -> tuple[VersionTable, ...]:
+    """Run to the end and return the tables after it. Retry a revision that ran into a lock."""
     attempts = Attempts(execution, execution.context.settings.options.retries)
     try:
         while True:
@@ -98,7 +112,7 @@ def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
             except Exception as error:
                 if not attempts.another(error):
                     raise
-        after = _heads_after(execution)
+        after = _tables_after(execution)
     except BaseException as error:
         raise failure(execution, error) from error
     finally:

@@ -17,8 +17,9 @@ from ..bridge.lazy_scripts import handed
 from ..bridge.loading import ScriptHistory, load_history
 from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import find, resolve, several_heads
-from ..bridge.version_table import history_of_files, read_heads
+from ..bridge.version_table import history_of_files, read_each
 from ..database.failures import reason_of
+from ..revisions import answers
 from ..revisions.target import Range
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
 from ..run.remedies import where_in
@@ -141,8 +142,15 @@ def _split(
         found = find(history, start or "base", f"{name} --sql {target}")
         heads = tuple(revision.revision for revision in found)
     else:
-        heads = read_heads(context, history.script)
-        history.require_known(heads)
+        tables = read_each(context, history.script)
+        answers.require_any(tables, "begin at")
+        answers.require_known(history, tables)
+        if len({table.rows for table in tables}) > 1:
+            raise UsageError(
+                f"`current` is no start for one script. {answers.where(history, tables)}",
+                hint="write the start yourself, a script for each.",
+            )
+        heads = tables[0].rows
     if len(heads) > 1:
         raise several_heads(history, heads, f"{name} --sql {target}")
     return heads[0] if heads else "base", end

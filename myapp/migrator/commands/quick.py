@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ..base.ask_alembic import AskAlembic
 from ..base.faces import ENVIRONMENT
-from ..base.results import Revision, Run, Standing
-from ..database.driver import read_versions, shown
+from ..base.results import CurrentRevisions, Revision, Run, VersionTable
+from ..database.driver import read_version_table
 from ..revisions import answers
 from ..revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
-from ..revisions.history import History, standing
+from ..revisions.history import History
 from ..revisions.tested import untested_alembic
 from ..settings.settings import Settings
 from . import reports
@@ -40,8 +40,8 @@ class QuickSource:
         _require_plain(settings.path)
         self._settings = settings
         self._seconds = seconds
-        #: The version table's rows, once they have been read.
-        self.rows_found: tuple[str, ...] | None = None
+        #: The version table, once it has been read.
+        self.table: VersionTable | None = None
         self._folder = _folder(settings.script_location)
         if not os.path.exists(self._folder / "env.py"):
             raise AskAlembic("there is no env.py")
@@ -49,11 +49,6 @@ class QuickSource:
         self._locations = settings.alembic.get("version_locations", default).split("\n")
         if not all(map(os.path.isabs, self._locations)):
             raise AskAlembic("a location is named by a package")
-
-    @property
-    def database(self) -> str:
-        """The database's URL without its secrets."""
-        return shown(self._settings.url)
 
     def history(self) -> History:
         """Return the revisions."""
@@ -63,9 +58,9 @@ class QuickSource:
         """Return the revisions."""
         return self._history
 
-    def stand(self, *, is_needed: bool = True) -> tuple[History, list[tuple[str, ...]]]:
-        """Return the revisions, and the version table's rows."""
-        return self._history, [self._rows]
+    def stand(self, *, is_needed: bool = True) -> tuple[History, tuple[VersionTable, ...]]:
+        """Return the revisions, and the version table."""
+        return self._history, (self._table,)
 
     def find(self, history: History, target: str, command: str) -> tuple[Revision, ...]:
         """Return the revisions that `target` names."""
@@ -99,15 +94,15 @@ class QuickSource:
         return History(reading.graph, str(self._folder))
 
     @cached_property
-    def _rows(self) -> tuple[str, ...]:
+    def _table(self) -> VersionTable:
         settings = self._settings
         if len(settings.engine_options) != 1 or not settings.has_url:
             raise AskAlembic("the engine has options")
         _require_own_environment(self._folder)
-        table = settings.alembic.get("version_table", "alembic_version")
+        name = settings.alembic.get("version_table", "alembic_version")
         schema = settings.alembic.get("version_table_schema")
-        self.rows_found = read_versions(settings.url, table, schema, self._seconds)
-        return self.rows_found
+        self.table = read_version_table(settings.url, name, schema, self._seconds)
+        return self.table
 
 
 def nothing_to_do(source: QuickSource, target: str) -> Run:
@@ -115,22 +110,23 @@ def nothing_to_do(source: QuickSource, target: str) -> Run:
 
     Raises AskAlembic when it isn't, or can't be told.
     """
-    history, (rows,) = source.stand()
+    history, (table,) = source.stand()
     if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
         raise AskAlembic("the target is not all there is")
-    _require_at_heads(history, rows)
-    return Run("upgrade", target, rows, rows, (), False, standing(history, rows))
+    _require_at_heads(history, table)
+    found = answers.status(history, table)
+    return Run(table.rows, "upgrade", target, (), False, databases=(found,))
 
 
-def at_heads(source: QuickSource) -> Standing:
+def at_heads(source: QuickSource) -> CurrentRevisions:
     """Return where the database stands; raises AskAlembic unless that is at all heads."""
-    history, (rows,) = source.stand()
-    _require_at_heads(history, rows)
+    history, (table,) = source.stand()
+    _require_at_heads(history, table)
     return reports.current(source)
 
 
-def _require_at_heads(history: History, rows: tuple[str, ...]) -> None:
-    if answers.status(history, [rows]).state != "ok":
+def _require_at_heads(history: History, table: VersionTable) -> None:
+    if answers.status(history, table).state != "ok":
         raise AskAlembic("there is something to do, to wait for, or to complain of")
 
 

@@ -3,9 +3,10 @@
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
-from ..base.results import Status
+from ..base.results import Status, VersionTable
 from ..bridge.configuration import build_context
 from ..bridge.loading import load_history
+from ..bridge.place import version_table
 from ..revisions import answers
 from ..settings.settings import Settings
 
@@ -34,9 +35,13 @@ class Code:
 
         None is a database that is yet to be made.
         """
-        return answers.status(self._history, [self._rows(connection) if connection else ()])
+        return answers.status(self._history, self._table(connection))
 
-    def _rows(self, connection: Connection) -> tuple[str, ...]:
+    def _table(self, connection: Connection | None) -> VersionTable:
         names = ("version_table", "version_table_schema")
         options = {name: self._options[name] for name in names if name in self._options}
-        return MigrationContext.configure(connection, opts=options).get_current_heads()
+        if connection is None:
+            # The application knows which one it is.
+            return VersionTable("", None, options.get("version_table", "alembic_version"), ())
+        context = MigrationContext.configure(connection, opts=options)
+        return version_table(context, context.get_current_heads())

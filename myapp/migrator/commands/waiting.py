@@ -4,19 +4,19 @@ import time
 
 from ..base.attempts import attempts
 from ..base.errors import DatabaseUnreachable, MigrateError, PendingMigrations
-from ..base.results import Standing
-from ..bridge.connection import database_name, shared_engine
+from ..base.results import CurrentRevisions
+from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
-from ..bridge.version_table import read_heads
+from ..bridge.version_table import read_each
 from ..revisions import answers
 
 #: How many seconds the last look has, even if less time is left.
 _LEAST = 1.0
 
 
-def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> Standing:
-    """Wait up to `timeout` seconds until the database is at the code's heads.
+def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> CurrentRevisions:
+    """Wait up to `timeout` seconds until each database is at the code's heads.
 
     For containers of the application that start beside the one that migrates. With `allow_ahead`,
     a database at a revision that the code lacks counts as there.
@@ -30,7 +30,7 @@ def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> S
         for is_last in attempts(timeout):
             seconds = max(deadline - time.monotonic(), _LEAST)
             found = _look(context, history, allow_ahead, seconds)
-            if isinstance(found, Standing):
+            if isinstance(found, CurrentRevisions):
                 return found
             if is_last or time.monotonic() >= deadline:
                 raise found
@@ -43,18 +43,19 @@ def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> S
 
 def _look(
     context: RunContext, history: ScriptHistory, allow_ahead: bool, seconds: float
-) -> Standing | MigrateError:
+) -> CurrentRevisions | MigrateError:
     try:
-        heads = read_heads(context, history.script, seconds=seconds)
+        tables = read_each(context, history.script, seconds=seconds)
     except DatabaseUnreachable as error:
         if not error.retryable:
             raise
         return error
     history = settled(context, history)
-    if allow_ahead and history.unknown(heads):
-        return Standing(database_name(context), heads, (), ())
-    history.require_not_ahead(heads)
+    if not allow_ahead:
+        for table in tables:
+            with answers.in_database(table, tables):
+                history.require_not_ahead(table.rows)
     try:
-        return answers.current(history, database_name(context), [heads], check_heads=True)
+        return answers.current(history, tables, check_heads=True, allow_ahead=True)
     except PendingMigrations as error:
         return error

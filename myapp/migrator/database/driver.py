@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 from ..base.ask_alembic import AskAlembic
-from .absence import can_be_made
+from ..base.results import VersionTable
+from .absence import can_be_made, is_absent
 from .libpq import in_a_thread, parameters
 from .odd_rows import oddity
 
@@ -30,7 +31,6 @@ _FOR_A_LOCK = 0.3
 #: SQLite then takes it that nobody writes. Used only where there is no log, and this user can't
 #: make one.
 _UNCHANGING = "mode=ro&immutable=1"
-_UNDEFINED_TABLE = "42P01"
 
 
 def shown(url: str) -> str:
@@ -49,10 +49,10 @@ def shown(url: str) -> str:
     return f"postgresql+psycopg2://{user}{match['host']}{port}/{match['dbname']}"
 
 
-def read_versions(
+def read_version_table(
     url: str, table: str, schema: str | None, seconds: float | None = None
-) -> tuple[str, ...]:
-    """Return the rows of the version table; none if the table or the SQLite file is missing.
+) -> VersionTable:
+    """Return the version table; without rows if the table or the SQLite file is missing.
 
     `seconds` is how long that may take; it is never more than a few.
 
@@ -61,16 +61,19 @@ def read_versions(
     if match := _SQLITE.fullmatch(url):
         if schema:
             raise AskAlembic("SQLite has schemas of another kind")
-        return _from_sqlite(match["path"], table)
+        path = match["path"]
+        missing = path if is_absent(path) else None
+        return VersionTable(url, None, table, _from_sqlite(path, table), missing)
     if match := _POSTGRESQL.fullmatch(url):
         given = _parameters(match)
         import psycopg2  # noqa: F401 - imported here, so that it takes none of the server's time
 
         longest = _LONGEST if seconds is None else min(seconds, _LONGEST)
         try:
-            return in_a_thread(lambda: _from_postgresql(given, table, schema), longest)
+            found = in_a_thread(lambda: _from_postgresql(given, table, schema), longest)
         except TimeoutError as error:
             raise AskAlembic("the database doesn't answer") from error
+        return VersionTable(shown(url), found[0], table, found[1])
     raise AskAlembic("the URL is of another shape")
 
 
@@ -131,22 +134,31 @@ def _files(path: str) -> list[object]:
     return found
 
 
-def _from_postgresql(given: dict[str, Any], table: str, schema: str | None) -> tuple[str, ...]:
+def _from_postgresql(
+    given: dict[str, Any], table: str, schema: str | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the schema, and the rows of the version table."""
     import psycopg2
 
     name = f"{_quoted(schema)}.{_quoted(table)}" if schema else _quoted(table)
     try:
         with closing(psycopg2.connect(**given)) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                f"SET LOCAL lock_timeout = {round(_FOR_A_LOCK * 1000)};"  # noqa: S608 - quoted
-                f"SELECT version_num FROM {name}"
-            )
-            rows = cursor.fetchall()
+            try:
+                # The outer join has a row where the table has none.
+                cursor.execute(
+                    f"SET LOCAL lock_timeout = {round(_FOR_A_LOCK * 1000)};"  # noqa: S608 - quoted
+                    "SELECT current_schema(), version.found, version_num FROM (SELECT) AS one"
+                    f" LEFT JOIN (SELECT true AS found, version_num FROM {name}) AS version ON true"
+                )
+                rows = cursor.fetchall()
+            except psycopg2.errors.UndefinedTable:
+                connection.rollback()
+                cursor.execute("SELECT current_schema(), NULL")
+                rows = cursor.fetchall()
     except psycopg2.Error as error:
-        if error.pgcode == _UNDEFINED_TABLE:
-            return ()
         raise AskAlembic("the database doesn't answer") from error
-    return _versions(rows)
+    versions = _versions([row[2:] for row in rows if row[1]])
+    return schema or rows[0][0], versions
 
 
 def _parameters(match: re.Match[str]) -> dict[str, Any]:

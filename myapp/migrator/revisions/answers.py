@@ -1,42 +1,101 @@
-"""What the reading commands tell, once the history and the database's heads are known."""
+"""What the reading commands tell, once the history and the version tables are known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from ..base.errors import BadRevision, PendingMigrations
-from ..base.results import Branch, HistoryReport, MarkedRevision, Revision, Standing, State, Status
+from ..base.errors import BadRevision, EnvPyFailed, MigrateError, PendingMigrations
+from ..base.results import (
+    Branch,
+    CurrentRevisions,
+    HistoryReport,
+    MarkedRevision,
+    Revision,
+    State,
+    Status,
+    VersionTable,
+    name_of,
+    union,
+)
 from .history import History, standing
 
+#: What is said where env.py calls `context.run_migrations()` for no database.
+NO_DATABASE = "env.py named no database."
+#: How many databases an error names, those that are furthest behind first.
+_LISTED = 20
 
-def status(history: History, each: Sequence[Sequence[str]]) -> Status:
-    """Return where the database stands; `each` has the version table's rows of every database."""
-    rows = union(each)
+
+def status(history: History, table: VersionTable) -> Status:
+    """Return where the database of `table` stands."""
+    rows = table.rows
     unknown = tuple(history.unknown(rows))
-    current = () if unknown else history.current(rows)
-    return Status(rows, tuple(current), tuple(history.pending(each)), unknown)
+    current = () if unknown else tuple(history.current(rows))
+    pending = () if unknown else tuple(history.pending([rows]))
+    return Status(table, current, pending, unknown, standing(history, rows))
+
+
+def statuses(history: History, tables: Iterable[VersionTable]) -> tuple[Status, ...]:
+    """Return where each database stands."""
+    return tuple(status(history, table) for table in tables)
 
 
 def current(
     history: History,
-    database: str,
-    each: Sequence[tuple[str, ...]],
+    tables: Sequence[VersionTable],
     *,
     check_heads: bool = False,
-) -> Standing:
-    """Return where `database` stands; `each` has the rows of every database behind that name.
+    allow_ahead: bool = False,
+) -> CurrentRevisions:
+    """Return where each database stands.
 
-    Raises PendingMigrations when `check_heads` is set and a revision has not been applied,
-    DatabaseAhead when a database stands at a revision that the code lacks.
+    Raises PendingMigrations when `check_heads` is set and one has not been through all revisions,
+    DatabaseAhead when one stands at a revision that the code lacks, unless `allow_ahead` is set.
     """
-    history.require_known(union(each))
-    found = status(history, each)
-    if check_heads and found.pending:
-        raise _pending_error(history, found.rows, found.pending)
-    return Standing(database, found.rows, tuple(map(history.get, found.current)), found.pending)
+    found = statuses(history, tables)
+    if not allow_ahead and any(each.unknown for each in found):
+        require_known(history, tables)
+    pending = tuple(history.pending([each.rows for each in found if not each.unknown]))
+    if check_heads and pending:
+        raise _pending_error(found, pending)
+    ids = dict.fromkeys(id_ for each in found for id_ in each.current)
+    return CurrentRevisions(tuple(map(history.get, ids)), pending, databases=found)
 
 
-def union(each: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """Return the heads of several databases as if they were one's."""
-    return tuple(dict.fromkeys(head for heads in each for head in heads))
+def require_known(history: History, tables: Sequence[VersionTable], *, hint: str = "") -> None:
+    """Raise DatabaseAhead as `history.require_known` does, and name the database if in question."""
+    for table in tables:
+        with in_database(table, tables):
+            history.require_known(table.rows, hint=hint)
+
+
+def require_any(tables: Sequence[VersionTable], purpose: str) -> None:
+    """Raise EnvPyFailed when `env.py` has named no database; `purpose` is what one is for."""
+    if not tables:
+        raise EnvPyFailed(
+            f"env.py named no database, so there is none to {purpose}.",
+            hint="let env.py call `context.run_migrations()` for one database at least.",
+        )
+
+
+@contextmanager
+def in_database(table: VersionTable, tables: Sequence[VersionTable]) -> Iterator[None]:
+    """Let an error that is raised within name the database, where there are several `tables`."""
+    try:
+        yield
+    except MigrateError as error:
+        error.add_details({"database": table.database, "schema": table.schema})
+        if len(tables) > 1:
+            error.message += f"\nThat is {name_of(table, tables)}."
+        raise
+
+
+def where(history: History, tables: Sequence[VersionTable]) -> str:
+    """Return where the databases stand: a sentence, with a line for each if they are several."""
+    found = statuses(history, tables)
+    if not found:
+        return NO_DATABASE
+    if len(found) == 1:
+        return f"The database stands at {found[0].standing}."
+    return f"The databases stand here:{_listed(found)}"
 
 
 def heads(history: History, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
@@ -73,28 +132,47 @@ def found(target: str, revisions: tuple[Revision, ...]) -> tuple[Revision, ...]:
 
 
 def marked(
-    history: History, ids: Iterable[str], heads: Sequence[str], unmarked: str | None = None
+    history: History,
+    ids: Iterable[str],
+    tables: Iterable[VersionTable],
+    unmarked: str | None = None,
 ) -> HistoryReport:
-    """Return the revisions `ids`, each with its state in a database at `heads`.
+    """Return the revisions `ids`, each with its state in the databases of `tables`.
 
-    `unmarked` says why none has a state.
+    A revision is pending if one of the databases hasn't been through it. `unmarked` says why none
+    has a state.
     """
+    found = () if unmarked else statuses(history, tables)
     states: dict[str, State] = {}
     if not unmarked:
-        states |= dict.fromkeys(history.ids, "pending")
-        states |= dict.fromkeys(history.applied(heads), "applied")
-        states |= dict.fromkeys(history.current(heads), "current")
+        states |= dict.fromkeys(history.ids, "applied")
+        states |= dict.fromkeys((id_ for each in found for id_ in each.current), "current")
+        states |= dict.fromkeys(history.pending([each.rows for each in found]), "pending")
     revisions = tuple(MarkedRevision(history.get(id_), states.get(id_)) for id_ in ids)
-    return HistoryReport(revisions, unmarked)
+    return HistoryReport(revisions, unmarked, databases=found)
 
 
-def _pending_error(
-    history: History, heads: Sequence[str], pending: Sequence[str]
-) -> PendingMigrations:
-    count = f"{len(pending)} revision{'s' if len(pending) > 1 else ''}"
+def _pending_error(found: Sequence[Status], pending: Sequence[str]) -> PendingMigrations:
+    behind = [each for each in found if each.pending]
+    if len(found) == 1:
+        where = f"the database stands at {found[0].standing}."
+    else:
+        verb = "is" if len(behind) == 1 else "are"
+        where = f"{len(behind)} of {len(found)} databases {verb} behind.{_listed(behind, found)}"
     return PendingMigrations(
-        f"{count} pending: the database stands at {standing(history, heads)}.",
+        f"{len(pending)} revision{'s' if len(pending) > 1 else ''} pending: {where}",
         hint="apply them with `{cmd} upgrade`.",
-        heads=list(heads),
+        heads=list(union(each.table for each in found)),
         pending=list(pending),
+        databases=tuple(found),
     )
+
+
+def _listed(told: Sequence[Status], among: Sequence[Status] = ()) -> str:
+    """Return a line for each database that is `told` of, named as one `among` others."""
+    tables = [each.table for each in among or told]
+    first = told if len(told) <= _LISTED else sorted(told, key=lambda each: -len(each.pending))
+    lines = [f"\n  {name_of(each.table, tables)}: {each.standing}." for each in first[:_LISTED]]
+    if len(told) > _LISTED:
+        lines.append(f"\n  and {len(told) - _LISTED} more.")
+    return "".join(lines)

@@ -81,11 +81,15 @@ class Evidence:
         self._left_before = self._left_before or (self._is_running and not self.left_nothing())
         self._journal.begin_run(transactional_ddl=transactional_ddl)
         self._in_function, self._is_running = False, True
+        # Those of another database may have been committed when they were all done.
+        self._shares_transaction &= any(each.in_transaction() for each in self._witnesses)
         if not self._shares_transaction:
             self._has_begun = self._has_raised = False
             self._journal.begin_revision()
             self._others.begin_revision()
             self._keep_only(connection)
+        else:
+            self._others.go_on()
         self._journal.revision = revision
         if not self._shares_transaction or connection not in self._witnesses:
             if connection not in self._witnesses:
@@ -112,8 +116,8 @@ class Evidence:
         """Take note that the revision is committed, or waits to be committed with the next ones."""
         self._is_running = False
         self._shares_transaction = connection.in_transaction()
+        self._others.end_revision()
         if not self._shares_transaction:
-            self._others.end_revision()
             for witness in self._witnesses.values():
                 witness.end_revision()
 
@@ -178,6 +182,8 @@ class Evidence:
 
     def _begun(self, connection: Connection) -> None:
         self._journal.confirm_commit()
+        if not self._is_running and connection in self._witnesses:
+            self._shares_transaction = False  # the one that was shared has ended
         if witness := self._witness(connection):
             witness.begin(connection)
 

@@ -1,37 +1,29 @@
 """One pass through `env.py`: the planned revisions, and how far they have come."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 
-from ..base.results import Direction, Revision, Step
+from ..base.results import Direction, Step, VersionTable
 from ..bridge.context import RunContext
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, settled
+from ..bridge.place import version_table
 from ..bridge.planned_step import PlannedStep
 from ..bridge.version_row import VersionRow, rows_left
 from ..database.listening import listening
 from ..database.sqlite import Writer
 from ..lock import Lock
-from ..revisions.answers import union
+from ..revisions.answers import in_database
 from .evidence import Evidence
 from .leftovers import Leftovers
 from .observer import Observer
 from .plan import Planner
-
-
-@dataclass
-class _Plan:
-    """The plan for one database. An `env.py` of the template multidb opens several."""
-
-    before: tuple[str, ...]
-    steps: list[PlannedStep]
-    done: list[Step] = field(default_factory=list)
-    after: tuple[str, ...] | None = None
+from .plans import Plan, Plans
 
 
 class Execution:
@@ -46,7 +38,9 @@ class Execution:
         target: str,
         lock: Lock,
         observer: Observer,
+        looked_at: Sequence[VersionTable] = (),
     ) -> None:
+        """`looked_at` are the version tables as they were before the run, where that is known."""
         self.context = context
         self.history = history
         self.direction = direction
@@ -57,40 +51,43 @@ class Execution:
         self.evidence = Evidence(observer.committed_since, is_pooled=is_pooled)
         self.running: Step | None = None
         self._planner = planner
-        self._plans: list[_Plan] = []
-        self._asked = 0
+        self._plans = Plans(looked_at)
         self._row = VersionRow()
         self._writer = Writer()
-        self._written: dict[str, int] = {}
         self._invalid_before = observer.invalid_indexes()
 
     @property
     def done(self) -> list[Step]:
         """The revisions that were committed."""
-        return [step for plan in self._plans for step in plan.done]
+        return [step for plan in self._plans.all for step in plan.done]
 
     @property
-    def before(self) -> tuple[str, ...]:
-        """The version table's rows when the run began."""
-        return tuple(dict.fromkeys(head for plan in self._plans for head in plan.before))
+    def before(self) -> tuple[VersionTable, ...]:
+        """The version tables when the run began."""
+        return tuple(plan.table for plan in self._plans.all)
 
     @property
-    def after(self) -> tuple[str, ...] | None:
-        """The version table's rows, as the run has committed them; None where that isn't known."""
-        found = [plan.after for plan in self._plans[: self._asked]]
-        if not found or not self._row.is_committed:
-            return None
-        return None if None in found else union(rows for rows in found if rows)
+    def after(self) -> tuple[VersionTable, ...] | None:
+        """The version tables, as the run has committed them; None where that isn't known."""
+        found = [plan.table_after for plan in self._plans.asked]
+        known = tuple(table for table in found if table is not None)
+        is_known = found and len(known) == len(found) and self._row.is_committed
+        return tuple(dict.fromkeys(known)) if is_known else None
 
     @property
     def was_asked(self) -> bool:
         """Whether `env.py` has called `context.run_migrations()`."""
-        return bool(self._asked)
+        return bool(self._plans.asked)
+
+    @property
+    def table(self) -> VersionTable | None:
+        """The version table of the database in which a revision ran last, None if none has."""
+        return self._plans.last.table if self._plans.last else None
 
     def run(self, tag: str | None) -> None:
         """Run all that is planned. Raises whatever a revision raises."""
         self.running = None
-        self._asked = 0
+        self._plans.asked = []
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
             stack.enter_context(listening(begin=self._writer.begin))
@@ -108,65 +105,89 @@ class Execution:
         """Return the quoted names of the invalid indexes that the run has left."""
         return sorted(self.observer.invalid_indexes() - self._invalid_before)
 
-    def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
+    def leftovers(self, now: Sequence[VersionTable] | None = ()) -> Leftovers | None:
         """Return what the running revision may have left, None if it is proven to be nothing.
 
-        `heads` are the version table's rows, None if the database doesn't answer. If revisions
-        wait to be committed together, the answer is about all of them.
+        `now` are the version tables, None if the database doesn't answer. If revisions wait to be
+        committed together, the answer is about all of them.
         """
         is_shared = self.evidence.shares_transaction and bool(self.done)
         step = self.running or (self.done[-1] if is_shared else None)
-        if step is None or self.evidence.left_nothing(is_up=heads is not None):
+        if step is None or self.evidence.left_nothing(is_up=now is not None):
             return None
-        return self.leftovers_of(step, heads or ())
+        return self.leftovers_of(step, now or ())
 
-    def leftovers_of(self, step: Step, heads: Iterable[str]) -> Leftovers:
+    def leftovers_of(self, step: Step, now: Sequence[VersionTable]) -> Leftovers:
         """Return what is known to be left of `step`, the last one that ran."""
-        recorded = {each.revision.revision for each in self.recorded(self.done, heads)}
+        recorded = {
+            plan.key(each.revision.revision)
+            for plan in self._plans.all
+            for each in self._recorded(plan, plan.done, self._plans.rows(plan, now))
+        }
         committed, more = self.evidence.committed(recorded)
         return Leftovers(
             step.revision.revision, committed, more, self.invalid_indexes(), self.evidence.why
         )
 
-    def not_kept(self, heads: Iterable[str]) -> list[Step]:
-        """Return the `done` steps whose rows were committed, and are not among `heads`."""
-        recorded = self.recorded(self.done, heads)
+    def not_kept(self, now: Sequence[VersionTable]) -> list[Step]:
+        """Return the `done` steps whose rows were committed, and don't stand in the tables."""
+        recorded = self.recorded(now)
         return [
             step
-            for step in self.done
-            if step not in recorded and self._written[step.revision.revision] <= self._row.committed
+            for plan in self._plans.all
+            for step in plan.done
+            if step not in recorded and plan.written[step.revision.revision] in self._row.committed
         ]
 
-    def recorded(self, steps: Iterable[Step], heads: Iterable[str]) -> list[Step]:
-        """Return those of `steps` that the version table's rows `heads` show as done."""
-        applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
-        return [step for step in steps if (step.revision.revision in applied) == upgraded]
+    def recorded(self, now: Sequence[VersionTable]) -> list[Step]:
+        """Return the `done` steps that the version table of their own database shows as done."""
+        return [
+            step
+            for plan in self._plans.all
+            for step in self._recorded(plan, plan.done, self._plans.rows(plan, now))
+        ]
 
-    def progress(self, heads: Iterable[str] | None, failed: str | None) -> dict[str, Any]:
+    def is_recorded(self, now: Sequence[VersionTable]) -> bool:
+        """Tell whether the version table shows the revision as done that was `running`."""
+        plan, step = self._plans.last, self.running
+        if plan is None or step is None:
+            return False
+        return bool(self._recorded(plan, [step], self._plans.rows(plan, now)))
+
+    def progress(self, now: Sequence[VersionTable] | None, failed: str | None) -> dict[str, Any]:
         """Return how far the run came, in ids, but for the revision that has `failed`.
 
-        `heads` are the version table's rows now. Where they are None, what waited to be committed
-        with other revisions is None too.
+        `now` are the version tables. Where that is None, what waited to be committed with other
+        revisions is None too.
         """
-        running, ended = self.running, self.done
-        tried = [*ended, running] if running else ended
-        done: list[Step] | None = ended
-        if heads is not None:
-            done = self.recorded(tried, heads)
-        elif ended and self.evidence.shares_transaction:
-            done = None
-        left = [step.revision for plan in self._plans for step in plan.steps[len(plan.done) :]]
+        done: list[str] = []
+        not_recorded: list[str] = []
+        not_begun: list[str] = []
+        for plan in self._plans.all:
+            is_last = plan is self._plans.last
+            running = [self.running] if is_last and self.running else []
+            tried = [*plan.done, *running]
+            kept = plan.done
+            if now is not None:
+                kept = self._recorded(plan, tried, self._plans.rows(plan, now))
+            done += _ids(kept)
+            lost = _ids(step for step in plan.done if step not in kept)
+            not_recorded += [id_ for id_ in lost if not (is_last and id_ == failed)]
+            not_begun += [step.revision.revision for step in plan.steps[len(tried) :]]
+        is_known = now is not None or not done or not self.evidence.shares_transaction
         return {
-            "done": None if done is None else _ids(step.revision for step in done),
-            "not_recorded": None
-            if done is None
-            else [id_ for id_ in _ids(s.revision for s in ended if s not in done) if id_ != failed],
-            "not_begun": _ids(each for each in left if not running or each is not running.revision),
+            "done": done if is_known else None,
+            "not_recorded": not_recorded if is_known else None,
+            "not_begun": not_begun,
         }
+
+    def _recorded(self, plan: Plan, steps: Iterable[Step], rows: Iterable[str]) -> list[Step]:
+        applied, upgraded = self.history.applied(rows), self.direction == "upgrade"
+        return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
     def _steps(self, heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next one after each commit."""
-        plan = self._plan(heads)
+        plan = self._plan(version_table(migration_context, heads))
         connection = migration_context.connection
         assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
         migration_context.on_version_apply_callbacks = (
@@ -174,17 +195,25 @@ class Execution:
             *migration_context.on_version_apply_callbacks,
         )
         watcher = self.context.watcher
+        self._plans.last = plan
         for step in plan.steps[len(plan.done) :]:
             self.context.canceller.check()
             self.lock.require_held()
             self.observer.blockers()  # forget those of the revision before
             number = len(plan.done) + 1
-            self.running = Step(number, len(plan.steps), step.revision, self.direction)
+            self.running = Step(
+                number,
+                len(plan.steps),
+                step.revision,
+                self.direction,
+                plan.table,
+                self._plans.name(plan),
+            )
             watcher.step(self.running)
             start = time.perf_counter()
             self._writer.begin_revision(connection)
             self.evidence.begin_revision(
-                step.revision.revision,
+                plan.key(step.revision.revision),
                 connection,
                 transactional_ddl=migration_context.impl.transactional_ddl,
             )
@@ -194,26 +223,26 @@ class Execution:
             self.evidence.end_revision(connection)
             finished = replace(self.running, seconds=time.perf_counter() - start)
             self.running = None
-            self._written[step.revision.revision] = self._row.written
+            plan.written[step.revision.revision] = self._row.written
             plan.done.append(finished)
             watcher.step(finished)
         self._writer.end()
-        plan.after = rows_left(migration_context) if plan.steps else plan.before
+        plan.after = rows_left(migration_context) if plan.steps else plan.table.rows
 
-    def _plan(self, heads: Any) -> _Plan:
-        """Plan from `heads`, or take the plan of the first try: `+2` means two from there."""
-        self._asked += 1
-        if self._asked > len(self._plans):
+    def _plan(self, table: VersionTable) -> Plan:
+        """Plan from `table`, or take the plan of the first try: `+2` means two from there."""
+        plan = self._plans.of(table)
+        if plan is None:
             self.history = settled(self.context, self.history)
-            self._plans.append(
-                _Plan(tuple(heads), self._planner(self.history, self.target, tuple(heads)))
-            )
-        plan = self._plans[self._asked - 1]
+            with in_database(table, self._plans.tables(table)):
+                steps = self._planner(self.history, self.target, table.rows)
+            plan = self._plans.add(table, steps)
+        self._plans.asked.append(plan)
         plan.after = None
         # If the whole run is one transaction, the try that failed has undone all its steps.
-        plan.done = self.recorded(plan.done, heads)
+        plan.done = self._recorded(plan, plan.done, table.rows)
         return plan
 
 
-def _ids(revisions: Iterable[Revision]) -> list[str]:
-    return [revision.revision for revision in revisions]
+def _ids(steps: Iterable[Step]) -> list[str]:
+    return [step.revision.revision for step in steps]

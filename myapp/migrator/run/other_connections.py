@@ -36,10 +36,14 @@ class Others:
         self._opened = [each for each in self._opened if _is_open(each())]
         self._were_used = bool(self._opened or self._taken)
         self._files.clear()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Take note that a revision is about to run, and remember the one before."""
         self._is_at_work = True
 
     def end_revision(self) -> None:
-        """Take note that the revision is done, and its row written."""
+        """Take note that the revision is done, and its row written. What follows is env.py's."""
         self._is_at_work = False
 
     def use(self) -> None:

@@ -15,38 +15,73 @@ from ..base.errors import (
     MigrateError,
     MigrationFailed,
 )
-from ..base.results import Step
+from ..base.results import Step, VersionTable
 from ..bridge.context import RunContext
 from ..bridge.env_failures import environment_failed
 from ..bridge.loading import ScriptHistory
-from ..bridge.version_table import read_heads
+from ..bridge.version_table import read_each
 from ..database.failures import RETRYABLE, described, error_code, is_read_only, reason_of
-from ..revisions.history import standing
+from ..revisions import answers
 from ..settings.redaction import redacted
 from .execution import Execution
 from .leftovers import Leftovers
-from .recording import row_not_kept
+from .recording import details, row_not_kept
 from .remedies import remedy, what_to_do, where_in
+
+
+class Now:
+    """Where the databases stand once a run has ended. They are asked at the first use."""
+
+    def __init__(self, context: RunContext, history: ScriptHistory) -> None:
+        self._context = context
+        self._history = history
+        self._error: MigrateError | None = None
+        self._tables: tuple[VersionTable, ...] | None = None
+        self._was_asked = False
+
+    @property
+    def tables(self) -> tuple[VersionTable, ...] | None:
+        """The version tables, None when a database doesn't answer."""
+        if not self._was_asked:
+            self._was_asked = True
+            try:
+                self._tables = read_each(self._context, self._history.script, has_run=True)
+            except MigrateError as error:
+                self._error = error
+        return self._tables
+
+    @property
+    def where(self) -> str:
+        """A sentence about where the databases stand."""
+        if self.tables is None:
+            assert self._error is not None  # noqa: S101 - it is why nothing is known
+            return f"Where the database stands can't be told: {self._error.message}"
+        return answers.where(self._history, self.tables)
+
+    @property
+    def known(self) -> tuple[VersionTable, ...] | None:
+        """The version tables, if they have been asked for already."""
+        return self._tables
 
 
 def failure(execution: Execution, error: BaseException) -> MigrateError:
     """Return the error for `error`, which ended `execution`, and say how far the run came."""
-    told = _failure(execution, error)
-    heads, failed = told.details.get("heads"), told.details.get("revision")
-    told.add_details(execution.progress(heads, failed))
+    now = Now(execution.context, execution.history)
+    told = _failure(execution, now, error)
+    told.add_details(details(execution.history, now.known, execution.table))
+    told.add_details(execution.progress(now.known, told.details.get("revision")))
     return told
 
 
-def _failure(execution: Execution, error: BaseException) -> MigrateError:
+def _failure(execution: Execution, now: Now, error: BaseException) -> MigrateError:
     if isinstance(error, KeyboardInterrupt) or execution.context.canceller.signal:
-        return _interrupted(execution, error)
+        return _interrupted(execution, now, error)
     if isinstance(error, LockLost):
-        where, heads = _left(execution)
-        return LockLost(f"{error.message}\n{where}", hint=error.hint, heads=heads)
+        return LockLost(f"{error.message}\n{_left(execution, now)}", hint=error.hint)
     step = execution.running
     if step is None:
-        return _failed_between(execution, error)
-    return _failed(execution, step, error)
+        return _failed_between(execution, now, error)
+    return _failed(execution, now, step, error)
 
 
 @contextmanager
@@ -62,57 +97,48 @@ def interruptible(context: RunContext, history: ScriptHistory) -> Iterator[None]
         context.canceller.finish()
     except KeyboardInterrupt as interrupt:
         what, exit_code = _signal(context, interrupt)
-        where, heads = stands(context, history)
-        raise Interrupted(f"{what}. {where}", exit_code=exit_code, heads=heads) from None
+        now = Now(context, history)
+        told = Interrupted(f"{what}. {now.where}", exit_code=exit_code)
+        told.add_details(details(history, now.known, None))
+        raise told from None
 
 
-def stands(context: RunContext, history: ScriptHistory) -> tuple[str, list[str] | None]:
-    """Return a sentence about where the database stands now, and the version table's rows.
-
-    The rows are None when the database doesn't answer.
-    """
-    try:
-        heads = read_heads(context, history.script, has_run=True)
-    except MigrateError as error:
-        return f"Where the database stands can't be told: {error.message}", None
-    return f"The database stands at {standing(history, heads)}.", list(heads)
-
-
-def _left(execution: Execution) -> tuple[str, list[str] | None]:
-    """Return what `stands` returns, and say how many finished revisions were rolled back."""
-    where, heads = stands(execution.context, execution.history)
-    if heads is None:
-        return where, None
-    undone = len(execution.done) - len(execution.recorded(execution.done, heads))
-    undone -= len(execution.not_kept(heads))
+def _left(execution: Execution, now: Now) -> str:
+    """Return where the databases stand, and how many finished revisions were rolled back."""
+    where, tables = now.where, now.tables
+    if tables is None:
+        return where
+    undone = len(execution.done) - len(execution.recorded(tables))
+    undone -= len(execution.not_kept(tables))
     if undone:
         count = (
             "1 revision that had run was"
             if undone == 1
             else f"{undone} revisions that had run were"
         )
-        where = f"The run was one transaction, so {count} rolled back.\n{where}"
-    return where, heads
+        how = "The run was one transaction, so" if len(tables) == 1 else "Together with it,"
+        where = f"{how} {count} rolled back.\n{where}"
+    return where
 
 
-def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateError:
-    title, reason = step.revision.title, reason_of(error)
-    where, heads = _left(execution)
-    left = execution.leftovers(heads)
+def _failed(execution: Execution, now: Now, step: Step, error: BaseException) -> MigrateError:
+    title, reason = step.title, reason_of(error)
+    where, tables = _left(execution, now), now.tables
+    left = execution.leftovers(tables)
     blocked = ""
     if error_code(error) in RETRYABLE:
         blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
-    details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
-    if heads is not None and (not_kept := execution.not_kept(heads)):
+    details = {"revision": step.revision.revision, "path": step.revision.path}
+    if tables is not None and (not_kept := execution.not_kept(tables)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
-        return row_not_kept(not_kept[-1], where, heads)
-    if heads is not None and execution.recorded([step], heads):
+        return row_not_kept(not_kept[-1], where)
+    if tables is not None and execution.is_recorded(tables):
         return MigrationFailed(
             f"Revision {title} was committed, and then the run failed: {reason}.\n{where}",
             hint=what_to_do(step.revision, error),
             **details,
         )
-    if left and (heads is not None or left.are_known):
+    if left and (tables is not None or left.are_known):
         how = "outside a transaction" if left.are_known else "and may have left something"
         return HalfApplied(
             f"Revision {title} failed {how}: {reason}.{blocked}\n{where}{left}",
@@ -121,7 +147,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
             **left.details,
             failed=" ".join(redacted(str(getattr(error, "statement", None) or "")).split()) or None,
         )
-    if heads is None:
+    if tables is None:
         return DatabaseUnreachable(
             f"Revision {title} failed: {reason}.\n{where}{left or ''}",
             hint="when the database is back, `{cmd} current` tells where it stands.",
@@ -139,7 +165,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
     )
 
 
-def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
+def _failed_between(execution: Execution, now: Now, error: BaseException) -> MigrateError:
     is_lost = isinstance(error, DBAPIError | DatabaseUnreachable)
     if not execution.done:
         return environment_failed(error)
@@ -150,39 +176,36 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
             f" {error.message}"
         )
         return error
-    where, heads = _left(execution)
-    last, left = execution.done[-1], execution.leftovers(heads)
-    if left and heads is not None and not execution.recorded([last], heads):
-        revision = last.revision
+    where, tables = _left(execution, now), now.tables
+    last, left = execution.done[-1], execution.leftovers(tables)
+    if left and tables is not None and last not in execution.recorded(tables):
         return HalfApplied(
-            f"The run failed after revision {revision.title}: {reason_of(error)}.\n{where}{left}",
+            f"The run failed after revision {last.title}: {reason_of(error)}.\n{where}{left}",
             hint=_repair(last, error, left),
-            revision=revision.revision,
-            path=revision.path,
-            heads=heads,
+            revision=last.revision.revision,
+            path=last.revision.path,
             **left.details,
         )
     if is_lost:
         told = environment_failed(error)
         message = f"The run ended between revisions. {told.message}\n{where}"
-        if heads is None:
+        if tables is None:
             return DatabaseUnreachable(message, hint=told.hint)
-        return MigrationFailed(message, hint=told.hint, heads=heads)
+        return MigrationFailed(message, hint=told.hint)
     return MigrationFailed(
         f"env.py failed when all revisions had run: {described(error)}.\n{where}",
         hint="fix env.py; `--traceback` before CONFIG_URI shows the way there.",
-        heads=heads,
     )
 
 
-def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
+def _interrupted(execution: Execution, now: Now, error: BaseException) -> MigrateError:
     what, exit_code = _signal(execution.context, error)
     step = execution.running
-    where, heads = _left(execution)
-    left = execution.leftovers(heads)
-    if step and heads is not None and execution.recorded([step], heads):
+    where, tables = _left(execution, now), now.tables
+    left = execution.leftovers(tables)
+    if step and tables is not None and execution.is_recorded(tables):
         left = None  # all of the revision is committed
-    during = f"in revision {step.revision.title}" if step else "between revisions"
+    during = f"in revision {step.title}" if step else "between revisions"
     return Interrupted(
         f"{what} {during}. {where}{left or ''}",
         exit_code=exit_code,
@@ -191,7 +214,6 @@ def _interrupted(execution: Execution, error: BaseException) -> MigrateError:
         else None,
         revision=step.revision.revision if step else None,
         path=step.revision.path if step else None,
-        heads=heads,
         **(left.details if left else {"committed": [], "more_committed": 0, "invalid_indexes": []}),
     )
 

@@ -2,25 +2,47 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..base.errors import EnvPyFailed, HalfApplied, MigrateError, MigrationFailed
-from ..base.results import Step
-from ..revisions.history import standing
+from ..base.results import Step, VersionTable, union
+from ..revisions import answers
+from ..revisions.history import History
 from .execution import Execution
 
 
-def require_recorded(execution: Execution, after: Sequence[str]) -> None:
-    """Raise when `env.py` reported success, and the version table, at `after`, tells otherwise.
+def require_recorded(execution: Execution, after: Sequence[VersionTable]) -> None:
+    """Raise when `env.py` reported success, and the version tables `after` it tell otherwise.
 
     Raises EnvPyFailed when it ran nothing, MigrationFailed or HalfApplied otherwise.
     """
     if error := _not_recorded(execution, after):
+        error.add_details(details(execution.history, after, execution.table))
         error.add_details(execution.progress(after, error.details.get("revision")))
         raise error
 
 
-def _not_recorded(execution: Execution, after: Sequence[str]) -> MigrateError | None:
-    where = f"the database stands at {standing(execution.history, after)}."
+def details(
+    history: History, now: Sequence[VersionTable] | None, last: VersionTable | None
+) -> dict[str, Any]:
+    """Return where the databases stand, for machines; `now` is None if that isn't known.
+
+    `last` is where a revision ran last.
+    """
+    ours = [table for table in now or () if last and table.place == last.place]
+    return {
+        "database": last.database if last else None,
+        "schema": last.schema if last else None,
+        "heads": None if now is None else list(union(ours or now)),
+        "databases": None if now is None else answers.statuses(history, now),
+    }
+
+
+def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> MigrateError | None:
+    where = answers.where(execution.history, after)
+    where = f"{where[0].lower()}{where[1:]}"
+    if not execution.was_asked and not after:
+        return None  # env.py has named no database
     if not execution.was_asked:
         return EnvPyFailed(
             f"env.py ended without running any revision: {where}",
@@ -29,60 +51,53 @@ def _not_recorded(execution: Execution, after: Sequence[str]) -> MigrateError | 
         )
     if execution.running and (left := execution.leftovers(after)):
         return HalfApplied(
-            f"env.py reported success, but revision {execution.running.revision.title} did not end:"
+            f"env.py reported success, but revision {execution.running.title} did not end:"
             f" {where}{left}",
             hint=f"let env.py catch nothing that `context.run_migrations()` raises;"
             f" {'; '.join(left.todo(execution.running.revision.path))}.",
             revision=execution.running.revision.revision,
             path=execution.running.revision.path,
-            heads=list(after),
             **left.details,
         )
     if execution.running:
         return MigrationFailed(
-            f"env.py reported success, but revision {execution.running.revision.title} did not end:"
-            f" {where}",
+            f"env.py reported success, but revision {execution.running.title} did not end: {where}",
             hint="let env.py catch nothing that `context.run_migrations()` raises.",
             revision=execution.running.revision.revision,
             path=execution.running.revision.path,
-            heads=list(after),
         )
-    recorded = execution.recorded(execution.done, after)
+    recorded = execution.recorded(after)
     if len(recorded) == len(execution.done):
         return None
     lost = [step for step in execution.done if step not in recorded]
-    revision = lost[-1].revision
+    revision, title = lost[-1].revision, lost[-1].title
     left = execution.leftovers_of(lost[-1], after)
     if left.committed:
         return HalfApplied(
-            f"Revision {revision.title} ran and is not recorded, because it commits by itself:"
+            f"Revision {title} ran and is not recorded, because it commits by itself:"
             f" {where}{left}",
             hint=f"take the commit out of {revision.path}, and undo that by hand; or, if it is all"
             f" of the revision, type `{{cmd}} stamp {revision.revision}`.",
             revision=revision.revision,
             path=revision.path,
-            heads=list(after),
             **left.details,
         )
     if not_kept := execution.not_kept(after):
-        return row_not_kept(not_kept[-1], where, list(after))
+        return row_not_kept(not_kept[-1], where)
     return MigrationFailed(
         f"env.py reported success, but nothing was committed: {where}",
         hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
         " it.",
-        heads=list(after),
     )
 
 
-def row_not_kept(step: Step, where: str, heads: list[str]) -> HalfApplied:
+def row_not_kept(step: Step, where: str) -> HalfApplied:
     """Return the error of a `step` that was committed without its row."""
     revision = step.revision
     return HalfApplied(
-        f"Revision {revision.title} was committed, and the version table has not kept its row:"
-        f" {where}",
+        f"Revision {step.title} was committed, and the version table has not kept its row: {where}",
         hint="take the trigger, rule or policy off the version table that drops it, and type"
         f" `{{cmd}} stamp {revision.revision}`: all of the revision is there.",
         revision=revision.revision,
         path=revision.path,
-        heads=heads,
     )

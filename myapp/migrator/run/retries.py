@@ -37,9 +37,7 @@ class Attempts:
         pause = longest * random.uniform(0.5, 1.0)
         blocked = "".join(f"\n  blocked by {blocker}" for blocker in execution.observer.blockers())
         running = execution.running
-        what = (
-            f"revision {running.revision.title} was rolled back" if running else "nothing was done"
-        )
+        what = f"revision {running.title} was rolled back" if running else "nothing was done"
         execution.context.watcher.notice(
             f"{what} because {RETRYABLE[code]}; try {self._failed + 1} of {self._retries + 1} in"
             f" {pause:.1f} s{blocked}"

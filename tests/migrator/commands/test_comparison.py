@@ -56,7 +56,7 @@ def test_models_that_match_agree(
     config = run_context(make_app(database_url, [FIRST], {SETTING: make_models(table(ID))}))
     upgrade(config)
 
-    assert check(config).heads == ("aaa111",)
+    assert check(config).rows == ("aaa111",)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_database_without_a_version_table_is_compared_as_it_is(
     change(postgresql_url, "CREATE TABLE a (id SERIAL PRIMARY KEY)")
     config = run_context(make_app(postgresql_url, [], {SETTING: make_models(table(ID))}))
 
-    assert check(config).heads == ()
+    assert check(config).rows == ()
     assert tables(postgresql_url) == {"a"}
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.database import connection_to
+from support.database import change, connection_to
 from support.graphs import GRAPHS, states
 from support.history import MakeApp, Revision, add_revision
 from support.ini import MakeIni
@@ -40,6 +40,27 @@ def outcome(ask: Callable[[], object]) -> object:
         return ask()
     except MigrateError as error:
         return type(error), error.message, error.hint, error.details
+
+
+@pytest.mark.parametrize(
+    ("path", "schema", "expected"),
+    [
+        ("public", None, "public"),
+        ("app", None, "app"),
+        ("x", None, None),
+        ("x", "app", "app"),
+    ],
+)
+def test_the_schema_that_it_names_is_the_ordinary_one(
+    path: str, schema: str | None, expected: str | None, make_app: MakeApp, postgresql_url: str
+) -> None:
+    settings = {"alembic.version_table_schema": schema} if schema else {}
+    url = f"{postgresql_url}&options=-csearch_path%3D{path}"
+    ini = make_app(url, [Revision("aaa111")], settings)
+    change(postgresql_url, "CREATE SCHEMA app")
+    theirs = reports.current(AlembicSource(build_context(load_settings(str(ini)))))
+    assert reports.current(quick(ini)) == theirs
+    assert theirs.databases[0].table.schema == expected
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -98,7 +119,7 @@ def test_a_database_that_does_not_exist_is_not_made(
 ) -> None:
     ini = make_app(sqlite_url, LINE)
 
-    assert reports.current(quick(ini)).heads == ()
+    assert reports.current(quick(ini)).rows == ()
     assert not (tmp_path / "test.sqlite").exists()
 
 
@@ -107,7 +128,7 @@ def test_a_database_without_a_version_table_gets_none(
 ) -> None:
     ini = make_app(postgresql_url, LINE)
 
-    assert reports.current(quick(ini)).heads == ()
+    assert reports.current(quick(ini)).rows == ()
     with connection_to(postgresql_url) as connection:
         found = connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar()
     assert found is None

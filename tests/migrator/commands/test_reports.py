@@ -88,8 +88,8 @@ def test_current_tells_where_a_database_stands(make_app: MakeApp, database_url: 
 
     found = reports.current(AlembicSource(config))
 
-    assert (at_base.heads, at_base.current) == ((), ())
-    assert found.heads == ("bbb222",)
+    assert (at_base.rows, at_base.current) == ((), ())
+    assert found.rows == ("bbb222",)
     assert [each.revision for each in found.current] == ["bbb222"]
     assert found.pending == ("ddd444", "ccc333")
 
@@ -102,7 +102,7 @@ def test_current_names_the_branch_that_another_depends_on(
 
     found = reports.current(AlembicSource(config))
 
-    assert found.heads == ("ddd444",)
+    assert found.rows == ("ddd444",)
     assert sorted(each.revision for each in found.current) == ["bbb222", "ddd444"]
     assert found.pending == ("ccc333",)
 
@@ -124,6 +124,8 @@ def test_check_heads_names_how_many_revisions_are_pending(
 
     assert raised.value.message == "1 revision pending: the database stands at ccc333 (add c)."
     assert raised.value.hint == "apply them with `{cmd} upgrade`."
+    (status,) = raised.value.details.pop("databases")
+    assert (status.rows, status.pending) == (("ccc333",), ("ddd444",))
     assert raised.value.details == {"heads": ["ccc333"], "pending": ["ddd444"]}
 
 

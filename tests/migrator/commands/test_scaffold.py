@@ -61,7 +61,9 @@ def test_every_template_can_be_used(
     assert done.returncode == 0, done.stderr
     for name in databases:
         assert tables(f"sqlite:///{tmp_path / name}.sqlite") == {"a", "alembic_version"}
-    assert run(ini, "current", cwd="/").stdout == "aaa111 (head), First\n"
+    names = [f"sqlite:///{tmp_path / name}.sqlite: " for name in databases]
+    current = "".join(f"{name if names[1:] else ''}aaa111 (head), First\n" for name in names)
+    assert run(ini, "current", cwd="/").stdout == current
 
 
 def test_the_default_template_is_this_packages_own(make_ini: MakeIni, tmp_path: Path) -> None:

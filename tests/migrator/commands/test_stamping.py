@@ -7,7 +7,6 @@ from support.database import change, heads, tables
 from support.history import MakeApp, Revision, create_table
 
 from myapp.migrator.base.errors import BadRevision, DatabaseAhead, MultipleHeads, UsageError
-from myapp.migrator.base.results import Stamp
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.commands.offline import stamp_sql
 from myapp.migrator.commands.stamping import ensure_version, stamp
@@ -25,7 +24,7 @@ GRAPH = [
 def test_a_stamp_writes_the_version_table_alone(make_app: MakeApp, database_url: str) -> None:
     done = stamp(run_context(make_app(database_url, GRAPH)), ["bbb222"])
 
-    assert done == Stamp((), ("bbb222",), "bbb222 (left one)")
+    assert (done.before, done.after, done.standing) == ((), ("bbb222",), "bbb222 (left one)")
     assert heads(database_url) == {"bbb222"}
     assert tables(database_url) == {"alembic_version"}
 
@@ -149,7 +148,7 @@ def test_a_stamped_database_goes_on_from_there(make_app: MakeApp, database_url: 
 def test_ensure_version_makes_an_empty_version_table(make_app: MakeApp, database_url: str) -> None:
     done = ensure_version(run_context(make_app(database_url, GRAPH)))
 
-    assert done == Stamp((), (), "base (no revision)")
+    assert (done.before, done.after, done.standing) == ((), (), "base (no revision)")
     assert tables(database_url) == {"alembic_version"}
 
 
@@ -161,7 +160,11 @@ def test_ensure_version_leaves_a_version_table_as_it_is(
 
     done = ensure_version(config)
 
-    assert done == Stamp(("bbb222",), ("bbb222",), "bbb222 (left one)")
+    assert (done.before, done.after, done.standing) == (
+        ("bbb222",),
+        ("bbb222",),
+        "bbb222 (left one)",
+    )
     assert heads(database_url) == {"bbb222"}
 
 

@@ -14,7 +14,7 @@ from support.processes import write_env
 from support.refusal import files, read_only
 
 from myapp.migrator.base.ask_alembic import AskAlembic
-from myapp.migrator.database.driver import read_versions
+from myapp.migrator.database.driver import read_version_table
 
 LINE = [Revision("aaa111", **create_table("a"))]
 MODES = ["delete", "wal", "truncate", "persist"]
@@ -134,11 +134,13 @@ def test_what_could_have_been_written_meanwhile_is_not_believed(
 ) -> None:
     set_mode(ini, "wal")
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert read_versions(f"sqlite:///{path_of(ini)}", "alembic_version", None) == ("aaa111",)
+    assert read_version_table(f"sqlite:///{path_of(ini)}", "alembic_version", None).rows == (
+        "aaa111",
+    )
     moments = iter([["before"], ["after"]])
     monkeypatch.setattr("myapp.migrator.database.driver._files", lambda path: next(moments))
     with pytest.raises(AskAlembic):
-        read_versions(f"sqlite:///{path_of(ini)}", "alembic_version", None)
+        read_version_table(f"sqlite:///{path_of(ini)}", "alembic_version", None)
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
@@ -150,5 +152,5 @@ def test_a_link_to_a_database_leaves_nothing_at_either_place(
     link = tmp_path / "links" / "link.sqlite"
     link.symlink_to(path_of(ini))
     before = state(ini)
-    assert read_versions(f"sqlite:///{link}", "alembic_version", None) == ("aaa111",)
+    assert read_version_table(f"sqlite:///{link}", "alembic_version", None).rows == ("aaa111",)
     assert (state(ini), [*link.parent.iterdir()]) == (before, [link])
