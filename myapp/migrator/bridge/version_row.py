@@ -9,14 +9,16 @@ Alembic checks only some of its statements.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, column, select, table
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable
 
 from ..base.errors import SettingsError
 from ..database.listening import INTERNAL, listening
+from ..revisions.answers import union
 
 _FROM, _TO = "migrate_from", "migrate_to"
 
@@ -76,8 +78,16 @@ class VersionRow:
 
     @property
     def is_committed(self) -> bool:
-        """Whether each connection that has written the table has committed since."""
+        """Whether each connection that has written or made the table has committed since."""
         return not self._uncommitted
+
+    def known(self, found: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+        """Return the rows of all databases, None where they are not known to be committed.
+
+        `found` has what `rows_left` returned for each database.
+        """
+        each = [rows for rows in found if rows is not None]
+        return union(each) if each and len(each) == len(found) and self.is_committed else None
 
     def expect(self, move: tuple[str, str]) -> None:
         """Expect Alembic's UPDATE next, which replaces the first row of `move` by the second."""
@@ -92,11 +102,9 @@ class VersionRow:
         return self._statement(element.table), [], {_FROM: move[0], _TO: move[1]}
 
     def _written(self, connection: Connection, element: Any, *others: Any) -> None:
-        if not isinstance(element, Insert | Update | Delete) or not isinstance(
-            element.table, Table
-        ):
-            return
-        if element.table.columns.keys() != ["version_num"]:
+        if isinstance(element, CreateTable) and is_version_table(element.element):
+            self._uncommitted.add(connection)
+        if not isinstance(element, Insert | Update | Delete) or not is_version_table(element.table):
             return
         self.written += 1
         self._uncommitted.add(connection)
@@ -120,6 +128,11 @@ class VersionRow:
                 .where(row == bindparam(_FROM, literal_execute=True))
             )
         return self._statements[table]
+
+
+def is_version_table(table: Any) -> TypeGuard[Table]:
+    """Tell whether `table` has the columns of Alembic's, which an `env.py` may have named."""
+    return isinstance(table, Table) and table.columns.keys() == ["version_num"]
 
 
 def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:

@@ -1,9 +1,9 @@
 """Read the version table through `env.py`, without changing anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
@@ -13,11 +13,10 @@ from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
 from ..base.attempts import asked_once
-from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError, SettingsError
+from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError
 from ..database.absence import can_be_made
 from ..database.failures import BUSY_FILE, error_code
 from ..database.listening import listening
-from ..database.odd_rows import oddity
 from ..database.url import engine_url, sqlite_file
 from ..revisions.answers import union
 from ..revisions.files import may_be_named_by
@@ -27,6 +26,11 @@ from .env_failures import told_as_errors
 from .env_py import run_env
 from .loading import ScriptHistory, load_history, settled
 from .readiness import until_up
+from .version_facts import checked
+
+T = TypeVar("T")
+#: Is given the rows of one version table, and Alembic's context, None where there is no database.
+Take = Callable[[Sequence[Any], MigrationContext | None], T]
 
 #: How many seconds a database has to answer a command that can do without it.
 GLANCE_SECONDS = 3.0
@@ -86,9 +90,22 @@ def read_each(
 
     Raises what `read_heads` raises.
     """
+    return examine(context, script, checked, seconds=seconds, lock_wait=lock_wait, has_run=has_run)
 
-    def ask() -> list[tuple[str, ...]]:
-        return _ask_each(context, script, seconds, lock_wait, has_run)
+
+def examine(
+    context: RunContext,
+    script: ScriptDirectory,
+    take: Take[T],
+    *,
+    seconds: float | None = None,
+    lock_wait: float | None = None,
+    has_run: bool = False,
+) -> list[T]:
+    """Return what `take` makes of each version table that `read_each` reads."""
+
+    def ask() -> list[T]:
+        return _ask_each(context, script, take, seconds, lock_wait, has_run)
 
     if seconds is not None:
         with asked_once():
@@ -99,15 +116,16 @@ def read_each(
 def _ask_each(
     context: RunContext,
     script: ScriptDirectory,
+    take: Take[T],
     seconds: float | None,
     lock_wait: float | None,
     has_run: bool,
-) -> list[tuple[str, ...]]:
+) -> list[T]:
     database = context.database
-    found: list[tuple[str, ...]] = []
+    found: list[T] = []
 
     def keep(rev: Any, migration_context: MigrationContext) -> list[Any]:
-        found.append(_checked(rev, migration_context))
+        found.append(take(rev, migration_context))
         return []
 
     def ask(environment: EnvironmentContext) -> None:
@@ -132,7 +150,7 @@ def _ask_each(
                 run_env(context, script, keep, ask, dont_mutate=True)
             except _NoFile as missing:
                 database.url = database.url or missing.url
-                found.append(())
+                found.append(take((), None))
             except (ArgumentError, KeyError):
                 engine_url(context.settings.url)  # if the URL is wrong, this says so
                 raise
@@ -177,20 +195,6 @@ def _close(connections: Iterable[Connection], own: Engine | None) -> None:
             connection.close()
         if sqlite_file(engine.url) or engine.dialect.name == "postgresql":
             engine.dispose()
-
-
-def _checked(rows: Sequence[Any], migration_context: MigrationContext) -> tuple[str, ...]:
-    """Return the version table's `rows`. Raises SettingsError when one can't be an id."""
-    if odd := oddity(rows):
-        table = ".".join(
-            filter(None, [migration_context.version_table_schema, migration_context.version_table])
-        )
-        raise SettingsError(
-            f"The version table {table} holds {odd}, so where the database stands can't be told.",
-            hint="fix its rows by hand; or is it a table of something else? Without"
-            " `alembic.version_table`, the table is `alembic_version`.",
-        )
-    return tuple(rows)
 
 
 class _NoFile(Exception):

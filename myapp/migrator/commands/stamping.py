@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from itertools import permutations
 from typing import Any
 
-from alembic import command
 from alembic.runtime.migration import MigrationContext
 
 from ..base.errors import UsageError
@@ -17,11 +16,13 @@ from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
+from ..bridge.version_facts import checked, is_there
 from ..bridge.version_row import RowNotKept, VersionRow, rows_left
-from ..bridge.version_table import look, read_heads
+from ..bridge.version_table import examine, look, read_heads
 from ..revisions.answers import union
 from ..revisions.history import standing
 from ..run.outcome import interruptible
+from ..run.recording import not_committed
 from ..run.writing import writing
 
 
@@ -69,13 +70,27 @@ def _stamp(
                 tag=tag,
                 purge=purge,
             )
-        known = [rows for rows in afters if rows is not None]
-        is_known = row.is_committed and known and len(known) == len(afters)
-        after = union(known) if is_known else read_heads(context, history.script, has_run=True)
+        after = row.known(afters)
+        if after is None:
+            after = read_heads(context, history.script, has_run=True)
+            _require_committed(history, afters, after)
         named = {r.revision for target in revisions for r in find(history, target, "stamp")}
         if not named <= history.applied(after):
             raise RowNotKept(context.settings.alembic.get("version_table", "alembic_version"))
     return Stamp(union(befores), after, standing(history, after))
+
+
+def _require_committed(
+    history: ScriptHistory, written: Sequence[tuple[str, ...] | None], after: tuple[str, ...]
+) -> None:
+    """Raise MigrationFailed unless the rows `after` are those that were `written`, where known."""
+    each = [rows for rows in written if rows is not None]
+    if len(each) == len(written) and set(union(each)) != set(after):
+        raise not_committed(_where(history, after), list(after))
+
+
+def _where(history: ScriptHistory, rows: Sequence[str]) -> str:
+    return f"the database stands at {standing(history, rows)}."
 
 
 def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
@@ -102,11 +117,22 @@ def ensure_version(context: RunContext) -> Stamp:
 
 
 def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
+    found: list[tuple[str, ...]] = []
+
+    def nothing(rows: Sequence[Any], migration_context: MigrationContext) -> list[Any]:
+        found.append(checked(rows, migration_context))
+        history.require_known(found[-1])
+        return []
+
+    row = VersionRow()
     with _locked(context, history):
-        rows = read_heads(context, history.script)
-        history.require_known(rows)
-        with told_as_errors():
-            command.ensure_version(context.config)
+        with told_as_errors(), row.moving():
+            run_env(context, history.script, nothing)  # Alembic makes the table, where it is none
+        rows = union(found)
+        if not row.is_committed and not all(
+            examine(context, history.script, is_there, has_run=True)
+        ):
+            raise not_committed(_where(history, rows), list(rows))
     return Stamp(rows, rows, standing(history, rows))
 
 

@@ -17,7 +17,6 @@ from ..bridge.version_row import VersionRow, rows_left
 from ..database.listening import listening
 from ..database.sqlite import Writer
 from ..lock import Lock
-from ..revisions.answers import union
 from .evidence import Evidence
 from .leftovers import Leftovers
 from .observer import Observer
@@ -77,10 +76,7 @@ class Execution:
     @property
     def after(self) -> tuple[str, ...] | None:
         """The version table's rows, as the run has committed them; None where that isn't known."""
-        found = [plan.after for plan in self._plans[: self._asked]]
-        if not found or not self._row.is_committed:
-            return None
-        return None if None in found else union(rows for rows in found if rows)
+        return self._row.known([plan.after for plan in self._plans[: self._asked]])
 
     @property
     def was_asked(self) -> bool:

@@ -66,11 +66,16 @@ def _not_recorded(execution: Execution, after: Sequence[str]) -> MigrateError | 
         )
     if not_kept := execution.not_kept(after):
         return row_not_kept(not_kept[-1], where, list(after))
+    return not_committed(where, list(after))
+
+
+def not_committed(where: str, heads: list[str]) -> MigrationFailed:
+    """Return the error of an `env.py` that has left the transaction open."""
     return MigrationFailed(
         f"env.py reported success, but nothing was committed: {where}",
         hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
         " it.",
-        heads=list(after),
+        heads=heads,
     )
 
 

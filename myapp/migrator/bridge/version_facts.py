@@ -1,0 +1,36 @@
+"""What a version table holds, asked on the connection that `env.py` has opened."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from ..base.errors import SettingsError
+from ..database.odd_rows import oddity
+
+
+def table_name(migration_context: MigrationContext) -> str:
+    """Return the version table's name, with its schema if that is given."""
+    named = migration_context.version_table_schema, migration_context.version_table
+    return ".".join(filter(None, named))
+
+
+def is_there(rows: Sequence[Any], migration_context: MigrationContext | None) -> bool:
+    """Tell whether there is a version table. Without a database there is no context, and none."""
+    if migration_context is None or migration_context.connection is None:
+        return False
+    name, schema = migration_context.version_table, migration_context.version_table_schema
+    return inspect(migration_context.connection).has_table(name, schema=schema)
+
+
+def checked(rows: Sequence[Any], migration_context: MigrationContext | None) -> tuple[str, ...]:
+    """Return the version table's `rows`. Raises SettingsError when one can't be an id."""
+    if migration_context is not None and (odd := oddity(rows)):
+        raise SettingsError(
+            f"The version table {table_name(migration_context)} holds {odd}, so where the database"
+            " stands can't be told.",
+            hint="fix its rows by hand; or is it a table of something else? Without"
+            " `alembic.version_table`, the table is `alembic_version`.",
+        )
+    return tuple(rows)
