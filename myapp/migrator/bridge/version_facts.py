@@ -8,12 +8,20 @@ from sqlalchemy import inspect
 
 from ..base.errors import SettingsError
 from ..database.odd_rows import oddity
+from .context import RunContext
 
 
 def table_name(migration_context: MigrationContext) -> str:
     """Return the version table's name, with its schema if that is given."""
     named = migration_context.version_table_schema, migration_context.version_table
     return ".".join(filter(None, named))
+
+
+def last_table_name(context: RunContext) -> str:
+    """Return the name of the version table that was read last, or else the .ini file's."""
+    options = context.settings.alembic
+    schema, name = options.get("version_table_schema"), options.get("version_table")
+    return context.database.table or ".".join(filter(None, [schema, name or "alembic_version"]))
 
 
 def is_there(rows: Sequence[Any], migration_context: MigrationContext | None) -> bool:

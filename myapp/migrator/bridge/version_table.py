@@ -26,7 +26,7 @@ from .env_failures import told_as_errors
 from .env_py import run_env
 from .loading import ScriptHistory, load_history, settled
 from .readiness import until_up
-from .version_facts import checked
+from .version_facts import checked, table_name
 
 T = TypeVar("T")
 #: Is given the rows of one version table, and Alembic's context, None where there is no database.
@@ -125,6 +125,7 @@ def _ask_each(
     found: list[T] = []
 
     def keep(rev: Any, migration_context: MigrationContext) -> list[Any]:
+        database.table = table_name(migration_context)
         found.append(take(rev, migration_context))
         return []
 

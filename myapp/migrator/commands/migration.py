@@ -1,6 +1,6 @@
 """Upgrade and downgrade: plan, lock, run each revision, and try again where that is safe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from ..base.errors import DatabaseUnreachable
@@ -9,6 +9,7 @@ from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.planned_step import PlannedStep
+from ..bridge.version_facts import last_table_name
 from ..bridge.version_table import look, read_heads
 from ..revisions.answers import union
 from ..revisions.history import standing
@@ -57,6 +58,7 @@ def _run(
     with shared_engine(context):
         each = look(context, history.script)
         history = settled(context, history)
+        _tell_implied(context, history, each or ())
         if each is not None and not any(planner(history, target, heads) for heads in each):
             before = union(each)
             past = (
@@ -72,6 +74,20 @@ def _run(
             done = tuple(execution.done)
             before, now = execution.before, standing(history, after)
         return Run(direction, target, before, after, done, False, now)
+
+
+def _tell_implied(
+    context: RunContext, history: ScriptHistory, each: Iterable[Sequence[str]]
+) -> None:
+    """Warn of rows that say nothing. Alembic by itself would fail at them, or leave them."""
+    for rows in each:
+        if implied := history.implied(rows):
+            ends = history.foremost(rows)
+            context.watcher.notice(
+                f"the version table {last_table_name(context)} holds {', '.join(implied)} beside"
+                f" {', '.join(ends)}, which came after. Nothing is missing; `repair` takes out what"
+                " is too much."
+            )
 
 
 def _heads_after(execution: Execution) -> tuple[str, ...]:

@@ -119,6 +119,8 @@ def nothing_to_do(source: QuickSource, target: str) -> Run:
     if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
         raise AskAlembic("the target is not all there is")
     _require_at_heads(history, rows)
+    if history.implied(rows):
+        raise AskAlembic("the rows have to be told of")
     return Run("upgrade", target, rows, rows, (), False, standing(history, rows))
 
 

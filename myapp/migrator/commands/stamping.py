@@ -16,7 +16,7 @@ from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
-from ..bridge.version_facts import checked, is_there
+from ..bridge.version_facts import checked, is_there, last_table_name
 from ..bridge.version_row import RowNotKept, VersionRow, rows_left
 from ..bridge.version_table import examine, look, read_heads
 from ..revisions.answers import union
@@ -54,7 +54,7 @@ def _stamp(
         if not purge:
             history.require_known(rows, hint="`{cmd} stamp --purge REVISION` overrides it.")
             befores.append(tuple(rows))
-        yield from stamp_steps(history.script, revisions, rows)
+        yield from stamp_steps(history, revisions, rows)
         afters.append(rows_left(migration_context))
 
     row = VersionRow()
@@ -76,7 +76,7 @@ def _stamp(
             _require_committed(history, afters, after)
         named = {r.revision for target in revisions for r in find(history, target, "stamp")}
         if not named <= history.applied(after):
-            raise RowNotKept(context.settings.alembic.get("version_table", "alembic_version"))
+            raise RowNotKept(last_table_name(context))
     return Stamp(union(befores), after, standing(history, after))
 
 

@@ -76,6 +76,15 @@ class History:
         """
         return self.graph.current(heads)
 
+    def implied(self, rows: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the version table's rows that another row says already."""
+        return self.graph.implied(rows)
+
+    def foremost(self, rows: Sequence[str]) -> tuple[str, ...]:
+        """Return `rows` without those that are implied: a database stands there as well."""
+        implied = self.implied(rows)
+        return tuple(row for row in rows if row not in implied)
+
     def pending(self, each: Iterable[Iterable[str]]) -> list[str]:
         """Return the ids, the newest first, that one of the databases hasn't been through.
 
