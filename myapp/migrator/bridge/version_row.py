@@ -135,8 +135,9 @@ def is_version_table(table: Any) -> TypeGuard[Table]:
     return isinstance(table, Table) and table.columns.keys() == ["version_num"]
 
 
-def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
-    """Return the table's rows as the connection of a run sees them, None where it is lost.
+@contextmanager
+def aside(migration_context: MigrationContext) -> Iterator[Connection]:
+    """Give the connection of a run, to ask the database something.
 
     The connection is left in the transaction, or outside one, as it was. Nobody who listens to the
     run hears of it.
@@ -146,13 +147,20 @@ def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
     was_in_transaction = connection.in_transaction()
     connection.execution_options(**{INTERNAL: True})
     try:
-        return tuple(_rows(migration_context))
-    except DBAPIError:
-        return None
+        yield connection
     finally:
         if not was_in_transaction:
             connection.rollback()
         connection.execution_options(**{INTERNAL: False})
+
+
+def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
+    """Return the table's rows as the connection of a run sees them, None where it is lost."""
+    with aside(migration_context):
+        try:
+            return tuple(_rows(migration_context))
+        except DBAPIError:
+            return None
 
 
 def _rows(migration_context: MigrationContext) -> Sequence[str]:

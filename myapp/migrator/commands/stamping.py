@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from itertools import permutations
 from typing import Any
 
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
 from ..base.errors import UsageError
@@ -16,6 +17,7 @@ from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
+from ..bridge.version_column import require_room, wide_enough
 from ..bridge.version_facts import checked, is_there, last_table_name
 from ..bridge.version_row import RowNotKept, VersionRow, rows_left
 from ..bridge.version_table import examine, look, read_heads
@@ -54,14 +56,16 @@ def _stamp(
         if not purge:
             history.require_known(rows, hint="`{cmd} stamp --purge REVISION` overrides it.")
             befores.append(tuple(rows))
+        require_room(migration_context, named)
         yield from stamp_steps(history, revisions, rows)
         afters.append(rows_left(migration_context))
 
+    named = {r.revision for target in revisions for r in find(history, target, "stamp")}
     row = VersionRow()
     with _locked(context, history):
         if purge:  # Alembic then empties the table before it asks for the steps
             befores.append(read_heads(context, history.script))
-        with told_as_errors(), row.moving():
+        with told_as_errors(), row.moving(), wide_enough(history):
             run_env(
                 context,
                 history.script,
@@ -74,7 +78,6 @@ def _stamp(
         if after is None:
             after = read_heads(context, history.script, has_run=True)
             _require_committed(history, afters, after)
-        named = {r.revision for target in revisions for r in find(history, target, "stamp")}
         if not named <= history.applied(after):
             raise RowNotKept(last_table_name(context))
     return Stamp(union(befores), after, standing(history, after))
@@ -126,14 +129,28 @@ def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
 
     row = VersionRow()
     with _locked(context, history):
-        with told_as_errors(), row.moving():
-            run_env(context, history.script, nothing)  # Alembic makes the table, where it is none
+        with told_as_errors(), row.moving(), wide_enough(history):
+            run_env(context, history.script, nothing, _run_and_commit)
         rows = union(found)
         if not row.is_committed and not all(
             examine(context, history.script, is_there, has_run=True)
         ):
             raise not_committed(_where(history, rows), list(rows))
     return Stamp(rows, rows, standing(history, rows))
+
+
+def _run_and_commit(environment: EnvironmentContext) -> None:
+    """Let Alembic make the version table where there is none, and commit that.
+
+    Alembic looks for the table first. If that begins a transaction, nothing commits it, as there is
+    no revision to commit. A transaction of `env.py` is left to `env.py`.
+    """
+    connection = environment.get_context().connection
+    assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
+    was_in_transaction = connection.in_transaction()
+    EnvironmentContext.run_migrations(environment)
+    if not was_in_transaction:
+        connection.commit()
 
 
 def _looked_at(context: RunContext) -> ScriptHistory:

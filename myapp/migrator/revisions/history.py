@@ -24,6 +24,11 @@ class History:
         """Every revision id, the newest first."""
         return self.graph.walk()
 
+    @property
+    def longest(self) -> int:
+        """How many characters the longest id has."""
+        return max(map(len, self.graph.files), default=0)
+
     def heads(self) -> tuple[str, ...]:
         """Return the ids of the revisions that no other follows."""
         return self.graph.heads

@@ -13,6 +13,7 @@ from ..bridge.context import RunContext
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, settled
 from ..bridge.planned_step import PlannedStep
+from ..bridge.version_column import require_room, wide_enough
 from ..bridge.version_row import VersionRow, rows_left
 from ..database.listening import listening
 from ..database.sqlite import Writer
@@ -92,6 +93,7 @@ class Execution:
             stack.enter_context(listening(begin=self._writer.begin))
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
+            stack.enter_context(wide_enough(self.history))
             run_env(
                 self.context,
                 self.history.script,
@@ -169,6 +171,7 @@ class Execution:
             self._row.require_kept,
             *migration_context.on_version_apply_callbacks,
         )
+        require_room(migration_context, (id_ for step in plan.steps for id_ in step.added))
         watcher = self.context.watcher
         for step in plan.steps[len(plan.done) :]:
             self.context.canceller.check()

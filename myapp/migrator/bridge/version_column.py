@@ -1,0 +1,79 @@
+"""The width of the version table's column, which has to hold the longest id.
+
+Alembic makes it 32 characters wide, whatever the ids. PostgreSQL then refuses a longer one, when
+all the work of the revision is done. SQLite keeps to no width.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import String, Table, event, inspect, table, text
+
+from ..base.errors import SettingsError
+from ..revisions.history import History
+from .version_facts import table_name
+from .version_row import aside, is_version_table
+
+#: How wide Alembic makes the column.
+ALEMBICS_WIDTH = 32
+
+_OF_POSTGRESQL = text(
+    "SELECT atttypmod - 4 FROM pg_catalog.pg_attribute"
+    " WHERE attrelid = to_regclass(:name) AND attname = 'version_num' AND atttypmod > 4"
+    " AND atttypid IN ('pg_catalog.varchar'::regtype, 'pg_catalog.bpchar'::regtype)"
+)
+
+
+@contextmanager
+def wide_enough(history: History) -> Iterator[None]:
+    """Give each version table that is created within a column for the longest id of `history`.
+
+    It is Alembic that creates it, for any `env.py`, and writes that as SQL.
+    """
+
+    def widen(made: Table, *_: Any, **__: Any) -> None:
+        if is_version_table(made):
+            type_ = made.c.version_num.type
+            if isinstance(type_, String) and type_.length and type_.length < history.longest:
+                made.c.version_num.type = wider = type_.copy()
+                wider.length = history.longest
+
+    event.listen(Table, "before_create", widen)
+    try:
+        yield
+    finally:
+        event.remove(Table, "before_create", widen)
+
+
+def width(migration_context: MigrationContext) -> int | None:
+    """Return how many characters the column takes; None where that has no limit, or no table."""
+    name, schema = migration_context.version_table, migration_context.version_table_schema
+    with aside(migration_context) as connection:
+        if connection.dialect.name == "sqlite":
+            return None
+        if connection.dialect.name == "postgresql":
+            # To answer it, SQLAlchemy would read all types and domains of the database.
+            quoted = connection.dialect.identifier_preparer.format_table(table(name, schema=schema))
+            found: int | None = connection.scalar(_OF_POSTGRESQL, {"name": quoted})
+            return found
+        inspector = inspect(connection)
+        if not inspector.has_table(name, schema=schema):
+            return None
+        types = {each["name"]: each["type"] for each in inspector.get_columns(name, schema=schema)}
+        type_ = types.get("version_num")
+        return type_.length if isinstance(type_, String) else None
+
+
+def require_room(migration_context: MigrationContext, ids: Iterable[str]) -> None:
+    """Raise SettingsError when one of `ids`, which are to be written, is too long."""
+    longest = max(ids, key=len, default="")
+    room = width(migration_context) if longest else None
+    if room is not None and len(longest) > room:
+        raise SettingsError(
+            f"The revision id {longest} has {len(longest)} characters, and the version table"
+            f" {table_name(migration_context)} takes {room}, so it could not be recorded. Nothing"
+            " was run.",
+            hint="`{cmd} repair` widens the column version_num.",
+        )
