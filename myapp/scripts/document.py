@@ -11,6 +11,7 @@ from ..migrator.base.results import (
     Branch,
     HistoryReport,
     NewRevisions,
+    Repair,
     Revision,
     Run,
     Scaffold,
@@ -110,6 +111,21 @@ def _(result: Run) -> dict[str, Any]:
 @_fields.register
 def _(result: Stamp) -> dict[str, Any]:
     return {"before": result.before, "after": result.after}
+
+
+@_fields.register
+def _(result: Repair) -> dict[str, Any]:
+    tables = [
+        {
+            "table": each.table,
+            "before": each.before,
+            "after": each.after,
+            "rows": [asdict(row) for row in each.rows],
+            "widths": each.widths,
+        }
+        for each in result.tables
+    ]
+    return {"is_changed": result.is_needed, "tables": tables}
 
 
 @_fields.register

@@ -8,6 +8,8 @@ from typing import Literal
 Direction = Literal["upgrade", "downgrade"]
 State = Literal["applied", "current", "pending"]
 DatabaseState = Literal["ok", "pending", "ahead"]
+#: What is wrong with a row of the version table.
+RowFault = Literal["null", "empty", "blanks", "twice", "implied"]
 
 _CREATE_DATE = re.compile(r"^Create Date: *(.+?) *$", re.MULTILINE)
 
@@ -167,3 +169,48 @@ class Scaffold:
 
     files: tuple[str, ...]
     ini_lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RowRepair:
+    """A row of the version table that is wrong; None stands for NULL.
+
+    `instead` is the row that says it afterwards, if one does.
+    """
+
+    row: str | None
+    reason: RowFault
+    instead: str | None = None
+
+
+@dataclass(frozen=True)
+class TableRepair:
+    """What has to be written to a version table, and the rows before and after it.
+
+    `widths` are the characters that its column takes and has to take, None where that is right.
+    `is_padded`: its type adds blanks to each id.
+    """
+
+    table: str
+    before: tuple[str | None, ...]
+    after: tuple[str, ...]
+    rows: tuple[RowRepair, ...]
+    widths: tuple[int, int] | None = None
+    is_padded: bool = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether something has to be written."""
+        return bool(self.rows or self.widths)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What `repair` writes, or has written, to each version table."""
+
+    tables: tuple[TableRepair, ...]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether something has to be written."""
+        return any(each.is_needed for each in self.tables)

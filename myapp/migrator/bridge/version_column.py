@@ -6,10 +6,11 @@ all the work of the revision is done. SQLite keeps to no width.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import String, Table, event, inspect, table, text
+from sqlalchemy import CHAR, String, Table, event, inspect, table, text
 
 from ..base.errors import SettingsError
 from ..revisions.history import History
@@ -20,7 +21,7 @@ from .version_row import aside, is_version_table
 ALEMBICS_WIDTH = 32
 
 _OF_POSTGRESQL = text(
-    "SELECT atttypmod - 4 FROM pg_catalog.pg_attribute"
+    "SELECT atttypmod - 4, atttypid = 'pg_catalog.bpchar'::regtype FROM pg_catalog.pg_attribute"
     " WHERE attrelid = to_regclass(:name) AND attname = 'version_num' AND atttypmod > 4"
     " AND atttypid IN ('pg_catalog.varchar'::regtype, 'pg_catalog.bpchar'::regtype)"
 )
@@ -47,8 +48,16 @@ def wide_enough(history: History) -> Iterator[None]:
         event.remove(Table, "before_create", widen)
 
 
-def width(migration_context: MigrationContext) -> int | None:
-    """Return how many characters the column takes; None where that has no limit, or no table."""
+@dataclass(frozen=True)
+class Column:
+    """How many characters the column takes, and whether it adds blanks to them."""
+
+    width: int
+    is_padded: bool = False
+
+
+def version_column(migration_context: MigrationContext) -> Column | None:
+    """Return the column version_num; None where it has no limit, or there is no table."""
     name, schema = migration_context.version_table, migration_context.version_table_schema
     with aside(migration_context) as connection:
         if connection.dialect.name == "sqlite":
@@ -56,24 +65,25 @@ def width(migration_context: MigrationContext) -> int | None:
         if connection.dialect.name == "postgresql":
             # To answer it, SQLAlchemy would read all types and domains of the database.
             quoted = connection.dialect.identifier_preparer.format_table(table(name, schema=schema))
-            found: int | None = connection.scalar(_OF_POSTGRESQL, {"name": quoted})
-            return found
+            found = connection.execute(_OF_POSTGRESQL, {"name": quoted}).one_or_none()
+            return Column(*found) if found else None
         inspector = inspect(connection)
         if not inspector.has_table(name, schema=schema):
             return None
         types = {each["name"]: each["type"] for each in inspector.get_columns(name, schema=schema)}
         type_ = types.get("version_num")
-        return type_.length if isinstance(type_, String) else None
+        length = type_.length if isinstance(type_, String) else None
+        return Column(length, isinstance(type_, CHAR)) if length else None
 
 
 def require_room(migration_context: MigrationContext, ids: Iterable[str]) -> None:
     """Raise SettingsError when one of `ids`, which are to be written, is too long."""
     longest = max(ids, key=len, default="")
-    room = width(migration_context) if longest else None
-    if room is not None and len(longest) > room:
+    column = version_column(migration_context) if longest else None
+    if column and len(longest) > column.width:
         raise SettingsError(
             f"The revision id {longest} has {len(longest)} characters, and the version table"
-            f" {table_name(migration_context)} takes {room}, so it could not be recorded. Nothing"
-            " was run.",
+            f" {table_name(migration_context)} takes {column.width}, so it could not be recorded."
+            " Nothing was run.",
             hint="`{cmd} repair` widens the column version_num.",
         )

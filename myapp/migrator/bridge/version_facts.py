@@ -7,7 +7,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
 from ..base.errors import SettingsError
-from ..database.odd_rows import oddity
+from ..database.odd_rows import foreign_row, oddity
 from .context import RunContext
 
 
@@ -34,11 +34,30 @@ def is_there(rows: Sequence[Any], migration_context: MigrationContext | None) ->
 
 def checked(rows: Sequence[Any], migration_context: MigrationContext | None) -> tuple[str, ...]:
     """Return the version table's `rows`. Raises SettingsError when one can't be an id."""
+    found = mendable(rows, migration_context)
     if migration_context is not None and (odd := oddity(rows)):
-        raise SettingsError(
-            f"The version table {table_name(migration_context)} holds {odd}, so where the database"
-            " stands can't be told.",
-            hint="fix its rows by hand; or is it a table of something else? Without"
-            " `alembic.version_table`, the table is `alembic_version`.",
+        raise _odd(migration_context, odd, "`{cmd} repair` shows what it would write, and asks.")
+    return found
+
+
+def mendable(rows: Sequence[Any], migration_context: MigrationContext | None) -> tuple[str, ...]:
+    """Return those of the version table's `rows` that are text, be they ids or not.
+
+    Raises SettingsError when one is none, and not NULL.
+    """
+    if migration_context is not None and (foreign := foreign_row(rows)):
+        raise _odd(
+            migration_context,
+            foreign,
+            "is it a table of something else? Without `alembic.version_table`, the table is"
+            " `alembic_version`.",
         )
-    return tuple(rows)
+    return tuple(row for row in rows if row is not None)
+
+
+def _odd(migration_context: MigrationContext, what: str, hint: str) -> SettingsError:
+    return SettingsError(
+        f"The version table {table_name(migration_context)} holds {what}, so where the database"
+        " stands can't be told.",
+        hint=hint,
+    )

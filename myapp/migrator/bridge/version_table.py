@@ -36,10 +36,12 @@ Take = Callable[[Sequence[Any], MigrationContext | None], T]
 GLANCE_SECONDS = 3.0
 
 
-def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] | None:
+def look(
+    context: RunContext, script: ScriptDirectory, take: Take[tuple[str, ...]] = checked
+) -> list[tuple[str, ...]] | None:
     """Return what `read_each` returns, None if it can be read only under the lock.
 
-    It waits no longer for another session than for another run.
+    It waits no longer for another session than for another run. `take` is that of `examine`.
 
     An SQLite file can't be read while its writer spills out of memory. The connection is closed
     again, since a server may have none to spare for the wait for the lock.
@@ -47,7 +49,7 @@ def look(context: RunContext, script: ScriptDirectory) -> list[tuple[str, ...]] 
     if context.rows is not None:
         return [context.rows]
     try:
-        return read_each(context, script, lock_wait=context.settings.options.lock_wait)
+        return examine(context, script, take, lock_wait=context.settings.options.lock_wait)
     except DatabaseUnreachable as error:
         if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
             raise

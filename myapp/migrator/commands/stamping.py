@@ -18,9 +18,9 @@ from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
 from ..bridge.version_column import require_room, wide_enough
-from ..bridge.version_facts import checked, is_there, last_table_name
+from ..bridge.version_facts import checked, is_there, last_table_name, mendable
 from ..bridge.version_row import RowNotKept, VersionRow, rows_left
-from ..bridge.version_table import examine, look, read_heads
+from ..bridge.version_table import Take, examine, look, read_heads
 from ..revisions.answers import union
 from ..revisions.history import standing
 from ..run.outcome import interruptible
@@ -31,13 +31,13 @@ from ..run.writing import writing
 def stamp(
     context: RunContext, revisions: Sequence[str], *, purge: bool = False, tag: str | None = None
 ) -> Stamp:
-    """Set the version table to `revisions`; with `purge`, empty it first.
+    """Set the version table to `revisions`; with `purge`, empty it first, whatever its rows.
 
     Raises BadRevision, MultipleHeads, DatabaseAhead (which `purge` overrides), LockNotObtained
     or Interrupted, or what `read_heads` raises.
     """
     with shared_engine(context):
-        history = _looked_at(context)
+        history = _looked_at(context, mendable if purge else checked)
         check_stamp(history, revisions)
         return _stamp(context, history, revisions, purge, tag)
 
@@ -54,7 +54,7 @@ def _stamp(
 
     def steps(rows: Sequence[str], migration_context: MigrationContext) -> Iterator[Any]:
         if not purge:
-            history.require_known(rows, hint="`{cmd} stamp --purge REVISION` overrides it.")
+            history.require_known(checked(rows, migration_context))
             befores.append(tuple(rows))
         require_room(migration_context, named)
         yield from stamp_steps(history, revisions, rows)
@@ -64,7 +64,7 @@ def _stamp(
     row = VersionRow()
     with _locked(context, history):
         if purge:  # Alembic then empties the table before it asks for the steps
-            befores.append(read_heads(context, history.script))
+            befores += examine(context, history.script, mendable)
         with told_as_errors(), row.moving(), wide_enough(history):
             run_env(
                 context,
@@ -115,7 +115,7 @@ def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
 def ensure_version(context: RunContext) -> Stamp:
     """Create the version table if it doesn't exist. Raises what `stamp` raises."""
     with shared_engine(context):
-        history = _looked_at(context)
+        history = _looked_at(context, checked)
         return _ensure_version(context, history)
 
 
@@ -153,10 +153,10 @@ def _run_and_commit(environment: EnvironmentContext) -> None:
         connection.commit()
 
 
-def _looked_at(context: RunContext) -> ScriptHistory:
+def _looked_at(context: RunContext, take: Take[tuple[str, ...]]) -> ScriptHistory:
     """Run `env.py`, which says which database to lock, and return the history."""
     history = load_history(context)
-    look(context, history.script)
+    look(context, history.script, take)
     return settled(context, history)
 
 

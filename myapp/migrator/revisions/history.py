@@ -114,8 +114,11 @@ class History:
         if unknown:
             raise DatabaseAhead(
                 f"The database stands at {named}, which this code does not have:"
-                " a newer version or another branch of it has migrated this database.",
-                hint=f"deploy that version, or downgrade with it first. {hint}".strip(),
+                " a newer version or another branch of it has migrated this database, or the"
+                " revision's file was deleted or squashed.",
+                hint="deploy that version, or downgrade with it first. If the file is gone, bring"
+                " it back, or type `{cmd} stamp --purge REVISION` for the revision that the"
+                f" database is like. {hint}".strip(),
                 unknown=unknown,
             )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from support.ahead import HINT
 from support.database import change, heads, tables
 from support.history import MakeApp, Revision, create_table, foreign_env
 from support.processes import write_env
@@ -85,10 +86,7 @@ def test_purge_alone_overrides_a_revision_that_no_file_has(
 
     with pytest.raises(DatabaseAhead) as raised:
         stamp(config, ["ccc333"])
-    assert raised.value.hint == (
-        "deploy that version, or downgrade with it first."
-        " `{cmd} stamp --purge REVISION` overrides it."
-    )
+    assert raised.value.hint == HINT
     assert heads(database_url) == {"fff999"}
 
     stamp(config, ["ccc333"], purge=True)
