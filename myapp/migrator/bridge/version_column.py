@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CHAR, String, Table, event, inspect, table, text
 
@@ -34,18 +35,18 @@ def wide_enough(history: History) -> Iterator[None]:
     It is Alembic that creates it, for any `env.py`, and writes that as SQL.
     """
 
-    def widen(made: Table, *_: Any, **__: Any) -> None:
+    def make_room(made: Table, *_: Any, **__: Any) -> None:
         if is_version_table(made):
             type_ = made.c.version_num.type
             if isinstance(type_, String) and type_.length and type_.length < history.longest:
                 made.c.version_num.type = wider = type_.copy()
                 wider.length = history.longest
 
-    event.listen(Table, "before_create", widen)
+    event.listen(Table, "before_create", make_room)
     try:
         yield
     finally:
-        event.remove(Table, "before_create", widen)
+        event.remove(Table, "before_create", make_room)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,18 @@ def version_column(migration_context: MigrationContext) -> Column | None:
         type_ = types.get("version_num")
         length = type_.length if isinstance(type_, String) else None
         return Column(length, isinstance(type_, CHAR)) if length else None
+
+
+def widen(migration_context: MigrationContext, narrow: int, wide: int) -> None:
+    """Make the column of a table that is there `wide` instead of `narrow`, and pad no id."""
+    Operations(migration_context).alter_column(
+        migration_context.version_table,
+        "version_num",
+        schema=migration_context.version_table_schema,
+        existing_type=String(narrow),
+        type_=String(wide),
+        existing_nullable=False,
+    )
 
 
 def require_room(migration_context: MigrationContext, ids: Iterable[str]) -> None:

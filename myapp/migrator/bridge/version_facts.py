@@ -24,10 +24,9 @@ def last_table_name(context: RunContext) -> str:
     return context.database.table or ".".join(filter(None, [schema, name or "alembic_version"]))
 
 
-def is_there(rows: Sequence[Any], migration_context: MigrationContext | None) -> bool:
-    """Tell whether there is a version table. Without a database there is no context, and none."""
-    if migration_context is None or migration_context.connection is None:
-        return False
+def is_there(migration_context: MigrationContext) -> bool:
+    """Tell whether there is a version table."""
+    assert migration_context.connection is not None  # noqa: S101 - only `--sql` has none
     name, schema = migration_context.version_table, migration_context.version_table_schema
     return inspect(migration_context.connection).has_table(name, schema=schema)
 

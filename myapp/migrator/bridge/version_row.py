@@ -81,6 +81,10 @@ class VersionRow:
         """Whether each connection that has written or made the table has committed since."""
         return not self._uncommitted
 
+    def expect_commit(self, connection: Connection) -> None:
+        """Take note that the table has been changed on `connection`, which has to commit that."""
+        self._uncommitted.add(connection)
+
     def known(self, found: Sequence[tuple[str, ...] | None]) -> tuple[str, ...] | None:
         """Return the rows of all databases, None where they are not known to be committed.
 

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, String, column, table
+from sqlalchemy import Connection, column, table
 
 from ..base.errors import SettingsError, UsageError
 from ..base.results import Repair, RowRepair, TableRepair
@@ -16,7 +15,7 @@ from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
-from ..bridge.version_column import version_column
+from ..bridge.version_column import version_column, widen
 from ..bridge.version_facts import mendable, table_name
 from ..bridge.version_row import RowNotKept
 from ..bridge.version_table import examine
@@ -159,14 +158,7 @@ def _mend(
         )
     name, schema = migration_context.version_table, migration_context.version_table_schema
     if found.widths:
-        Operations(migration_context).alter_column(
-            name,
-            "version_num",
-            schema=schema,
-            existing_type=String(found.widths[0]),
-            type_=String(found.widths[1]),
-            existing_nullable=False,
-        )
+        widen(migration_context, *found.widths)
     versions = table(name, column("version_num"), schema=schema)
     for each in found.rows:
         connection.execute(versions.delete().where(versions.c.version_num == each.row))

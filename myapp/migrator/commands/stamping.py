@@ -17,7 +17,7 @@ from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
-from ..bridge.version_column import require_room, wide_enough
+from ..bridge.version_column import require_room, version_column, wide_enough, widen
 from ..bridge.version_facts import checked, is_there, last_table_name, mendable
 from ..bridge.version_row import RowNotKept, VersionRow, rows_left
 from ..bridge.version_table import Take, examine, look, read_heads
@@ -113,7 +113,10 @@ def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
 
 
 def ensure_version(context: RunContext) -> Stamp:
-    """Create the version table if it doesn't exist. Raises what `stamp` raises."""
+    """Create the version table if it doesn't exist, and widen its column for the longest id.
+
+    Raises what `stamp` raises.
+    """
     with shared_engine(context):
         history = _looked_at(context, checked)
         return _ensure_version(context, history)
@@ -121,19 +124,30 @@ def ensure_version(context: RunContext) -> Stamp:
 
 def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
     found: list[tuple[str, ...]] = []
+    row = VersionRow()
 
-    def nothing(rows: Sequence[Any], migration_context: MigrationContext) -> list[Any]:
+    def only_widen(rows: Sequence[Any], migration_context: MigrationContext) -> list[Any]:
         found.append(checked(rows, migration_context))
         history.require_known(found[-1])
+        column = version_column(migration_context)
+        if column and column.width < history.longest:
+            assert migration_context.connection is not None  # noqa: S101 - as in _run_and_commit
+            row.expect_commit(migration_context.connection)
+            widen(migration_context, column.width, history.longest)
         return []
 
-    row = VersionRow()
+    def is_whole(rows: Sequence[Any], migration_context: MigrationContext | None) -> bool:
+        if migration_context is None or not is_there(migration_context):
+            return False
+        column = version_column(migration_context)
+        return column is None or column.width >= history.longest
+
     with _locked(context, history):
         with told_as_errors(), row.moving(), wide_enough(history):
-            run_env(context, history.script, nothing, _run_and_commit)
+            run_env(context, history.script, only_widen, _run_and_commit)
         rows = union(found)
         if not row.is_committed and not all(
-            examine(context, history.script, is_there, has_run=True)
+            examine(context, history.script, is_whole, has_run=True)
         ):
             raise not_committed(_where(history, rows), list(rows))
     return Stamp(rows, rows, standing(history, rows))

@@ -133,7 +133,7 @@ class History:
 
 def standing(history: History, heads: Sequence[str]) -> str:
     """Return where a database at `heads` stands, for use in a sentence."""
-    return history.titles(heads) if heads else "base (no revision)"
+    return history.titles(history.foremost(heads)) if heads else "base (no revision)"
 
 
 def _without_indentation(doc: str) -> str:

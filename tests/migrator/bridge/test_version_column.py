@@ -78,6 +78,30 @@ def test_the_table_of_an_impl_of_env_pys_own_is_wide_enough(
 
 
 @ENVIRONMENTS
+def test_ensure_version_widens_a_table_that_is_there(
+    make_app: MakeApp, postgresql_url: str, env: str | None
+) -> None:
+    change(postgresql_url, "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
+
+    result = invoke(app(make_app, postgresql_url, env), "ensure-version")
+
+    assert result.returncode == 0, result.stderr
+    assert rows(postgresql_url, WIDTH) == [(len(LONG),)]
+
+
+def test_a_column_whose_change_env_py_does_not_commit_is_an_error(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    change(postgresql_url, "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
+    env = foreign_env(before='connection.execute(text("SELECT 1"))')
+
+    result = invoke(app(make_app, postgresql_url, env), "ensure-version")
+
+    assert (result.returncode, rows(postgresql_url, WIDTH)) == (1, [(32,)])
+    assert "env.py reported success, but nothing was committed" in result.stderr
+
+
+@ENVIRONMENTS
 @pytest.mark.parametrize("command", ["upgrade", f"stamp {LONG}", f"stamp --purge {LONG}"])
 def test_an_id_that_does_not_fit_is_known_before_anything_runs(
     make_app: MakeApp, postgresql_url: str, command: str, env: str | None
