@@ -144,8 +144,9 @@ def _split(
         found = find(history, start or "base", f"{name} --sql {target}")
         heads = tuple(revision.revision for revision in found)
     else:
-        heads = read_heads(context, history.script)
-        history.require_known(heads)
+        rows = read_heads(context, history.script)
+        history.require_known(rows)
+        heads = history.foremost(rows)
     if len(heads) > 1:
         raise several_heads(history, heads, f"{name} --sql {target}")
     return heads[0] if heads else "base", end

@@ -88,6 +88,7 @@ def history(
         known, each = source.stand(is_needed=is_needed)
         rows = answers.union(each)
         known.require_known(rows)
+        rows = known.foremost(rows)
     except MigrateError as error:
         if is_needed:
             raise

@@ -39,4 +39,6 @@ class Code:
     def _rows(self, connection: Connection) -> tuple[str, ...]:
         names = ("version_table", "version_table_schema")
         options = {name: self._options[name] for name in names if name in self._options}
-        return MigrationContext.configure(connection, opts=options).get_current_heads()
+        rows = MigrationContext.configure(connection, opts=options).get_current_heads()
+        # NULL is no revision. Its row is for the next run to complain of.
+        return tuple(row for row in rows if row is not None)

@@ -117,3 +117,20 @@ def test_all_heads_are_applied(overlapping: Overlapping, database_url: str) -> N
     for command in ("current --check-heads", "wait --timeout 0"):
         result = invoke(ini, *command.split())
         assert (result.returncode, result.stdout) == (0, "bbb222 (head), a change\n"), command
+
+
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [
+        ("history -r current:head", ["bbb222"]),
+        ("history -r base:current", ["bbb222", "aaa111"]),
+        ("downgrade --sql current:aaa111", ["Running downgrade bbb222 -> aaa111"]),
+    ],
+)
+def test_where_the_database_stands_is_the_row_that_counts(
+    overlapping: Overlapping, sqlite_url: str, command: str, seen: list[str]
+) -> None:
+    result = invoke(overlapping(sqlite_url), *command.split())
+
+    assert result.returncode == 0, result.stderr
+    assert all(each in result.stdout for each in seen)
