@@ -35,7 +35,7 @@ ENGINE = "myapp.migrator"
 #: The modules of the command line: each may import those that stand below its own line.
 SCRIPTS = [
     {"migrate"},
-    {"file_commands"},
+    {"file_commands", "repair_command"},
     {"cli"},
     {"group"},
     {"asking", "completion"},

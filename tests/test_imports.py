@@ -33,6 +33,7 @@ WRITING = [
     ["downgrade", "-1"],
     ["stamp", "head"],
     ["ensure-version"],
+    ["repair"],
     ["revision", "-m", "more"],
     ["edit", "head"],
 ]

@@ -15,7 +15,7 @@ from .invocation import Invocation
 from .story import Story, telling
 from .streams import discard, write_json, write_sql
 
-_WRITES = {"upgrade", "downgrade", "stamp", "ensure-version"}
+_WRITES = {"upgrade", "downgrade", "stamp", "ensure-version", "repair"}
 
 
 class Console:

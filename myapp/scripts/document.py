@@ -6,6 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from ..migrator.base.errors import MigrateError
+from ..migrator.base.repairs import Repair
 from ..migrator.base.results import (
     Agreement,
     Branch,
@@ -145,6 +146,21 @@ def _(result: Step) -> dict[str, Any]:
 @_fields.register
 def _(result: Stamp) -> dict[str, Any]:
     return {"before": result.before, "after": result.after} | _databases(result)
+
+
+@_fields.register
+def _(result: Repair) -> dict[str, Any]:
+    tables = [
+        {
+            "table": each.table,
+            "before": each.before,
+            "after": each.after,
+            "rows": [asdict(row) for row in each.rows],
+            "widths": each.widths,
+        }
+        for each in result.tables
+    ]
+    return {"is_changed": result.is_needed, "tables": tables}
 
 
 @_fields.register

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.base.errors import UsageError
-from . import file_commands  # noqa: F401 - its commands join the group
+from . import file_commands, repair_command  # noqa: F401 - their commands join the group
 from .asking import ask, ask_first
 from .cli import cli
 from .group import REVISION, SECONDS, option

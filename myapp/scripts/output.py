@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..migrator.base.legible import legible
+from ..migrator.base.repairs import Repair, RowRepair
 from ..migrator.base.results import (
     Agreement,
     Branch,
@@ -21,6 +22,7 @@ from ..migrator.base.results import (
     Status,
     name_of,
 )
+from ..migrator.database.odd_rows import shown
 from ..migrator.revisions.answers import NO_DATABASE
 from .durations import format_seconds
 
@@ -29,7 +31,7 @@ _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
 
 def as_text(result: object, *, verbose: bool, quiet: bool) -> str:
     """Return a result as text. With `quiet`, it may be empty."""
-    if quiet and isinstance(result, Run | Stamp | Agreement):
+    if quiet and isinstance(result, Run | Stamp | Agreement | Repair):
         return ""
     return "\n".join(map(_shown, _lines(result, verbose)))
 
@@ -143,6 +145,48 @@ def _(result: Scaffold, verbose: bool) -> Iterable[str]:
     yield from (f"Wrote {path}" for path in result.files)
     yield "Add to the .ini file:"
     yield from (f"    {line}".rstrip() for line in result.ini_lines)
+
+
+@_lines.register
+def _(result: Repair, verbose: bool) -> Iterable[str]:
+    for each in result.tables:
+        done = "Repaired" if each.is_needed else "Nothing to repair in"
+        yield f"{done} the version table {each.table}: it holds {_held(each.after)}."
+    if not result.tables:
+        yield "Nothing to repair: there is no database yet."
+
+
+def lines_of_plan(result: Repair) -> Iterable[str]:
+    """Yield what a repair is about to write, and why."""
+    for each in result.tables:
+        if not each.is_needed:
+            continue
+        yield legible(f"The version table {each.table} holds {_held(each.before)}.")
+        yield from (legible(f"  {_why(row)}") for row in each.rows)
+        if each.widths:
+            narrow, wide = each.widths
+            yield (
+                f"  The column becomes VARCHAR({wide}): its type adds blanks to each id."
+                if each.is_padded
+                else f"  The column is widened from {narrow} to {wide} characters, for the longest"
+                " id."
+            )
+        yield legible(f"Then it holds {_held(each.after)}.")
+
+
+def _held(rows: Iterable[str | None]) -> str:
+    return ", ".join(map(shown, rows)) or "no row"
+
+
+def _why(row: RowRepair) -> str:
+    found = shown(row.row)
+    if row.reason == "implied":
+        return f"{found} is taken out: {row.instead} came after it, and says it already."
+    if row.reason == "twice":
+        return f"{found} stands there more than once, and is kept once."
+    if row.reason == "blanks":
+        return f"{found} becomes {row.instead}: an id has no blanks."
+    return f"{found} is taken out: it is no revision."
 
 
 @_lines.register(dict)

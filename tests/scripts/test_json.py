@@ -92,6 +92,7 @@ EXAMPLES = {
     "edit": "edit cccc1",
     "wait": "wait",
     "ensure-version": "ensure-version",
+    "repair": "repair",
     "init": "init {folder}",
     "list-templates": "list-templates",
     "upgrade --sql": "upgrade --sql",

@@ -124,6 +124,16 @@ def test_stamp_and_ensure_version_tell_where_the_database_is(ini: Path) -> None:
     assert text(ini, "stamp", "cccc1") == f"{written}cccc1 (join).\n"
 
 
+def test_a_repair_tells_what_the_version_table_holds(ini: Path) -> None:
+    assert text(ini, "repair") == "Nothing to repair: there is no database yet.\n"
+    invoke(ini, "ensure-version")
+    sound = "Nothing to repair in the version table alembic_version: it holds "
+    assert text(ini, "repair") == f"{sound}no row.\n"
+    invoke(ini, "stamp", "cccc1")
+    assert text(ini, "repair") == f"{sound}cccc1.\n"
+    assert text(ini, "repair", "--quiet") == ""
+
+
 def test_a_new_revision_is_told_by_its_file(ini: Path) -> None:
     folder = ini.parent / "migrations" / "versions"
     written = text(ini, "revision", "-m", "more", "--head", "cccc1", "--rev-id", "eeee1")

@@ -13,9 +13,15 @@ _TOKEN = re.compile(r"\x1b\[([0-9;]*)([A-Za-z])|(.)", re.DOTALL)
 
 
 def run_on_terminal(
-    *args: str | os.PathLike[str], env: Mapping[str, str] | None = None, columns: int = 80
+    *args: str | os.PathLike[str],
+    env: Mapping[str, str] | None = None,
+    columns: int = 80,
+    typed: str = "",
 ) -> str:
-    """Run the installed `myapp-migrate` on a terminal of its own and return all that it wrote."""
+    """Run the installed `myapp-migrate` on a terminal of its own and return all that it wrote.
+
+    `typed` is what a person types.
+    """
     terminal, end = os.openpty()
     termios.tcsetwinsize(end, (24, columns))
     environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
@@ -23,6 +29,7 @@ def run_on_terminal(
         [SCRIPTS / "myapp-migrate", *args], stdin=end, stdout=end, stderr=end, env=environment
     ) as process:
         os.close(end)
+        os.write(terminal, typed.encode())
         written = _read(terminal)
         process.wait(60)
     os.close(terminal)

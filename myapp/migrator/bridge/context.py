@@ -25,6 +25,8 @@ class OpenDatabase:
     is_shared: bool = False
     engine: Engine | None = None
     url: URL | None = None
+    #: The version table's name, as `env.py` has given it.
+    table: str | None = None
     only_reads: bool = False
 
 

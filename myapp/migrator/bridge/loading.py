@@ -12,7 +12,7 @@ from alembic.util.exc import CommandError
 
 from ..base.errors import HistoryError, SettingsError
 from ..database.failures import described
-from ..revisions.files import Reading, why_not_read
+from ..revisions.files import Reading, may_be_named_by, why_not_read
 from ..revisions.graph import Graph
 from ..revisions.history import History
 from .context import RunContext
@@ -24,12 +24,22 @@ class ScriptHistory(History):
     """A history that Alembic can be asked about too."""
 
     def __init__(
-        self, script: ScriptDirectory, graph: Graph, modules: Mapping[str, ModuleType]
+        self,
+        script: ScriptDirectory,
+        graph: Graph,
+        modules: Mapping[str, ModuleType],
+        writes: str | None = None,
     ) -> None:
-        """Join `script` and its `graph`; `modules` are the files that have run."""
+        """Join `script` and its `graph`; `modules` are the files that have run.
+
+        `writes` is that of `load_history`.
+        """
         super().__init__(graph, script.dir)
         #: The same revisions for Alembic.
         self.script = script
+        self.writes = writes
+        #: Whether all folders were there. They may go away while a run is at work.
+        self.has_folders = False
         self._modules = modules
         self._scripts: dict[str, LazyScript] = {}
 
@@ -60,10 +70,15 @@ def require_loadable(history: ScriptHistory) -> None:
         )
 
 
-def load_history(context: RunContext, reading: Reading | None = None) -> ScriptHistory:
+def load_history(
+    context: RunContext, reading: Reading | None = None, *, writes: str | None = None
+) -> ScriptHistory:
     """Load the revision files of `context`; `reading` is what they say, for who has just read them.
 
-    Raises SettingsError when there is no such folder, HistoryError when the files form no history.
+    `writes` is the folder for a new revision, which may be missing; the default one if it is empty.
+
+    Raises SettingsError when there is no folder of migrations, HistoryError when a folder of
+    revisions is missing, or the files form no history.
     """
     location = context.settings.script_location
     try:
@@ -80,30 +95,36 @@ def load_history(context: RunContext, reading: Reading | None = None) -> ScriptH
         _require_readable(script.dir, "migrations")
     if not any(Path(script.dir).glob("env.py*")):
         raise _bad_location(f"`{location}`, which has no env.py")
-    return _load(script, reading)
+    history = _load(script, writes, reading)
+    if not may_be_named_by(Path(script.dir, "env.py")):
+        _require_folders(context, history)
+    return history
 
 
 def settled(context: RunContext, history: ScriptHistory) -> ScriptHistory:
     """Return `history`, or that of the files which count now that `env.py` has run.
 
-    Raises HistoryError when the files form no history.
+    Raises HistoryError when a folder is missing, or the files form no history.
     """
     left = spoken(context, history.script)
-    if _files(left) == _files(history.script):
-        return history
-    return _load(
-        ScriptDirectory(
-            left.dir,
-            file_template=left.file_template,
-            truncate_slug_length=left.truncate_slug_length,
-            version_locations=_files(left)[0],
-            sourceless=left.sourceless,
-            output_encoding=left.output_encoding,
-            timezone=left.timezone,
-            hooks=left.hooks,
-            recursive_version_locations=left.recursive_version_locations,
-            messaging_opts=left.messaging_opts,
-        ),
+    if _files(left) != _files(history.script):
+        history = _load(_with_folders_of(left), history.writes)
+    _require_folders(context, history)
+    return history
+
+
+def _with_folders_of(left: ScriptDirectory) -> ScriptDirectory:
+    return ScriptDirectory(
+        left.dir,
+        file_template=left.file_template,
+        truncate_slug_length=left.truncate_slug_length,
+        version_locations=_files(left)[0],
+        sourceless=left.sourceless,
+        output_encoding=left.output_encoding,
+        timezone=left.timezone,
+        hooks=left.hooks,
+        recursive_version_locations=left.recursive_version_locations,
+        messaging_opts=left.messaging_opts,
     )
 
 
@@ -116,10 +137,12 @@ def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
     return locations, script.sourceless, script.recursive_version_locations
 
 
-def _load(script: ScriptDirectory, reading: Reading | None = None) -> ScriptHistory:
+def _load(
+    script: ScriptDirectory, writes: str | None, reading: Reading | None = None
+) -> ScriptHistory:
     for folder in version_folders(script):
         _require_readable(folder, "revisions")
-    history = ScriptHistory(script, *read_graph(script, reading))
+    history = ScriptHistory(script, *read_graph(script, reading), writes)
     script.revision_map = RevisionMap(lambda: map(history.script_of, history.graph.files))
     return history
 
@@ -133,6 +156,38 @@ def _require_readable(folder: str | PathLike[str], of: str) -> None:
             else "let this user read and enter it.",
             paths=[str(folder)],
         )
+
+
+def _require_folders(context: RunContext, history: ScriptHistory) -> None:
+    """Raise HistoryError when a folder of revisions is missing, save one that is to be written.
+
+    A deploy without its revisions would find nothing to do. An `env.py` that names the folders has
+    to have run before.
+    """
+    if history.has_folders:
+        return
+    default = Path(history.script.dir, "versions").absolute()
+    new = [] if history.writes is None else [default, Path(history.writes)]
+    missing = [folder for folder in version_folders(history.script) if not folder.exists()]
+    for folder in missing:
+        if folder in new:
+            continue
+        raise HistoryError(
+            f"The folder of revisions {folder} does not exist, so it is not known which revisions"
+            " there are.",
+            hint="deploy it with the code; if there is no revision yet, the first one makes it:"
+            ' `{cmd} revision -m "..."`.'
+            if folder == default
+            else f"fix `alembic.version_locations`{_how_split(context)}, or make the folder.",
+            paths=[str(folder)],
+        )
+    history.has_folders = True
+
+
+def _how_split(context: RunContext) -> str:
+    if context.settings.alembic.splits_at_blanks:
+        return " (folders are separated by blanks, unless you set `alembic.path_separator`)"
+    return ""
 
 
 def _bad_location(what: str) -> SettingsError:

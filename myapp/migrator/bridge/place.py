@@ -3,25 +3,21 @@
 from collections.abc import Iterable
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL
 
 from ..base.results import VersionTable
-from ..database.listening import INTERNAL
+from .version_row import aside
 
 
 def version_table(migration_context: MigrationContext, rows: Iterable[str]) -> VersionTable:
-    """Return the version table of this context, with its `rows`.
-
-    The connection is left in the transaction, or outside one, as it was. Nobody who listens to a
-    run hears of it.
-    """
+    """Return the version table of this context, with its `rows`."""
     connection = migration_context.connection
     assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
     url, schema = connection.engine.url, migration_context.version_table_schema
     translated = connection.get_execution_options().get("schema_translate_map") or {}
     schema = translated.get(schema, schema)
     if connection.dialect.name == "postgresql" and (schema is None or not url.database):
-        database, current = _asked(connection)
+        database, current = _asked(migration_context)
         url = url if url.database else url.set(database=database)
         schema = schema or current
     return VersionTable(shown(url), schema, migration_context.version_table, tuple(rows))
@@ -32,15 +28,9 @@ def shown(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def _asked(connection: Connection) -> tuple[str, str | None]:
-    was_in_transaction = connection.in_transaction()
-    connection.execution_options(**{INTERNAL: True})
-    try:
+def _asked(migration_context: MigrationContext) -> tuple[str, str | None]:
+    with aside(migration_context) as connection:
         database, schema = connection.exec_driver_sql(
             "SELECT current_database(), current_schema()"
         ).one()
-        return database, schema
-    finally:
-        if not was_in_transaction:
-            connection.rollback()
-        connection.execution_options(**{INTERNAL: False})
+    return database, schema

@@ -1,6 +1,6 @@
 """One step of a run, for Alembic: which function to call, and what to write into its table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from alembic.runtime.migration import MigrationInfo, MigrationStep
 
@@ -30,6 +30,11 @@ class PlannedStep(MigrationStep):
         self._history = history
         self._removed = list(rows.removed)
         self._added = list(rows.added)
+
+    @property
+    def added(self) -> Sequence[str]:
+        """The rows that it writes."""
+        return self._added
 
     @property
     def doc(self) -> str:

@@ -4,14 +4,22 @@
 would have to run twice more, to learn where the database stands before and after.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from alembic.script import ScriptDirectory
+from alembic.runtime.migration import StampStep
+
+from .loading import ScriptHistory
 
 
 def stamp_steps(
-    script: ScriptDirectory, targets: Sequence[str], rows: Sequence[str]
-) -> Iterable[Any]:
-    """Return Alembic's steps from a version table with `rows` to `targets`."""
-    return script._stamp_revs(tuple(targets), tuple(rows))
+    history: ScriptHistory, targets: Sequence[str], rows: Sequence[str]
+) -> Iterator[Any]:
+    """Yield Alembic's steps from a version table with `rows` to `targets`.
+
+    The rows that others imply are deleted first: with them, Alembic finds no way, or leaves them.
+    """
+    script = history.script
+    for row in history.implied(rows):
+        yield StampStep(row, None, False, True, script.revision_map)
+    yield from script._stamp_revs(tuple(targets), history.foremost(rows))

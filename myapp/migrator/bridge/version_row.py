@@ -9,13 +9,15 @@ Alembic checks only some of its statements.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, column, select, table
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable
 
 from ..base.errors import SettingsError
+from ..base.results import VersionTable
 from ..database.listening import INTERNAL, listening
 
 _FROM, _TO = "migrate_from", "migrate_to"
@@ -76,8 +78,18 @@ class VersionRow:
 
     @property
     def is_committed(self) -> bool:
-        """Whether each connection that has written the table has committed since."""
+        """Whether each connection that has written or made the table has committed since."""
         return not self._uncommitted
+
+    def expect_commit(self, connection: Connection) -> None:
+        """Take note that the table has been changed on `connection`, which has to commit that."""
+        self._uncommitted.setdefault(connection, set())
+
+    def known(self, found: Sequence[VersionTable | None]) -> tuple[VersionTable, ...] | None:
+        """Return the version tables that were `found`; None unless all are known, and committed."""
+        known = tuple(table for table in found if table is not None)
+        is_known = known and len(known) == len(found) and self.is_committed
+        return tuple(dict.fromkeys(known)) if is_known else None
 
     def expect(self, move: tuple[str, str]) -> None:
         """Expect Alembic's UPDATE next, which replaces the first row of `move` by the second."""
@@ -92,11 +104,9 @@ class VersionRow:
         return self._statement(element.table), [], {_FROM: move[0], _TO: move[1]}
 
     def _written(self, connection: Connection, element: Any, *others: Any) -> None:
-        if not isinstance(element, Insert | Update | Delete) or not isinstance(
-            element.table, Table
-        ):
-            return
-        if element.table.columns.keys() != ["version_num"]:
+        if isinstance(element, CreateTable) and is_version_table(element.element):
+            self.expect_commit(connection)
+        if not isinstance(element, Insert | Update | Delete) or not is_version_table(element.table):
             return
         self.written += 1
         self._uncommitted.setdefault(connection, set()).add(self.written)
@@ -121,8 +131,14 @@ class VersionRow:
         return self._statements[table]
 
 
-def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
-    """Return the table's rows as the connection of a run sees them, None where it is lost.
+def is_version_table(table: Any) -> TypeGuard[Table]:
+    """Tell whether `table` has the columns of Alembic's, which an `env.py` may have named."""
+    return isinstance(table, Table) and table.columns.keys() == ["version_num"]
+
+
+@contextmanager
+def aside(migration_context: MigrationContext) -> Iterator[Connection]:
+    """Give the connection of a run, to ask the database something.
 
     The connection is left in the transaction, or outside one, as it was. Nobody who listens to the
     run hears of it.
@@ -132,13 +148,20 @@ def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
     was_in_transaction = connection.in_transaction()
     connection.execution_options(**{INTERNAL: True})
     try:
-        return tuple(_rows(migration_context))
-    except DBAPIError:
-        return None
+        yield connection
     finally:
         if not was_in_transaction:
             connection.rollback()
         connection.execution_options(**{INTERNAL: False})
+
+
+def rows_left(migration_context: MigrationContext) -> tuple[str, ...] | None:
+    """Return the table's rows as the connection of a run sees them, None where it is lost."""
+    with aside(migration_context):
+        try:
+            return tuple(_rows(migration_context))
+        except DBAPIError:
+            return None
 
 
 def _rows(migration_context: MigrationContext) -> Sequence[str]:

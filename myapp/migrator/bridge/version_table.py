@@ -1,10 +1,10 @@
 """Read the version table through `env.py`, without changing anything."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
@@ -14,12 +14,11 @@ from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.exc import ArgumentError
 
 from ..base.attempts import asked_once
-from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError, SettingsError
+from ..base.errors import DatabaseUnreachable, EnvPyFailed, MigrateError
 from ..base.results import VersionTable
 from ..database.absence import can_be_made, is_absent
 from ..database.failures import BUSY_FILE, error_code
 from ..database.listening import listening
-from ..database.odd_rows import oddity
 from ..database.url import engine_url, sqlite_file
 from ..revisions.files import may_be_named_by
 from .bounds import looking
@@ -30,12 +29,19 @@ from .loading import ScriptHistory, load_history, settled
 from .place import version_table
 from .readiness import until_up
 from .tenants import loops_over_databases
+from .version_facts import checked
+
+T = TypeVar("T")
+#: Is given the rows of one version table, and Alembic's context.
+Take = Callable[[Sequence[Any], MigrationContext], T]
 
 #: How many seconds a database has to answer a command that can do without it.
 GLANCE_SECONDS = 3.0
 
 
-def look(context: RunContext, script: ScriptDirectory) -> tuple[VersionTable, ...] | None:
+def look(
+    context: RunContext, script: ScriptDirectory, rows_of: Take[tuple[str, ...]] = checked
+) -> tuple[VersionTable, ...] | None:
     """Return what `read_each` returns, None if it can be read only under the lock.
 
     It waits no longer for another session than for another run.
@@ -46,7 +52,8 @@ def look(context: RunContext, script: ScriptDirectory) -> tuple[VersionTable, ..
     if context.table is not None:
         return (context.table,)
     try:
-        return read_each(context, script, lock_wait=context.settings.options.lock_wait)
+        wait = context.settings.options.lock_wait
+        return read_each(context, script, rows_of, lock_wait=wait)
     except DatabaseUnreachable as error:
         if error.__cause__ is None or error_code(error.__cause__) != BUSY_FILE:
             raise
@@ -59,6 +66,7 @@ def look(context: RunContext, script: ScriptDirectory) -> tuple[VersionTable, ..
 def read_each(
     context: RunContext,
     script: ScriptDirectory,
+    rows_of: Take[tuple[str, ...]] = checked,
     *,
     seconds: float | None = None,
     lock_wait: float | None = None,
@@ -72,13 +80,33 @@ def read_each(
     `migrate.wait_db` seconds. With `seconds`, that is the limit for all; `lock_wait` is the limit
     for a lock.
 
-    `has_run` says whether a migration has run, for the error.
+    `has_run` says whether a migration has run, for the error. `rows_of` returns the rows that
+    count.
 
     Raises DatabaseUnreachable, SettingsError, or EnvPyFailed.
     """
 
-    def ask() -> tuple[VersionTable, ...]:
-        return _ask_each(context, script, seconds, lock_wait, has_run)
+    def take(rows: Sequence[Any], migration_context: MigrationContext) -> VersionTable:
+        table = version_table(migration_context, rows_of(rows, migration_context))
+        return replace(table, missing_file=_missing_file(migration_context))
+
+    found = examine(context, script, take, seconds=seconds, lock_wait=lock_wait, has_run=has_run)
+    return tuple(dict.fromkeys(found))  # env.py may come to the same one twice
+
+
+def examine(
+    context: RunContext,
+    script: ScriptDirectory,
+    take: Take[T],
+    *,
+    seconds: float | None = None,
+    lock_wait: float | None = None,
+    has_run: bool = False,
+) -> list[T]:
+    """Return what `take` makes of each version table that `read_each` reads."""
+
+    def ask() -> list[T]:
+        return _ask_each(context, script, take, seconds, lock_wait, has_run)
 
     if seconds is not None:
         with asked_once():
@@ -89,16 +117,16 @@ def read_each(
 def _ask_each(
     context: RunContext,
     script: ScriptDirectory,
+    take: Take[T],
     seconds: float | None,
     lock_wait: float | None,
     has_run: bool,
-) -> tuple[VersionTable, ...]:
+) -> list[T]:
     database = context.database
-    found: list[VersionTable] = []
+    found: list[T] = []
 
     def keep(rev: Any, migration_context: MigrationContext) -> list[Any]:
-        table = version_table(migration_context, _checked(rev, migration_context))
-        found.append(replace(table, missing_file=_missing_file(migration_context)))
+        found.append(take(rev, migration_context))
         return []
 
     def ask(environment: EnvironmentContext) -> None:
@@ -134,8 +162,7 @@ def _ask_each(
             hint="let it call `context.configure()` and `context.run_migrations()`.",
             path=str(env_py),
         )
-    # It may come to the same one twice.
-    return tuple(dict.fromkeys(found))
+    return found
 
 
 def _is_configured(environment: EnvironmentContext) -> bool:
@@ -177,20 +204,6 @@ def _close(connections: Iterable[Connection], own: Engine | None) -> None:
             connection.close()
         if sqlite_file(engine.url) or engine.dialect.name == "postgresql":
             engine.dispose()
-
-
-def _checked(rows: Sequence[Any], migration_context: MigrationContext) -> tuple[str, ...]:
-    """Return the version table's `rows`. Raises SettingsError when one can't be an id."""
-    if odd := oddity(rows):
-        table = ".".join(
-            filter(None, [migration_context.version_table_schema, migration_context.version_table])
-        )
-        raise SettingsError(
-            f"The version table {table} holds {odd}, so where the database stands can't be told.",
-            hint="fix its rows by hand; or is it a table of something else? Without"
-            " `alembic.version_table`, the table is `alembic_version`.",
-        )
-    return tuple(rows)
 
 
 def _without_creating(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:

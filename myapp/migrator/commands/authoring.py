@@ -50,7 +50,8 @@ def revision(
     Raises PendingMigrations when the database to compare with is behind the code, MultipleHeads,
     BadRevision, UsageError, or SettingsError when a post-write hook fails.
     """
-    history = load_history(context)
+    folder = os.path.abspath(version_path) if version_path else ""
+    history = load_history(context, writes=folder)
     if autogenerate and sql:
         raise UsageError(
             "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
@@ -62,7 +63,7 @@ def revision(
         "head": head,
         "splice": splice,
         "branch_label": branch_label,
-        "version_path": os.path.abspath(version_path) if version_path else None,
+        "version_path": folder or None,
         "rev_id": rev_id,
         "depends_on": list(depends_on) or None,
     }

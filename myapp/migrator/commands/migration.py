@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from ..base.errors import DatabaseUnreachable
-from ..base.results import Direction, Run, VersionTable, union
+from ..base.results import Direction, Run, VersionTable, name_of, union
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
@@ -56,6 +56,7 @@ def _run(
     with shared_engine(context):
         tables = look(context, history.script)
         history = settled(context, history)
+        _tell_implied(context, history, tables or ())
         if tables is not None and not _has_steps(history, planner, target, tables):
             past = direction == "upgrade" and _are_past(history, target, tables)
             found = answers.statuses(history, tables)
@@ -86,6 +87,20 @@ def _are_past(history: ScriptHistory, target: str, tables: Sequence[VersionTable
     return bool(tables) and all(
         not history.unknown(table.rows) and is_past(history, target, table.rows) for table in tables
     )
+
+
+def _tell_implied(
+    context: RunContext, history: ScriptHistory, tables: Sequence[VersionTable]
+) -> None:
+    """Warn of rows that say nothing. Alembic by itself would fail at them, or leave them."""
+    for table in tables:
+        if implied := history.implied(table.rows):
+            where = f" of {name_of(table, tables)}" if len(tables) > 1 else ""
+            context.watcher.notice(
+                f"the version table {table.name}{where} holds {', '.join(implied)} beside"
+                f" {', '.join(history.foremost(table.rows))}, which came after. Nothing is missing;"
+                " `repair` takes out what is too much."
+            )
 
 
 def _tables_after(execution: Execution) -> tuple[VersionTable, ...]:

@@ -1,7 +1,7 @@
 """`--sql`: write the script that a run would execute, without a database."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,11 +14,13 @@ from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
 from ..bridge.lazy_scripts import handed
-from ..bridge.loading import ScriptHistory, load_history
+from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
 from ..bridge.targets import find, resolve, several_heads
+from ..bridge.version_column import ALEMBICS_WIDTH, wide_enough
 from ..bridge.version_table import history_of_files, read_each
 from ..database.failures import reason_of
+from ..database.url import engine_url
 from ..revisions import answers
 from ..revisions.target import Range
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
@@ -52,10 +54,12 @@ def stamp_sql(context: RunContext, revisions: Sequence[str], *, tag: str | None 
     history = history_of_files(context)
     split = [_split(context, history, revision, "stamp") for revision in revisions]
     check_stamp(history, [end for _, end in split])
+    if any(start for start, _ in split):
+        _tell_long(context, (r.revision for _, end in split for r in find(history, end, "stamp")))
     targets = [f"{start}:{end}" if start else end for start, end in split]
 
     def write() -> None:
-        with handed(history.script):
+        with handed(history.script), wide_enough(history):
             command.stamp(context.config, targets, sql=True, tag=tag)
 
     return _write(context, lambda: resolve(history, " ".join(targets), "stamp --sql", write))
@@ -63,8 +67,13 @@ def stamp_sql(context: RunContext, revisions: Sequence[str], *, tag: str | None 
 
 def ensure_version_sql(context: RunContext) -> str:
     """Return the SQL that creates the version table."""
-    load_history(context)
-    return _write(context, lambda: command.ensure_version(context.config, sql=True))
+    history = history_of_files(context)
+
+    def write() -> None:
+        with wide_enough(history):
+            command.ensure_version(context.config, sql=True)
+
+    return _write(context, write)
 
 
 @contextmanager
@@ -93,21 +102,24 @@ def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag:
             raise
         if not plan and name == "upgrade" and is_typed and is_past(history, end, heads):
             raise _wrong_way(target, "down", "upgrade", "downgrade")
+        if heads:
+            _tell_long(context, (id_ for step in plan for id_ in step.added))
         for step in plan:
             running.append(step.revision)
             yield step
             running.clear()
 
     def run() -> None:
-        run_env(
-            context,
-            history.script,
-            steps,
-            as_sql=True,
-            starting_rev=start,
-            destination_rev=end,
-            tag=tag,
-        )
+        with wide_enough(history):
+            run_env(
+                context,
+                history.script,
+                steps,
+                as_sql=True,
+                starting_rev=start,
+                destination_rev=end,
+                tag=tag,
+            )
 
     try:
         return _write(context, run)
@@ -150,10 +162,21 @@ def _split(
                 f"`current` is no start for one script. {answers.where(history, tables)}",
                 hint="write the start yourself, a script for each.",
             )
-        heads = tables[0].rows
+        heads = history.foremost(tables[0].rows)
     if len(heads) > 1:
         raise several_heads(history, heads, f"{name} --sql {target}")
     return heads[0] if heads else "base", end
+
+
+def _tell_long(context: RunContext, ids: Iterable[str]) -> None:
+    """Warn of an id that a version table may not take, which the script doesn't create."""
+    settings, longest = context.settings, max(ids, key=len, default="")
+    is_sqlite = settings.has_url and engine_url(settings.url).get_backend_name() == "sqlite"
+    if len(longest) > ALEMBICS_WIDTH and not is_sqlite:
+        context.watcher.notice(
+            f"the id {longest} has {len(longest)} characters. A version table that Alembic has made"
+            f" takes {ALEMBICS_WIDTH}: `repair` widens it."
+        )
 
 
 def _write(context: RunContext, run: Callable[[], None]) -> str:

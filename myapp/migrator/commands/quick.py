@@ -77,7 +77,7 @@ class QuickSource:
         """What the revision files say."""
         options = self._settings.alembic
         return read_revision_files(
-            [location for location in self._locations if os.path.exists(location)],
+            self._locations,
             sourceless=options.is_on("sourceless"),
             recursive=options.is_on("recursive_version_locations"),
         )
@@ -86,7 +86,7 @@ class QuickSource:
     def _history(self) -> History:
         if may_be_named_by(self._folder / "env.py"):
             raise AskAlembic("env.py may say which files count")
-        if any(map(why_not_read, self._locations)):
+        if any(map(why_not_read, self._locations)) or not all(map(os.path.exists, self._locations)):
             raise AskAlembic("a folder can't be read")
         reading = self.reading
         if not reading.certain or reading.twice or not reading.files:
@@ -114,6 +114,8 @@ def nothing_to_do(source: QuickSource, target: str) -> Run:
     if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
         raise AskAlembic("the target is not all there is")
     _require_at_heads(history, table)
+    if history.implied(table.rows):
+        raise AskAlembic("the rows have to be told of")
     found = answers.status(history, table)
     return Run(table.rows, "upgrade", target, (), False, databases=(found,))
 

@@ -98,7 +98,7 @@ def history(
             raise
         known = source.history_so_far()
         unmarked = error.message
-    rows = union(tables)
+    rows = known.foremost(union(tables))
     ends = _end(base, rows) or "base", _end(head, rows) or "heads"
     ids = known.ids if rev_range is None else source.between(known, rev_range, *ends)
     return answers.marked(known, ids, tables, unmarked)

@@ -44,4 +44,6 @@ class Code:
             # The application knows which one it is.
             return VersionTable("", None, options.get("version_table", "alembic_version"), ())
         context = MigrationContext.configure(connection, opts=options)
-        return version_table(context, context.get_current_heads())
+        # NULL is no revision. Its row is for the next run to complain of.
+        rows = (row for row in context.get_current_heads() if row is not None)
+        return version_table(context, rows)

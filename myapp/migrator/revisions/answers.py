@@ -98,6 +98,12 @@ def where(history: History, tables: Sequence[VersionTable]) -> str:
     return f"The databases stand here:{_listed(found)}"
 
 
+def where_clause(history: History, tables: Sequence[VersionTable]) -> str:
+    """Return what `where` does, for use after a colon."""
+    said = where(history, tables)
+    return f"{said[0].lower()}{said[1:]}"
+
+
 def heads(history: History, *, resolve_dependencies: bool = False) -> tuple[Revision, ...]:
     """Return the revisions that no other follows.
 

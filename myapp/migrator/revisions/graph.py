@@ -160,6 +160,14 @@ class Graph:
             if id_ in applied and applied.isdisjoint(self.next_revisions[id_])
         )
 
+    def implied(self, rows: Iterable[str]) -> tuple[str, ...]:
+        """Return those of `rows` that another one of them comes after, or depends on."""
+        known = [id_ for id_ in rows if id_ in self.files]
+        if len(known) < 2:
+            return ()
+        below = self.applied(parent for id_ in known for parent in self.parents[id_])
+        return tuple(id_ for id_ in known if id_ in below)
+
     def lineage(self, id_: str) -> set[str]:
         """Return the revision, its ancestors and its descendants by `down_revision` only."""
         return self.reach([id_], self.down_revisions) | self.reach([id_], self.next_revisions)

@@ -24,6 +24,11 @@ class History:
         """Every revision id, the newest first."""
         return self.graph.walk()
 
+    @property
+    def longest(self) -> int:
+        """How many characters the longest id has."""
+        return max(map(len, self.graph.files), default=0)
+
     def heads(self) -> tuple[str, ...]:
         """Return the ids of the revisions that no other follows."""
         return self.graph.heads
@@ -76,6 +81,15 @@ class History:
         """
         return self.graph.current(heads)
 
+    def implied(self, rows: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the version table's rows that another row says already."""
+        return self.graph.implied(rows)
+
+    def foremost(self, rows: Sequence[str]) -> tuple[str, ...]:
+        """Return `rows` without those that are implied: a database stands there as well."""
+        implied = self.implied(rows)
+        return tuple(row for row in rows if row not in implied)
+
     def pending(self, each: Iterable[Iterable[str]]) -> list[str]:
         """Return the ids, the newest first, that one of the databases hasn't been through.
 
@@ -100,8 +114,11 @@ class History:
         if unknown:
             raise DatabaseAhead(
                 f"The database stands at {named}, which this code does not have:"
-                " a newer version or another branch of it has migrated this database.",
-                hint=f"deploy that version, or downgrade with it first. {hint}".strip(),
+                " a newer version or another branch of it has migrated this database, or the"
+                " revision's file was deleted or squashed.",
+                hint="deploy that version, or downgrade with it first. If the file is gone, bring"
+                " it back, or type `{cmd} stamp --purge REVISION` for the revision that the"
+                f" database is like. {hint}".strip(),
                 unknown=unknown,
             )
 
@@ -116,7 +133,7 @@ class History:
 
 def standing(history: History, heads: Sequence[str]) -> str:
     """Return where a database at `heads` stands, for use in a sentence."""
-    return history.titles(heads) if heads else "base (no revision)"
+    return history.titles(history.foremost(heads)) if heads else "base (no revision)"
 
 
 def _without_indentation(doc: str) -> str:

@@ -32,11 +32,16 @@ def upgrade_rows(graph: Graph, ids: Iterable[str], heads: Iterable[str]) -> list
 
 def downgrade_rows(graph: Graph, ids: Iterable[str], heads: Iterable[str]) -> list[RowChange]:
     """Return the change of each of `ids`, downgraded in this order from a database at `heads`."""
-    applied = graph.applied(heads)
+    rows = set(heads)
+    applied = graph.applied(rows)
     changes = []
     for id_ in ids:
         applied.discard(id_)
-        # A revision that another one still needs has no row of its own.
-        added = (p for p in graph.normal_parents[id_] if applied.isdisjoint(graph.children[p]))
-        changes.append(RowChange((id_,), tuple(added)))
+        # A revision that another one still needs has no row of its own. One that shouldn't have
+        # had a row, as others implied it, may have it already.
+        bare = (p for p in graph.normal_parents[id_] if applied.isdisjoint(graph.children[p]))
+        change = RowChange((id_,), tuple(p for p in bare if p not in rows))
+        rows.difference_update(change.removed)
+        rows.update(change.added)
+        changes.append(change)
     return changes

@@ -14,6 +14,7 @@ from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, settled
 from ..bridge.place import version_table
 from ..bridge.planned_step import PlannedStep
+from ..bridge.version_column import require_room, wide_enough
 from ..bridge.version_row import VersionRow, rows_left
 from ..database.listening import listening
 from ..database.sqlite import Writer
@@ -69,10 +70,7 @@ class Execution:
     @property
     def after(self) -> tuple[VersionTable, ...] | None:
         """The version tables, as the run has committed them; None where that isn't known."""
-        found = [plan.table_after for plan in self._plans.asked]
-        known = tuple(table for table in found if table is not None)
-        is_known = found and len(known) == len(found) and self._row.is_committed
-        return tuple(dict.fromkeys(known)) if is_known else None
+        return self._row.known([plan.table_after for plan in self._plans.asked])
 
     @property
     def was_asked(self) -> bool:
@@ -93,6 +91,7 @@ class Execution:
             stack.enter_context(listening(begin=self._writer.begin))
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
+            stack.enter_context(wide_enough(self.history))
             run_env(
                 self.context,
                 self.history.script,
@@ -194,6 +193,7 @@ class Execution:
             self._row.require_kept,
             *migration_context.on_version_apply_callbacks,
         )
+        require_room(migration_context, (id_ for step in plan.steps for id_ in step.added))
         watcher = self.context.watcher
         self._plans.last = plan
         for step in plan.steps[len(plan.done) :]:

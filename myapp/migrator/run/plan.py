@@ -18,12 +18,15 @@ Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
 def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
     """Return the steps from a database at `heads` up to `target`; none if it is there or past it.
 
+    A row that others imply plays no part, and is left.
+
     Raises DatabaseAhead, BadRevision, or MultipleHeads when `head` or `+1` could mean several
     branches.
     """
     history.require_known(heads)
     check_known(history, target)
     typed = Target.parse(target)
+    rows, heads = heads, history.foremost(heads)
     if typed.is_from_database:
         _check_sign("upgrade", "+", target, typed)
         if _is_at_the_end(history, typed.branch, heads):
@@ -35,18 +38,21 @@ def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> l
         ids = _iterated(history, "upgrade", target, target, tuple(heads), implicit_base=True)
     _require_function(history, "upgrade", ids)
     ids.reverse()
-    rows = upgrade_rows(history.graph, ids, heads)
-    return [PlannedStep(history, *each, is_upgrade=True) for each in zip(ids, rows, strict=True)]
+    changes = upgrade_rows(history.graph, ids, rows)
+    return [PlannedStep(history, *each, is_upgrade=True) for each in zip(ids, changes, strict=True)]
 
 
 def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
     """Return the steps from a database at `heads` down to `target`.
+
+    A row that others imply stays for as long as its revision is applied.
 
     Raises DatabaseAhead, BadRevision, or MultipleHeads when `-1` could mean several branches.
     """
     history.require_known(heads)
     check_known(history, target)
     typed = Target.parse(target)
+    rows, heads = heads, history.foremost(heads)
     if typed.is_from_database:
         _check_sign("downgrade", "-", target, typed)
         _check_one_head(history, "downgrade", target, typed, heads)
@@ -59,8 +65,10 @@ def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) ->
             history, "downgrade", target, tuple(heads), target, select_for_downgrade=True
         )
     _require_function(history, "downgrade", ids)
-    rows = downgrade_rows(history.graph, ids, heads)
-    return [PlannedStep(history, *each, is_upgrade=False) for each in zip(ids, rows, strict=True)]
+    changes = downgrade_rows(history.graph, ids, rows)
+    return [
+        PlannedStep(history, *each, is_upgrade=False) for each in zip(ids, changes, strict=True)
+    ]
 
 
 def is_past(history: ScriptHistory, target: str, heads: Sequence[str]) -> bool:

@@ -39,8 +39,7 @@ def details(
 
 
 def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> MigrateError | None:
-    where = answers.where(execution.history, after)
-    where = f"{where[0].lower()}{where[1:]}"
+    where = answers.where_clause(execution.history, after)
     if not execution.was_asked and not after:
         return None  # env.py has named no database
     if not execution.was_asked:
@@ -84,10 +83,16 @@ def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> Migrat
         )
     if not_kept := execution.not_kept(after):
         return row_not_kept(not_kept[-1], where)
+    return not_committed(where)
+
+
+def not_committed(where: str, rows: Sequence[str] | None = None) -> MigrationFailed:
+    """Return the error of an `env.py` that has left the transaction open."""
     return MigrationFailed(
         f"env.py reported success, but nothing was committed: {where}",
         hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
         " it.",
+        **({} if rows is None else {"heads": list(rows)}),
     )
 
 

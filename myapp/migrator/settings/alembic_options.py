@@ -121,6 +121,13 @@ class AlembicOptions(Mapping[str, str]):
             for path in ([line] if line in known else _split({**separators, key: line}, key))
         ]
 
+    @property
+    def splits_at_blanks(self) -> bool:
+        """Tell whether blanks separate the folders in `version_locations`, and there are some."""
+        return " " in self._given.get("version_locations", "").strip() and not any(
+            name in self._given for name in _SEPARATOR_NAMES
+        )
+
     def warnings(self) -> Iterator[str]:
         """Yield a sentence for each key and each value that looks like a slip of the pen."""
         yield from misspellings(self._given)

@@ -3,10 +3,18 @@
 from pathlib import Path
 
 import pytest
+from support.ahead import HINT
 from support.database import change, heads, tables
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
+from support.processes import write_env
 
-from myapp.migrator.base.errors import BadRevision, DatabaseAhead, MultipleHeads, UsageError
+from myapp.migrator.base.errors import (
+    BadRevision,
+    DatabaseAhead,
+    MigrationFailed,
+    MultipleHeads,
+    UsageError,
+)
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.commands.offline import stamp_sql
 from myapp.migrator.commands.stamping import ensure_version, stamp
@@ -77,10 +85,7 @@ def test_purge_alone_overrides_a_revision_that_no_file_has(
 
     with pytest.raises(DatabaseAhead) as raised:
         stamp(config, ["ccc333"])
-    assert raised.value.hint == (
-        "deploy that version, or downgrade with it first."
-        " `{cmd} stamp --purge REVISION` overrides it."
-    )
+    assert raised.value.hint == HINT
     assert heads(database_url) == {"fff999"}
 
     stamp(config, ["ccc333"], purge=True)
@@ -178,3 +183,66 @@ def test_env_py_runs_once_to_look_and_once_to_stamp(
     )
     stamp(run_context(ini), ["heads"])
     assert Path(f"{path}.ran").read_text() == "xx"
+
+
+def test_env_py_runs_once_to_look_and_once_to_make_the_table(
+    make_app: MakeApp, database_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(database_url, GRAPH)
+    path = tmp_path / "migrations" / "env.py"
+    path.write_text(
+        "with open(__file__ + '.ran', 'a') as file:\n    file.write('x')\n" + path.read_text()
+    )
+    ensure_version(run_context(ini))
+    assert Path(f"{path}.ran").read_text() == "xx"
+
+
+@pytest.mark.parametrize("targets", [["bbb222"], ["bbb222", "ccc333"], ["base"]])
+def test_a_stamp_that_env_py_does_not_commit_is_an_error(
+    make_app: MakeApp, database_url: str, targets: list[str]
+) -> None:
+    ini = make_app(database_url, GRAPH)
+    stamp(run_context(ini), ["ddd444"])
+    write_env(
+        ini,
+        foreign_env(before='connection.execute(text("CREATE TABLE IF NOT EXISTS x (i INTEGER)"))'),
+    )
+
+    with pytest.raises(MigrationFailed) as raised:
+        stamp(run_context(ini), targets)
+
+    assert (raised.value.exit_code, raised.value.message, raised.value.hint) == (
+        1,
+        "env.py reported success, but nothing was committed: the database stands at ddd444"
+        " (left two).",
+        "in env.py, run no statement on the connection before `context.configure()`, or commit it.",
+    )
+    assert raised.value.details["heads"] == ["ddd444"]
+    assert heads(database_url) == {"ddd444"}
+
+
+def test_a_version_table_that_env_py_does_not_commit_is_an_error(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, GRAPH)
+    write_env(
+        ini,
+        foreign_env(before='connection.execute(text("CREATE TABLE IF NOT EXISTS x (i INTEGER)"))'),
+    )
+
+    with pytest.raises(MigrationFailed, match="nothing was committed") as raised:
+        ensure_version(run_context(ini))
+
+    assert raised.value.details["heads"] == []
+    assert "alembic_version" not in tables(postgresql_url)
+
+
+def test_what_env_py_commits_at_its_end_is_recorded(make_app: MakeApp, database_url: str) -> None:
+    ini = make_app(database_url, GRAPH)
+    before = 'connection.execute(text("CREATE TABLE IF NOT EXISTS x (i INTEGER)"))'
+    write_env(ini, foreign_env(before=before, after="connection.commit()"))
+
+    done = ensure_version(run_context(ini))
+    assert (done.before, done.after) == ((), ())
+    assert stamp(run_context(ini), ["bbb222"]).after == ("bbb222",)
+    assert tables(database_url) == {"alembic_version", "x"}

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from support import postgresql
+from support.ahead import HINT, message
 from support.command import Result, invoke, run
 from support.database import change, heads, tables
 from support.history import MakeApp, Revision, create_table
@@ -215,10 +216,8 @@ def ahead(make_app: MakeApp, database_url: str) -> Path:
 
 
 AHEAD = (
-    "Error: The database stands at ccc333, which this code does not have: a newer version or"
-    " another branch of it has migrated this database.\n"
-    "Hint:  deploy that version, or downgrade with it first. If this code is to run on it, add"
-    " `--allow-ahead`.\n"
+    f"Error: {message('ccc333')}\n"
+    f"Hint:  {HINT} If this code is to run on it, add `--allow-ahead`.\n"
 )
 
 
@@ -227,7 +226,8 @@ def test_a_database_ahead_of_the_code_is_status_7_at_once(
     arguments: list[str], ahead: Path, database_url: str
 ) -> None:
     result, seconds = timed(ahead, *arguments)
-    assert (result.returncode, result.stdout, result.stderr) == (7, "", AHEAD)
+    told = AHEAD.replace("{cmd}", f"myapp-migrate {ahead}")
+    assert (result.returncode, result.stdout, result.stderr) == (7, "", told)
     assert seconds < 5
     assert heads(database_url) == {"ccc333"}
 

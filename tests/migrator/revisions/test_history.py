@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from support import ahead
 from support.graphs import GRAPHS, states
 from support.history import MakeApp, Revision, add_revision
 
@@ -89,11 +90,8 @@ def test_a_database_beyond_the_code_is_told(history: History, hint: str) -> None
     with pytest.raises(DatabaseAhead) as raised:
         history.require_known(["aaa111", "fff999"], hint=hint)
 
-    assert raised.value.message == (
-        "The database stands at fff999, which this code does not have: a newer version or"
-        " another branch of it has migrated this database."
-    )
-    assert raised.value.hint == (f"deploy that version, or downgrade with it first. {hint}".strip())
+    assert raised.value.message == ahead.message("fff999")
+    assert raised.value.hint == f"{ahead.HINT} {hint}".strip()
     assert raised.value.details == {"unknown": ["fff999"]}
 
 

@@ -92,6 +92,25 @@ def test_a_downgrade_leaves_the_rows_that_alembics_leaves(data: st.DataObject) -
         assert our_rows(downgrade_rows(graph, ids, heads), heads) == least
 
 
+@examples(400)
+@given(st.data())
+def test_rows_that_others_imply_are_right_after_each_step(data: st.DataObject) -> None:
+    graph = Graph(data.draw(histories()))
+    rows = data.draw(st.lists(st.sampled_from(list(graph.files)), unique=True))
+    implied = graph.implied(rows)
+    foremost = [row for row in rows if row not in implied]
+    applied = graph.applied(rows)
+    assert graph.applied(foremost) == applied
+    assert all(row in graph.applied(set(rows) - {row}) for row in implied)
+
+    ids = [id_ for id_ in graph.walk() if id_ in applied]
+    for number, after in enumerate(our_rows(downgrade_rows(graph, ids, rows), rows), 1):
+        assert graph.applied(after) == set(ids[number:])
+    ids = [id_ for id_ in reversed(graph.walk()) if id_ not in applied]
+    for number, after in enumerate(our_rows(upgrade_rows(graph, ids, rows), rows), 1):
+        assert graph.applied(after) == applied | set(ids[:number])
+
+
 def test_a_merge_takes_the_rows_of_its_branches_and_gives_them_back() -> None:
     graph = Graph(
         [
