@@ -9,11 +9,12 @@ from sqlalchemy import ExceptionContext
 from sqlalchemy.engine import Connection
 
 from ..database.listening import INTERNAL, listening
+from ..database.transactions import rows_of
 from .file_witness import FileWitness
 from .journal import Journal
 from .other_connections import Others
 from .session_witness import SessionWitness
-from .witness import Witness
+from .witness import Status, Witness, status_of
 
 CommittedSince = Callable[[int, int], int | None]
 
@@ -140,6 +141,17 @@ class Evidence:
             return "it used another connection, or started a program, whose work isn't known"
         witnesses = self._witnesses.values()
         return next((each.why for each in witnesses if not each.left_nothing(is_up=False)), "")
+
+    def ask(self, connection: Connection, query: str) -> list[Any]:
+        """Return the rows of a `query` on `connection`, and don't take it for the revision's own.
+
+        None are returned where the session's transaction has failed.
+        """
+        if status_of(connection) in (Status.FAILED, Status.LOST):
+            return []
+        if connection in self._witnesses:
+            self._witnesses[connection].ask_aside(connection)
+        return rows_of(connection, query)
 
     @property
     def _files(self) -> frozenset[str]:

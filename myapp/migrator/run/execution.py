@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
 
 from ..base.results import Direction, Revision, Step
 from ..bridge.context import RunContext
@@ -19,6 +20,7 @@ from ..database.sqlite import Writer
 from ..lock import Lock
 from ..revisions.answers import union
 from .evidence import Evidence
+from .index_check import IndexCheck
 from .leftovers import Leftovers
 from .observer import Observer
 from .plan import Planner
@@ -62,7 +64,7 @@ class Execution:
         self._row = VersionRow()
         self._writer = Writer()
         self._written: dict[str, int] = {}
-        self._invalid_before = observer.invalid_indexes()
+        self.indexes = IndexCheck(observer, self.evidence, context.watcher)
 
     @property
     def done(self) -> list[Step]:
@@ -94,6 +96,8 @@ class Execution:
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
             stack.enter_context(listening(begin=self._writer.begin))
+            # So does the check, for the evidence counts what it asks.
+            stack.enter_context(listening(before_cursor_execute=self._check))
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
             run_env(
@@ -104,10 +108,6 @@ class Execution:
                 tag=tag,
             )
 
-    def invalid_indexes(self) -> list[str]:
-        """Return the quoted names of the invalid indexes that the run has left."""
-        return sorted(self.observer.invalid_indexes() - self._invalid_before)
-
     def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
         """Return what the running revision may have left, None if it is proven to be nothing.
 
@@ -116,7 +116,9 @@ class Execution:
         """
         is_shared = self.evidence.shares_transaction and bool(self.done)
         step = self.running or (self.done[-1] if is_shared else None)
-        if step is None or self.evidence.left_nothing(is_up=heads is not None):
+        if step is None:
+            return None
+        if self.evidence.left_nothing(is_up=heads is not None) and not self.indexes.in_the_way:
             return None
         return self.leftovers_of(step, heads or ())
 
@@ -125,7 +127,7 @@ class Execution:
         recorded = {each.revision.revision for each in self.recorded(self.done, heads)}
         committed, more = self.evidence.committed(recorded)
         return Leftovers(
-            step.revision.revision, committed, more, self.invalid_indexes(), self.evidence.why
+            step.revision.revision, committed, more, self.indexes.left(), self.evidence.why
         )
 
     def not_kept(self, heads: Iterable[str]) -> list[Step]:
@@ -163,6 +165,10 @@ class Execution:
             else [id_ for id_ in _ids(s.revision for s in ended if s not in done) if id_ != failed],
             "not_begun": _ids(each for each in left if not running or each is not running.revision),
         }
+
+    def _check(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if self.running:
+            self.indexes.require_buildable(connection, statement)
 
     def _steps(self, heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next one after each commit."""

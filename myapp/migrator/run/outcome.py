@@ -24,6 +24,7 @@ from ..database.failures import RETRYABLE, described, error_code, is_read_only, 
 from ..revisions.history import standing
 from ..settings.redaction import redacted
 from .execution import Execution
+from .index_check import IndexInTheWay
 from .leftovers import Leftovers
 from .recording import row_not_kept
 from .remedies import remedy, what_to_do, where_in
@@ -113,9 +114,13 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
             **details,
         )
     if left and (heads is not None or left.are_known):
-        how = "outside a transaction" if left.are_known else "and may have left something"
+        how = "failed and may have left something"
+        if left.are_known:
+            how = "failed outside a transaction"
+        if isinstance(error, IndexInTheWay):
+            how = "can't be applied"
         return HalfApplied(
-            f"Revision {title} failed {how}: {reason}.{blocked}\n{where}{left}",
+            f"Revision {title} {how}: {reason}.{blocked}\n{where}{left}",
             hint=_repair(step, error, left),
             **details,
             **left.details,
@@ -205,6 +210,8 @@ def _repair(step: Step, error: BaseException, left: Leftovers) -> str:
     todo = left.todo(step.revision.path)
     if error_code(error) in RETRYABLE:
         todo.append("wait until the other session has ended")
-    elif where_in(step.revision, error) != step.revision.path:
+    elif not isinstance(error, IndexInTheWay) and (
+        where_in(step.revision, error) != step.revision.path
+    ):
         todo.append(remedy(error) or f"see to what failed in {where_in(step.revision, error)}")
     return f"{'; '.join(todo)}; then run the command again."

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 import psycopg2
 import pytest
 from support.history import MakeApp
+from support.invalid_indexes import leave_invalid, two_alike
 from support.processes import until
 from support.sessions import session
 
 from myapp.migrator.base.canceller import Canceller
 from myapp.migrator.bridge.configuration import build_context
+from myapp.migrator.database.invalid_indexes import InvalidIndex
 from myapp.migrator.lock import Lock, writer_lock
 from myapp.migrator.run.observer import Observer
 from myapp.migrator.settings.settings import load_settings
@@ -34,15 +36,12 @@ def test_where_no_server_keeps_the_lock_nothing_is_seen(make_app: MakeApp, sqlit
 
 
 def test_it_sees_the_indexes_that_are_left_invalid(make_app: MakeApp, postgresql_url: str) -> None:
-    with held(make_app, postgresql_url) as lock, session(postgresql_url) as other:
+    with held(make_app, postgresql_url) as lock:
         observer = Observer(lock, 5.0)
         assert observer.invalid_indexes() == frozenset()
-        other.autocommit = True
-        cursor = other.cursor()
-        cursor.execute("CREATE TABLE a AS SELECT 1 AS x FROM generate_series(1, 2)")
-        with pytest.raises(psycopg2.errors.UniqueViolation):
-            cursor.execute('CREATE UNIQUE INDEX CONCURRENTLY "Odd" ON a (x)')
-        assert observer.invalid_indexes() == {'"Odd"'}
+        two_alike(postgresql_url, "a")
+        leave_invalid(postgresql_url, '"Odd"', "a")
+        assert observer.invalid_indexes() == {InvalidIndex('"Odd"', "a")}
 
 
 def test_it_counts_what_was_committed_once_a_session_has_ended(
