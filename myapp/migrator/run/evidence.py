@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ExceptionContext
 from sqlalchemy.engine import Connection
 
+from ..database.blockers import OwnSession
 from ..database.listening import INTERNAL, listening
 from ..database.transactions import rows_of
 from .file_witness import FileWitness
@@ -141,6 +142,15 @@ class Evidence:
             return "it used another connection, or started a program, whose work isn't known"
         witnesses = self._witnesses.values()
         return next((each.why for each in witnesses if not each.left_nothing(is_up=False)), "")
+
+    def sessions(self) -> set[OwnSession]:
+        """Return the sessions of PostgreSQL that this process has open."""
+        return self._others.sessions()
+
+    @property
+    def has_opened_its_file_twice(self) -> bool:
+        """Whether the revision has opened the SQLite file once more by itself."""
+        return bool(self._others.files & self._files)
 
     def ask(self, connection: Connection, query: str) -> list[Any]:
         """Return the rows of a `query` on `connection`, and don't take it for the revision's own.

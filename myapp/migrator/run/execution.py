@@ -24,6 +24,7 @@ from .index_check import IndexCheck
 from .leftovers import Leftovers
 from .observer import Observer
 from .plan import Planner
+from .self_block import SelfBlock
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Execution:
         self._row = VersionRow()
         self._writer = Writer()
         self._written: dict[str, int] = {}
+        self.self_block = SelfBlock(observer, self.evidence, context.application)
         self.indexes = IndexCheck(observer, self.evidence, context.watcher)
 
     @property
@@ -99,6 +101,7 @@ class Execution:
             # So does the check, for the evidence counts what it asks.
             stack.enter_context(listening(before_cursor_execute=self._check))
             stack.enter_context(self.evidence.recording())
+            stack.enter_context(self.self_block.noticing())
             stack.enter_context(self._row.moving())
             run_env(
                 self.context,
@@ -194,7 +197,8 @@ class Execution:
                 connection,
                 transactional_ddl=migration_context.impl.transactional_ddl,
             )
-            step.migration_fn = self.evidence.observed(step.function)
+            function = self.self_block.observed(step.function, connection)
+            step.migration_fn = self.evidence.observed(function)
             step.moves_row = None if self.history.graph.is_alembics else self._row.expect
             yield step
             self.evidence.end_revision(connection)

@@ -3,13 +3,13 @@
 It is asked on the connection that holds the lock, and on one more for a revision that takes long.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
 from ..base.attempts import attempts
-from ..database.blockers import Blocker, BlockerWatch
+from ..database.blockers import Blocker, BlockerWatch, OwnSession
 from ..database.invalid_indexes import InvalidIndex, left_invalid
 from ..database.transactions import COMMITTED
 from ..lock import Lock
@@ -29,11 +29,15 @@ class Observer:
     def __init__(self, lock: Lock, lock_timeout: float) -> None:
         """`lock_timeout` is how long the run waits for a lock, in seconds; 0 means without end."""
         self._lock = lock
+        #: Returns all sessions that the run has open, as far as is known.
+        self.own_sessions: Callable[[], Collection[OwnSession]] = frozenset
         self._pid: int | None = None
         self._watch: BlockerWatch | None = None
         if lock.engine is not None:
             interval = max(_SELDOM_ENOUGH, min(lock_timeout / 4 or _OFTEN, _OFTEN))
-            self._watch = BlockerWatch(lock.engine, lambda: self._pid, interval)
+            self._watch = BlockerWatch(
+                lock.engine, lambda: self._pid, interval, own=lambda: self.own_sessions()
+            )
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -51,6 +55,11 @@ class Observer:
     def blockers(self) -> tuple[Blocker, ...]:
         """Return the sessions that were seen to block the run since the last call."""
         return self._watch.take() if self._watch else ()
+
+    @property
+    def has_blocked_itself(self) -> bool:
+        """Whether one session of the run blocked another when the server was last asked."""
+        return any(blocker.is_own for blocker in (self._watch.seen if self._watch else ()))
 
     def invalid_indexes(self) -> frozenset[InvalidIndex]:
         """Return the invalid indexes of the database; none where the server can't be asked."""

@@ -28,6 +28,7 @@ from .index_check import IndexInTheWay
 from .leftovers import Leftovers
 from .recording import row_not_kept
 from .remedies import remedy, what_to_do, where_in
+from .self_block import CURE, TOLD
 
 
 def failure(execution: Execution, error: BaseException) -> MigrateError:
@@ -100,8 +101,11 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
     title, reason = step.revision.title, reason_of(error)
     where, heads = _left(execution)
     left = execution.leftovers(heads)
-    blocked = ""
-    if error_code(error) in RETRYABLE:
+    blocked, todo = "", what_to_do(step.revision, error)
+    if execution.self_block.caused(error):
+        blocked = f"\n{TOLD}"
+        todo = f"{CURE}: fix {where_in(step.revision, error)}, then run the command again."
+    elif error_code(error) in RETRYABLE:
         blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
     if heads is not None and (not_kept := execution.not_kept(heads)):
@@ -121,7 +125,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
             how = "can't be applied"
         return HalfApplied(
             f"Revision {title} {how}: {reason}.{blocked}\n{where}{left}",
-            hint=_repair(step, error, left),
+            hint=_repair(step, error, left, blocks_itself=execution.self_block.caused(error)),
             **details,
             **left.details,
             failed=" ".join(redacted(str(getattr(error, "statement", None) or "")).split()) or None,
@@ -139,7 +143,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
         return told
     return MigrationFailed(
         f"Revision {title} failed and was rolled back: {reason}.{blocked}\n{where}",
-        hint=what_to_do(step.revision, error),
+        hint=todo,
         **details,
     )
 
@@ -206,9 +210,13 @@ def _signal(context: RunContext, error: BaseException) -> tuple[str, int]:
     return ended_by(number), 128 + number
 
 
-def _repair(step: Step, error: BaseException, left: Leftovers) -> str:
+def _repair(
+    step: Step, error: BaseException, left: Leftovers, *, blocks_itself: bool = False
+) -> str:
     todo = left.todo(step.revision.path)
-    if error_code(error) in RETRYABLE:
+    if blocks_itself:
+        todo.append(f"{CURE}: fix {where_in(step.revision, error)}")
+    elif error_code(error) in RETRYABLE:
         todo.append("wait until the other session has ended")
     elif not isinstance(error, IndexInTheWay) and (
         where_in(step.revision, error) != step.revision.path
