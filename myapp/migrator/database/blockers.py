@@ -22,7 +22,8 @@ _BLOCKERS = text(
     " USING (pid, datname, usename, application_name))"
     " SELECT a.pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
     " now() - coalesce(xact_start, backend_start), coalesce(query, ''),"
-    " a.pid IN (SELECT pid FROM own), waiting.pid"
+    # One that itself waits for a lock only stands before the other in the queue.
+    " a.pid IN (SELECT pid FROM own) AND wait_event_type IS DISTINCT FROM 'Lock', waiting.pid"
     " FROM (SELECT pid FROM own UNION SELECT CAST(:pid AS int)) AS waiting"
     " CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)"
     " JOIN pg_stat_activity a ON a.pid = blocking.pid ORDER BY 5 DESC"

@@ -44,13 +44,15 @@ class IndexCheck:
     def tell_after(self, *, has_failed: bool = False) -> None:
         """Tell of those that the run has left invalid, and of those that it has not mended.
 
-        The error of a run that `has_failed` tells already of the former.
+        The error of a run that `has_failed` tells of the former, and of what was in the way.
         """
         after = self._observer.invalid_indexes()
-        if not has_failed:
+        if has_failed:
+            after -= self.in_the_way
+        else:
             left = "was left invalid by this run, so that no query uses it"
             self._tell(left, after - self._before)
-        self._tell("is still invalid", (after & self._before) - self.in_the_way)
+        self._tell("is still invalid", after & self._before)
 
     def require_buildable(self, connection: Connection, statement: str) -> None:
         """Raise IndexInTheWay if `statement` would create an index where an invalid one stands.

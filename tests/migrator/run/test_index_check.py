@@ -154,6 +154,21 @@ def test_an_index_that_is_invalid_before_a_run_is_told_before_and_after(
     assert down.stderr.endswith(AFTER)
 
 
+def test_it_is_told_after_a_run_whose_revision_went_on_without_its_index(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    upgrade = """\
+    try:
+        op.create_index('ix', 'a', ['x'])
+    except Exception:
+        pass
+    """
+    revision = Revision("bbb222", "aaa111", upgrade=upgrade)
+    result = invoke(app_with_invalid_index(make_app, postgresql_url, revision), "upgrade")
+    assert result.returncode == 0
+    assert result.stderr.endswith(AFTER)
+
+
 def test_it_is_told_after_a_run_that_fails_too(make_app: MakeApp, postgresql_url: str) -> None:
     failing = Revision("bbb222", "aaa111", upgrade="op.execute('SELECT 1 / 0')")
     ini = app_with_invalid_index(make_app, postgresql_url, failing)

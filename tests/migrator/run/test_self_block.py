@@ -121,6 +121,33 @@ def test_another_session_is_still_told_where_a_revision_has_two_connections(
     assert "waited for itself" not in result.stderr
 
 
+def test_a_session_that_queues_behind_its_own_which_waits_for_another_is_no_self_block(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    upgrade = f"""\
+    import threading, time
+    {writing(postgresql_url)}
+    def queue():
+        time.sleep(0.4)
+        try:
+            raw.cursor().execute("SET lock_timeout = '4s'; SELECT * FROM b")
+        except psycopg2.Error:
+            pass
+    thread = threading.Thread(target=queue)
+    thread.start()
+    try:
+        op.execute("ALTER TABLE b ADD y int")
+    finally:
+        thread.join()
+    """
+    change(postgresql_url, "CREATE TABLE b (id int)")
+    with session(postgresql_url, "SELECT * FROM b") as reader:
+        result = run_to_its_end(make_app, postgresql_url, upgrade, lock_timeout="2")
+        pid = reader.info.backend_pid
+    assert f"Blocked by pid {pid} (shop" in result.stderr
+    assert "waited for itself" not in result.stderr
+
+
 def test_a_thread_that_waits_for_a_session_at_work_is_not_cut_off(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
