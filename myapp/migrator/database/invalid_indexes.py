@@ -28,13 +28,20 @@ _IN_WORK = """
 """
 #: REINDEX can't mend what it has left itself, nor what is half dropped.
 _SELECT = f"""
-    SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text, c.relname::text,
-        c.relnamespace::bigint, c.relkind = 'I',
+    SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text, c.relkind = 'I',
         i.indislive AND c.relkind = 'i' AND c.relname !~ '_cc(new|old)[0-9]*$', {_IN_WORK}
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
     WHERE NOT i.indisvalid
 """  # noqa: S608 - all parts are constants of this file
-_SCHEMA = "SELECT relnamespace::bigint FROM pg_class WHERE oid = to_regclass({table})"
+#: An index always stands in the schema of its table.
+_IN_SCHEMA = """
+    AND c.relname = {name}
+    AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass({table}))
+"""
+_NAMES = """
+    SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE NOT i.indisvalid
+"""
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)'
 _CREATE_INDEX = re.compile(
@@ -82,7 +89,7 @@ def left_invalid(ask: Ask) -> frozenset[InvalidIndex]:
 
     A partitioned index is none of them: it is made like that, and becomes valid in time.
     """
-    found = (_index(row) for row in ask(_SELECT))
+    found = (InvalidIndex(*row) for row in ask(_SELECT))
     return frozenset(each for each in found if not (each.is_partitioned or each.is_in_work))
 
 
@@ -92,26 +99,19 @@ def in_the_way(sql: str, ask: Ask) -> InvalidIndex | None:
     `ask` runs a query where `sql` will run, since names depend on the session's `search_path`.
     """
     lowered = sql.lower()
-    rows = ask(_SELECT) if "create" in lowered and "index" in lowered else []
-    for statement in statements(sql) if rows else []:
+    names = {name for (name,) in ask(_NAMES)} if "create" in lowered and "index" in lowered else ()
+    for statement in statements(sql) if names else ():
         if _MAY_REMOVE.match(statement):
             break  # what is in the way now may be gone by then
         made = _CREATE_INDEX.match(statement)
-        alike = [row for row in rows if made and row[2] == _as_stored(made["name"])]
-        if made is None or not alike:
+        if made is None or (name := _as_stored(made["name"])) not in names:
             continue
-        # An index always stands in the schema of its table.
-        schema = ask(_SCHEMA.format(table=_literal(made["table"])))
-        for row in alike:
-            index = _index(row)
-            if schema and schema[0][0] == row[3] and not (index.is_partitioned and made["only"]):
+        where = _IN_SCHEMA.format(name=_literal(name), table=_literal(made["table"]))
+        for row in ask(_SELECT + where):
+            index = InvalidIndex(*row)
+            if not (index.is_partitioned and made["only"]):
                 return index
     return None
-
-
-def _index(row: Any) -> InvalidIndex:
-    name, table, _, _, is_partitioned, can_be_rebuilt, is_in_work = row
-    return InvalidIndex(name, table, is_partitioned, can_be_rebuilt, is_in_work)
 
 
 def _as_stored(name: str) -> str:

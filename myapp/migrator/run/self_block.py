@@ -57,9 +57,7 @@ class SelfBlock:
         with listening(handle_error=self._failed):
             yield
 
-    def observed(
-        self, function: Callable[..., None], connection: Connection
-    ) -> Callable[..., None]:
+    def observed(self, function: Function, connection: Connection) -> Function:
         """Return a revision's `function`, which runs on `connection`, wrapped to see its error."""
 
         def run(*args: Any, **kwargs: Any) -> None:
