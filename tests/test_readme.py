@@ -10,7 +10,10 @@ from pathlib import Path
 
 import click
 import pytest
-from support.command import SCRIPTS
+from sqlalchemy import inspect
+from support.command import SCRIPTS, invoke
+from support.database import connection_to
+from support.ini import MakeIni
 
 from myapp.migrator.base.errors import MigrateError
 from myapp.migrator.settings.alembic_options import OPTIONS
@@ -119,7 +122,7 @@ def test_the_set_up_is_the_two_lines_that_people_copy() -> None:
 
 
 def test_the_python_code_runs(project: Path) -> None:
-    [snippet] = blocks("python")
+    _, snippet = blocks("python")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", snippet],
         capture_output=True,
@@ -131,6 +134,23 @@ def test_the_python_code_runs(project: Path) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_revision_with_an_index_goes_up_and_down(
+    project: Path, make_ini: MakeIni, database_url: str
+) -> None:
+    revision, _ = blocks("python")
+    header = "revision, down_revision = 'aaa111', 'c85d3f6a1e90'\n"
+    path = project / "myapp/migrations/versions/aaa111_.py"
+    path.write_text(header + revision)
+    ini = make_ini(
+        {"sqlalchemy.url": database_url, "alembic.script_location": str(path.parents[1])}
+    )
+    for command, expected in (("upgrade", 2), ("downgrade -1", 1)):
+        result = invoke(ini, *command.split())
+        assert result.returncode == 0, result.stderr
+        with connection_to(database_url) as connection:
+            assert len(inspect(connection).get_indexes("users")) == expected
 
 
 def test_the_links_lead_to_files_and_headings() -> None:

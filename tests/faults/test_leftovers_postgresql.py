@@ -1,11 +1,8 @@
 """What a failed revision has left is told as it is: many kinds, each ended in three ways."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
-import psycopg2
 import pytest
 from support.command import invoke, run
 from support.database import change, heads
@@ -25,7 +22,7 @@ from support.leftovers import (
     name_of,
 )
 from support.postgresql import psql
-from support.sessions import session
+from support.sessions import others_commit, session
 
 ENDINGS = {
     "exception": "raise RuntimeError('the end')",
@@ -89,23 +86,3 @@ def test_what_stays_is_neither_told_as_rolled_back_nor_tried_again(
         may_err=f"{kind.name}: {load}" in WITHOUT_NEED,
         passing="canceling statement due to lock timeout",
     )
-
-
-@contextmanager
-def others_commit(url: str) -> Iterator[None]:
-    """Let another session of the server commit all the time."""
-    stop = threading.Event()
-
-    def work() -> None:
-        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            while not stop.wait(0.002):
-                cursor.execute("SELECT txid_current()")
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()

@@ -1,7 +1,8 @@
 """Other sessions of a PostgreSQL database, as an application or an administrator has them."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from urllib.parse import quote, urlsplit
 
 import psycopg2
@@ -27,6 +28,26 @@ def session(url: str, *statements: str, name: str = "shop") -> Iterator[Connecti
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def others_commit(url: str) -> Iterator[None]:
+    """Let another session of the server commit all the time."""
+    stop = threading.Event()
+
+    def work() -> None:
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            while not stop.wait(0.002):
+                cursor.execute("SELECT txid_current()")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager

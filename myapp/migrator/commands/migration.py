@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from ..base.errors import DatabaseUnreachable
+from ..base.errors import DatabaseUnreachable, HalfApplied, MigrationFailed
 from ..base.results import Direction, Run, VersionTable, name_of, union
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
@@ -116,6 +116,7 @@ def _tables_after(execution: Execution) -> tuple[VersionTable, ...]:
 def _execute(execution: Execution, tag: str | None) -> tuple[VersionTable, ...]:
     """Run to the end and return the tables after it. Retry a revision that ran into a lock."""
     attempts = Attempts(execution, execution.context.settings.options.retries)
+    execution.indexes.tell_before()
     try:
         while True:
             try:
@@ -129,12 +130,12 @@ def _execute(execution: Execution, tag: str | None) -> tuple[VersionTable, ...]:
                     raise
         after = _tables_after(execution)
     except BaseException as error:
-        raise failure(execution, error) from error
+        told = failure(execution, error)
+        if isinstance(told, MigrationFailed | HalfApplied):  # the server has answered
+            execution.indexes.tell_after(has_failed=True)
+        raise told from error
     finally:
         execution.evidence.close()
     require_recorded(execution, after)
-    if left := execution.invalid_indexes():
-        execution.context.watcher.notice(
-            f"the run left invalid indexes, which no query uses: {', '.join(left)}"
-        )
+    execution.indexes.tell_after()
     return after

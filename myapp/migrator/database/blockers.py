@@ -1,10 +1,11 @@
 """Who blocks a migration that waits for a lock on PostgreSQL."""
 
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from sqlalchemy import Engine, text
@@ -16,12 +17,36 @@ from ..base.our_own import connecting_for_ourselves
 from .masking import masked
 
 _BLOCKERS = text(
-    "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
-    " now() - coalesce(xact_start, backend_start), coalesce(query, '')"
-    " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
+    "WITH own AS (SELECT pid FROM pg_stat_activity JOIN json_to_recordset(CAST(:own AS json))"
+    " AS given (pid int, datname name, usename name, application_name text)"
+    " USING (pid, datname, usename, application_name))"
+    " SELECT a.pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
+    " now() - coalesce(xact_start, backend_start), coalesce(query, ''),"
+    # One that itself waits for a lock only stands before the other in the queue.
+    " a.pid IN (SELECT pid FROM own) AND wait_event_type IS DISTINCT FROM 'Lock', waiting.pid"
+    " FROM (SELECT pid FROM own UNION SELECT CAST(:pid AS int)) AS waiting"
+    " CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)"
+    " JOIN pg_stat_activity a ON a.pid = blocking.pid ORDER BY 5 DESC"
 )
+_CANCEL = text("SELECT pg_cancel_backend(:pid)")
+#: For so many seconds a session may wait for one of the same run that does nothing. Then it is
+#: cancelled, since the one would do nothing for ever.
+_STUCK = 2.0
 #: How many seconds the end of a run waits for the thread, which may hang on a lost server.
 _JOIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class OwnSession:
+    """A session of the run, as its server lists it.
+
+    Another server may have a session of the same pid, so that more is needed to know it again.
+    """
+
+    pid: int
+    datname: str
+    usename: str
+    application_name: str
 
 
 @dataclass(frozen=True)
@@ -38,6 +63,8 @@ class Blocker:
     state: str
     age: timedelta | None
     query: str
+    #: Whether it is one of the run's own.
+    is_own: bool = False
 
     def __str__(self) -> str:
         who = ", ".join(filter(None, [self.application, self.user and f"user {self.user}"]))
@@ -52,7 +79,9 @@ class BlockerWatch:
     """Asks every `interval` seconds, on a connection of its own, who blocks the migration.
 
     It connects only when a revision has taken half of `interval`. `seen` is called, in the
-    watching thread, with the session that has blocked for longest.
+    watching thread, with the session that has blocked for longest. `own` returns all sessions of
+    the run: who blocks these is told too. If one of them blocks another and does nothing, the
+    other is cancelled after a moment.
     """
 
     def __init__(
@@ -61,11 +90,14 @@ class BlockerWatch:
         pid: Callable[[], int | None],
         interval: float,
         seen: Callable[[Blocker], None] | None = None,
+        own: Callable[[], Collection[OwnSession]] = frozenset,
     ) -> None:
         self._engine = engine
         self._pid = pid
         self._interval = interval
         self._tell = seen
+        self._own = own
+        self._stuck: dict[int, float] = {}  # since when each of the run's sessions is stuck
         self._stop = threading.Event()
         self._seen: tuple[Blocker, ...] = ()
         self._since = time.monotonic()
@@ -80,6 +112,11 @@ class BlockerWatch:
         finally:
             self._stop.set()
             thread.join(seconds)
+
+    @property
+    def seen(self) -> tuple[Blocker, ...]:
+        """Who blocked when it last looked."""
+        return self._seen
 
     def take(self) -> tuple[Blocker, ...]:
         """Return who blocked when it last looked, and start anew for the next try."""
@@ -101,14 +138,32 @@ class BlockerWatch:
         return time.monotonic() - self._since >= self._interval / 2
 
     def _ask(self, connection: Connection) -> None:
-        rows = connection.execute(_BLOCKERS, {"pid": self._pid()}).all()
+        own = json.dumps([asdict(session) for session in self._own()])
+        rows = connection.execute(_BLOCKERS, {"own": own, "pid": self._pid()}).all()
         if rows:
-            self._seen = tuple(
-                Blocker(pid, application, user, state, age, masked(query))
-                for pid, application, user, state, age, query in rows
-            )
+            found = {
+                pid: Blocker(pid, application, user, state, age, masked(query), is_own)
+                for pid, application, user, state, age, query, is_own, _ in rows
+            }
+            self._seen = tuple(found.values())
             if self._tell:
                 self._tell(self._seen[0])
+        self._free(
+            connection,
+            {
+                waiting
+                for _, _, _, state, _, _, is_own, waiting in rows
+                if is_own and state == "idle in transaction"
+            },
+        )
+
+    def _free(self, connection: Connection, stuck: set[int]) -> None:
+        """Cancel those of the `stuck` sessions that have been so for long."""
+        now = time.monotonic()
+        self._stuck = {pid: self._stuck.get(pid, now) for pid in stuck}
+        for pid, since in self._stuck.items():
+            if now - since >= _STUCK:
+                connection.execute(_CANCEL, {"pid": pid})
 
 
 @contextmanager

@@ -32,14 +32,19 @@ class Answer(NamedTuple):
 
 def row_of(connection: Connection, statement: str) -> Any:
     """Run a query on the driver's connection and return its row, None if it fails."""
+    return next(iter(rows_of(connection, statement)), None)
+
+
+def rows_of(connection: Connection, statement: str) -> list[Any]:
+    """Run a query on the driver's connection and return its rows, none if it fails."""
     try:
         cursor = connection.connection.cursor()
         cursor.execute(statement)
-        row = cursor.fetchone()
+        rows = list(cursor.fetchall())
         cursor.close()
     except connection.dialect.loaded_dbapi.Error:
-        return None
-    return row
+        return []
+    return rows
 
 
 def is_autocommit(connection: Connection) -> bool:

@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import ExceptionContext
 from sqlalchemy.engine import Connection
 
+from ..database.blockers import OwnSession
 from ..database.listening import INTERNAL, listening
+from ..database.transactions import rows_of
 from .file_witness import FileWitness
 from .journal import Journal
 from .other_connections import Others
 from .session_witness import SessionWitness
-from .witness import Witness
+from .witness import Status, Witness, status_of
 
 CommittedSince = Callable[[int, int], int | None]
 
@@ -144,6 +146,26 @@ class Evidence:
             return "it used another connection, or started a program, whose work isn't known"
         witnesses = self._witnesses.values()
         return next((each.why for each in witnesses if not each.left_nothing(is_up=False)), "")
+
+    def sessions(self) -> set[OwnSession]:
+        """Return the sessions of PostgreSQL that this process has open."""
+        return self._others.sessions()
+
+    @property
+    def has_opened_its_file_twice(self) -> bool:
+        """Whether the revision has opened the SQLite file once more by itself."""
+        return bool(self._others.files & self._files)
+
+    def ask(self, connection: Connection, query: str) -> list[Any]:
+        """Return the rows of a `query` on `connection`, and don't take it for the revision's own.
+
+        None are returned where the session's transaction has failed.
+        """
+        if status_of(connection) in (Status.FAILED, Status.LOST):
+            return []
+        if connection in self._witnesses:
+            self._witnesses[connection].ask_aside(connection)
+        return rows_of(connection, query)
 
     @property
     def _files(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
 
 from ..base.results import Direction, Step, VersionTable
 from ..bridge.context import RunContext
@@ -21,10 +22,12 @@ from ..database.sqlite import Writer
 from ..lock import Lock
 from ..revisions.answers import in_database
 from .evidence import Evidence
+from .index_check import IndexCheck
 from .leftovers import Leftovers
 from .observer import Observer
 from .plan import Planner
 from .plans import Plan, Plans
+from .self_block import SelfBlock
 
 
 class Execution:
@@ -55,7 +58,8 @@ class Execution:
         self._plans = Plans(looked_at)
         self._row = VersionRow()
         self._writer = Writer()
-        self._invalid_before = observer.invalid_indexes()
+        self.self_block = SelfBlock(observer, self.evidence, context.application)
+        self.indexes = IndexCheck(observer, self.evidence, context.watcher)
 
     @property
     def done(self) -> list[Step]:
@@ -89,7 +93,10 @@ class Execution:
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
             stack.enter_context(listening(begin=self._writer.begin))
+            # So does the check, for the evidence counts what it asks.
+            stack.enter_context(listening(before_cursor_execute=self._check))
             stack.enter_context(self.evidence.recording())
+            stack.enter_context(self.self_block.noticing())
             stack.enter_context(self._row.moving())
             stack.enter_context(wide_enough(self.history))
             run_env(
@@ -100,10 +107,6 @@ class Execution:
                 tag=tag,
             )
 
-    def invalid_indexes(self) -> list[str]:
-        """Return the quoted names of the invalid indexes that the run has left."""
-        return sorted(self.observer.invalid_indexes() - self._invalid_before)
-
     def leftovers(self, now: Sequence[VersionTable] | None = ()) -> Leftovers | None:
         """Return what the running revision may have left, None if it is proven to be nothing.
 
@@ -112,7 +115,9 @@ class Execution:
         """
         is_shared = self.evidence.shares_transaction and bool(self.done)
         step = self.running or (self.done[-1] if is_shared else None)
-        if step is None or self.evidence.left_nothing(is_up=now is not None):
+        if step is None:
+            return None
+        if self.evidence.left_nothing(is_up=now is not None) and not self.indexes.in_the_way:
             return None
         return self.leftovers_of(step, now or ())
 
@@ -125,7 +130,7 @@ class Execution:
         }
         committed, more = self.evidence.committed(recorded)
         return Leftovers(
-            step.revision.revision, committed, more, self.invalid_indexes(), self.evidence.why
+            step.revision.revision, committed, more, self.indexes.left(), self.evidence.why
         )
 
     def not_kept(self, now: Sequence[VersionTable]) -> list[Step]:
@@ -184,6 +189,10 @@ class Execution:
         applied, upgraded = self.history.applied(rows), self.direction == "upgrade"
         return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
+    def _check(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if self.running:
+            self.indexes.require_buildable(connection, statement)
+
     def _steps(self, heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next one after each commit."""
         plan = self._plan(version_table(migration_context, heads))
@@ -217,7 +226,8 @@ class Execution:
                 connection,
                 transactional_ddl=migration_context.impl.transactional_ddl,
             )
-            step.migration_fn = self.evidence.observed(step.function)
+            function = self.self_block.observed(step.function, connection)
+            step.migration_fn = self.evidence.observed(function)
             step.moves_row = None if self.history.graph.is_alembics else self._row.expect
             yield step
             self.evidence.end_revision(connection)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from sqlalchemy.engine import Connection
 
+from ..base.our_own import connecting_for_ourselves
 from .witness import Status, Witness, status_of
 
 # How many seconds a reader waits for another process that has locked the file.
@@ -108,9 +109,10 @@ class FileWitness(Witness):
 def _observer(path: str) -> sqlite3.Connection:
     # Not `mode=ro`: in WAL mode, the last connection to close deletes two files, and must be able
     # to write for that.
-    observer = sqlite3.connect(
-        f"file:{quote(path)}?mode=rw", uri=True, timeout=0, check_same_thread=False
-    )
+    with connecting_for_ourselves():
+        observer = sqlite3.connect(
+            f"file:{quote(path)}?mode=rw", uri=True, timeout=0, check_same_thread=False
+        )
     observer.execute("PRAGMA query_only = ON")
     return observer
 

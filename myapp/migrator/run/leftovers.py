@@ -4,19 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..database.invalid_indexes import InvalidIndex
+
 
 @dataclass(frozen=True)
 class Leftovers:
     """What is known to stay of the revision `revision`. The list may not be complete.
 
     `committed` are the first statements that are known to stay, and `more` says how many followed.
-    `invalid` are the indexes that it left invalid, as SQL names them. `why` says why more may stay.
+    `invalid` are the indexes that it left invalid, or would take for its own. `why` says why more
+    may stay.
     """
 
     revision: str
     committed: Sequence[str] = field(default=())
     more: int = 0
-    invalid: Sequence[str] = field(default=())
+    invalid: Sequence[InvalidIndex] = field(default=())
     why: str = ""
 
     @property
@@ -30,7 +33,7 @@ class Leftovers:
         return {
             "committed": list(self.committed),
             "more_committed": self.more,
-            "invalid_indexes": list(self.invalid),
+            "invalid_indexes": [index.name for index in self.invalid],
         }
 
     def __str__(self) -> str:
@@ -45,12 +48,13 @@ class Leftovers:
         elif self.invalid:
             told = ""
         if self.invalid:
-            told += f"\nLeft invalid, so that no query uses it: index {', '.join(self.invalid)}."
+            names = ", ".join(index.name for index in self.invalid)
+            told += f"\nLeft invalid, so that no query uses it: index {names}."
         return told
 
     def todo(self, path: str) -> list[str]:
         """Return what to do before the revision at `path` runs again."""
-        todo = [f"run `DROP INDEX CONCURRENTLY {index};`" for index in self.invalid]
+        todo = [f"run `{index.removal}`" for index in self.invalid]
         if self.committed:
             todo.append(f"undo by hand what was committed, or let {path} skip it")
         elif not self.invalid:

@@ -3,23 +3,17 @@
 It is asked on the connection that holds the lock, and on one more for a revision that takes long.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
 
 from ..base.attempts import attempts
-from ..database.blockers import Blocker, BlockerWatch
+from ..database.blockers import Blocker, BlockerWatch, OwnSession
+from ..database.invalid_indexes import InvalidIndex, left_invalid
 from ..database.transactions import COMMITTED
 from ..lock import Lock
 
-_INVALID_INDEXES = text(
-    "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
-    # Two kinds of invalid indexes don't count: a partitioned index whose partitions don't all have
-    # one yet, and an index that another session is building now.
-    " WHERE NOT indisvalid AND indislive AND c.relkind = 'i' AND indexrelid NOT IN"
-    " (SELECT index_relid FROM pg_stat_progress_create_index WHERE index_relid IS NOT NULL)"
-)
 _IS_ALIVE = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
 _NEXT_TRANSACTION = text("SELECT txid_snapshot_xmax(txid_current_snapshot())")
 #: The longest and the shortest time between two questions who blocks, in seconds. PostgreSQL looks
@@ -35,11 +29,15 @@ class Observer:
     def __init__(self, lock: Lock, lock_timeout: float) -> None:
         """`lock_timeout` is how long the run waits for a lock, in seconds; 0 means without end."""
         self._lock = lock
+        #: Returns all sessions that the run has open, as far as is known.
+        self.own_sessions: Callable[[], Collection[OwnSession]] = frozenset
         self._pid: int | None = None
         self._watch: BlockerWatch | None = None
         if lock.engine is not None:
             interval = max(_SELDOM_ENOUGH, min(lock_timeout / 4 or _OFTEN, _OFTEN))
-            self._watch = BlockerWatch(lock.engine, lambda: self._pid, interval)
+            self._watch = BlockerWatch(
+                lock.engine, lambda: self._pid, interval, own=lambda: self.own_sessions()
+            )
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -58,12 +56,16 @@ class Observer:
         """Return the sessions that were seen to block the run since the last call."""
         return self._watch.take() if self._watch else ()
 
-    def invalid_indexes(self) -> frozenset[str]:
-        """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name.
+    @property
+    def has_blocked_itself(self) -> bool:
+        """Whether one session of the run blocked another when the server was last asked."""
+        return any(blocker.is_own for blocker in (self._watch.seen if self._watch else ()))
 
-        None are returned where the server can't be asked.
-        """
-        found = self._lock.ask(lambda connection: frozenset(connection.scalars(_INVALID_INDEXES)))
+    def invalid_indexes(self) -> frozenset[InvalidIndex]:
+        """Return the invalid indexes of the database; none where the server can't be asked."""
+        found = self._lock.ask(
+            lambda connection: left_invalid(lambda sql: [*connection.exec_driver_sql(sql)])
+        )
         return found or frozenset()
 
     def committed_since(self, transaction: int, pid: int) -> int | None:

@@ -5,7 +5,7 @@ import sqlite3
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import reduce, wraps
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import Pool, event
 
 from ..base.our_own import is_our_own
+from ..database.blockers import OwnSession
 
 # Audit events of Python (https://docs.python.org/3/library/audit_events.html).
 _PROGRAMS = {"subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.forkpty"}
@@ -27,6 +28,7 @@ class Others:
 
     def __init__(self) -> None:
         self._opened: list[weakref.ref[Any]] = []
+        self._sessions: list[tuple[weakref.ref[Any], OwnSession]] = []
         self._taken: dict[int, Any] = {}
         self._files: set[str] = set()
         self._is_at_work = self._were_used = False
@@ -54,6 +56,15 @@ class Others:
         """Tell whether anything else was used than connections to these `files`."""
         return self._were_used or not self._files <= files
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The SQLite files that were opened since the revision began."""
+        return frozenset(self._files)
+
+    def sessions(self) -> set[OwnSession]:
+        """Return the sessions of PostgreSQL that are open, also the revision's first."""
+        return {session for driver, session in self._sessions if _is_open(driver())}
+
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Listen within."""
@@ -78,13 +89,19 @@ class Others:
             self._add_file(os.fsdecode(args[0]))
 
     def _connected(self, connection: Any) -> None:
-        if self._is_at_work and not is_our_own():
+        if is_our_own():
+            return
+        self._add_session(connection)
+        if self._is_at_work:
             # A weak reference, so that the garbage collector can still close the connection.
             self._opened.append(weakref.ref(connection))
             self.use()
 
     def _checked_out(self, connection: Any, record: Any, proxy: Any) -> None:
-        if not self._is_at_work or is_our_own():
+        if is_our_own():
+            return
+        self._add_session(record.driver_connection)
+        if not self._is_at_work:
             return
         if isinstance(connection, sqlite3.Connection):
             for _, _, path in connection.execute("PRAGMA database_list"):
@@ -97,6 +114,16 @@ class Others:
 
     def _checked_in(self, connection: Any, record: Any) -> None:
         self._taken.pop(id(record), None)
+
+    def _add_session(self, driver: Any) -> None:
+        """Keep what libpq knows of its session, which another thread must not ask for later."""
+        with suppress(Exception):  # it is not libpq's
+            info = driver.info
+            name = info.parameter_status("application_name") or ""
+            session = OwnSession(info.backend_pid, info.dbname, info.user, name)
+            known = weakref.ref(driver)
+            kept = [each for each in self._sessions if each[0] != known and _is_open(each[0]())]
+            self._sessions = [*kept, (known, session)]
 
     def _add_file(self, name: str) -> None:
         if name and name != ":memory:" and "mode=memory" not in name:

@@ -24,9 +24,11 @@ from ..database.failures import RETRYABLE, described, error_code, is_read_only, 
 from ..revisions import answers
 from ..settings.redaction import redacted
 from .execution import Execution
+from .index_check import IndexInTheWay
 from .leftovers import Leftovers
 from .recording import details, row_not_kept
 from .remedies import remedy, what_to_do, where_in
+from .self_block import CURE, TOLD
 
 
 class Now:
@@ -125,8 +127,11 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
     title, reason = step.title, reason_of(error)
     where, tables = _left(execution, now), now.tables
     left = execution.leftovers(tables)
-    blocked = ""
-    if error_code(error) in RETRYABLE:
+    blocked, todo = "", what_to_do(step.revision, error)
+    if execution.self_block.caused(error):
+        blocked = f"\n{TOLD}"
+        todo = f"{CURE}: fix {where_in(step.revision, error)}, then run the command again."
+    elif error_code(error) in RETRYABLE:
         blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
     details = {"revision": step.revision.revision, "path": step.revision.path}
     if tables is not None and (not_kept := execution.not_kept(tables)):
@@ -139,10 +144,14 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
             **details,
         )
     if left and (tables is not None or left.are_known):
-        how = "outside a transaction" if left.are_known else "and may have left something"
+        how = "failed and may have left something"
+        if left.are_known:
+            how = "failed outside a transaction"
+        if isinstance(error, IndexInTheWay):
+            how = "can't be applied"
         return HalfApplied(
-            f"Revision {title} failed {how}: {reason}.{blocked}\n{where}{left}",
-            hint=_repair(step, error, left),
+            f"Revision {title} {how}: {reason}.{blocked}\n{where}{left}",
+            hint=_repair(step, error, left, blocks_itself=execution.self_block.caused(error)),
             **details,
             **left.details,
             failed=" ".join(redacted(str(getattr(error, "statement", None) or "")).split()) or None,
@@ -160,7 +169,7 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
         return told
     return MigrationFailed(
         f"Revision {title} failed and was rolled back: {reason}.{blocked}\n{where}",
-        hint=what_to_do(step.revision, error),
+        hint=todo,
         **details,
     )
 
@@ -223,10 +232,16 @@ def _signal(context: RunContext, error: BaseException) -> tuple[str, int]:
     return ended_by(number), 128 + number
 
 
-def _repair(step: Step, error: BaseException, left: Leftovers) -> str:
+def _repair(
+    step: Step, error: BaseException, left: Leftovers, *, blocks_itself: bool = False
+) -> str:
     todo = left.todo(step.revision.path)
-    if error_code(error) in RETRYABLE:
+    if blocks_itself:
+        todo.append(f"{CURE}: fix {where_in(step.revision, error)}")
+    elif error_code(error) in RETRYABLE:
         todo.append("wait until the other session has ended")
-    elif where_in(step.revision, error) != step.revision.path:
+    elif not isinstance(error, IndexInTheWay) and (
+        where_in(step.revision, error) != step.revision.path
+    ):
         todo.append(remedy(error) or f"see to what failed in {where_in(step.revision, error)}")
     return f"{'; '.join(todo)}; then run the command again."

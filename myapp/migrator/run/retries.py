@@ -26,7 +26,7 @@ class Attempts:
         it has left nothing.
         """
         execution, code = self._execution, error_code(error)
-        if code not in RETRYABLE or execution.leftovers():
+        if code not in RETRYABLE or execution.self_block.caused(error) or execution.leftovers():
             return False
         if len(execution.done) > self._done:
             self._failed, self._done = 0, len(execution.done)

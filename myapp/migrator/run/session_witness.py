@@ -127,6 +127,11 @@ class SessionWitness(Witness):
             self._check(connection, undone=0)
             self._count_end(connection)
 
+    def ask_aside(self, connection: Connection) -> None:
+        """Count a query outside a transaction, which is a transaction of its own."""
+        if is_autocommit(connection) and self._number is not None:
+            self._number += 1
+
     def execute(self, connection: Connection) -> None:
         """Count before a statement outside a transaction."""
         self._committing = None

@@ -42,6 +42,9 @@ class Witness:
     def change_isolation(self, connection: Connection) -> None:
         """Take note of a new isolation level. A driver may end its transaction for it."""
 
+    def ask_aside(self, connection: Connection) -> None:
+        """Take note of a query of this package."""
+
     def execute(self, connection: Connection) -> None:
         """Take note of a statement."""
 

@@ -34,6 +34,10 @@ def test_a_connection_of_psycopg2_has_what_is_asked_of_it(postgresql_url: str) -
     with session(postgresql_url, "SELECT 1") as connection:
         assert connection.info.transaction_status == libpq.TRANSACTION_STATUS_INTRANS
         assert connection.info.backend_pid == connection.get_backend_pid()
+        known = (connection.info.dbname, connection.info.user)
+        assert f"/{known[0]}?" in postgresql_url
+        assert f"//{known[1]}:" in postgresql_url
+        assert connection.info.parameter_status("application_name") == "shop"
         assert (callable(connection.cancel), connection.closed) == (True, 0)
         assert connection.fileno() > 2
         cursor = connection.cursor()

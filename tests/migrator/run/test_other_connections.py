@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from support.sessions import backends
 
 from myapp.migrator.base.our_own import connecting_for_ourselves
+from myapp.migrator.database.blockers import OwnSession
 from myapp.migrator.run.other_connections import Others
 
 
@@ -95,6 +96,25 @@ def test_an_sqlite_file_is_heard_of_by_its_real_path(
     sqlite3.connect(spelling.format(path), uri=True).close()
     assert used(others)
     assert not used(others, str(tmp_path / "other.sqlite"))
+
+
+def test_the_sessions_that_are_open_are_known_as_their_server_lists_them(
+    postgresql_url: str, others: Others, tmp_path: Path
+) -> None:
+    engine = create_engine(postgresql_url.replace("postgresql:", "postgresql+psycopg2:"))
+    with engine.connect() as connection, closing(psycopg2.connect(postgresql_url)):
+        with connecting_for_ourselves():
+            ours = psycopg2.connect(postgresql_url)
+        create_engine(f"sqlite:///{tmp_path}/test.sqlite").raw_connection().close()
+        listed = connection.exec_driver_sql(
+            "SELECT pid, datname, usename, application_name FROM pg_stat_activity"
+            f" WHERE datname = current_database() AND pid <> {ours.info.backend_pid}"
+        )
+        assert others.sessions() == {OwnSession(*row) for row in listed}
+        assert len(others.sessions()) == 2
+        ours.close()
+    engine.dispose()
+    assert others.sessions() == set()
 
 
 def test_a_database_in_memory_is_no_other(others: Others) -> None:
