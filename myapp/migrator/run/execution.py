@@ -93,7 +93,11 @@ class Execution:
         self._asked = 0
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
-            stack.enter_context(listening(begin=self._writer.begin))
+            stack.enter_context(
+                listening(
+                    begin=self._writer.begin, before_cursor_execute=self._writer.set_journal_mode
+                )
+            )
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
             run_env(
@@ -182,7 +186,7 @@ class Execution:
             self.running = Step(number, len(plan.steps), step.revision, self.direction)
             watcher.step(self.running)
             start = time.perf_counter()
-            self._writer.begin_revision(connection)
+            self._writer.begin_revision(connection, is_shared=self.evidence.shares_transaction)
             self.evidence.begin_revision(
                 step.revision.revision,
                 connection,
