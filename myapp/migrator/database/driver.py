@@ -146,6 +146,8 @@ def _from_postgresql(given: dict[str, Any], table: str, schema: str | None) -> t
         if error.pgcode == _UNDEFINED_TABLE:
             return ()
         raise AskAlembic("the database doesn't answer") from error
+    except UnicodeDecodeError as error:
+        raise AskAlembic("the server's refusal isn't UTF-8") from error
     return _versions(rows)
 
 

@@ -20,6 +20,7 @@ from ..bridge.context import RunContext
 from ..bridge.env_failures import environment_failed
 from ..bridge.loading import ScriptHistory
 from ..bridge.version_table import read_heads
+from ..database.diagnostics import said_besides
 from ..database.failures import RETRYABLE, described, error_code, is_read_only, reason_of
 from ..revisions.history import standing
 from ..settings.redaction import redacted
@@ -99,23 +100,23 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
     title, reason = step.revision.title, reason_of(error)
     where, heads = _left(execution)
     left = execution.leftovers(heads)
-    blocked = ""
+    besides = said_besides(error)
     if error_code(error) in RETRYABLE:
-        blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
+        besides += "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
     details = {"revision": step.revision.revision, "path": step.revision.path, "heads": heads}
     if heads is not None and (not_kept := execution.not_kept(heads)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
         return row_not_kept(not_kept[-1], where, heads)
     if heads is not None and execution.recorded([step], heads):
         return MigrationFailed(
-            f"Revision {title} was committed, and then the run failed: {reason}.\n{where}",
+            f"Revision {title} was committed, and then the run failed: {reason}.{besides}\n{where}",
             hint=what_to_do(step.revision, error),
             **details,
         )
     if left and (heads is not None or left.are_known):
         how = "outside a transaction" if left.are_known else "and may have left something"
         return HalfApplied(
-            f"Revision {title} failed {how}: {reason}.{blocked}\n{where}{left}",
+            f"Revision {title} failed {how}: {reason}.{besides}\n{where}{left}",
             hint=_repair(step, error, left),
             **details,
             **left.details,
@@ -123,8 +124,9 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
         )
     if heads is None:
         return DatabaseUnreachable(
-            f"Revision {title} failed: {reason}.\n{where}{left or ''}",
+            f"Revision {title} failed: {reason}.{besides}\n{where}{left or ''}",
             hint="when the database is back, `{cmd} current` tells where it stands.",
+            retryable=True,
             revision=step.revision.revision,
             path=step.revision.path,
         )
@@ -133,7 +135,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
         told.message += f"\n{where}" if execution.done else ""
         return told
     return MigrationFailed(
-        f"Revision {title} failed and was rolled back: {reason}.{blocked}\n{where}",
+        f"Revision {title} failed and was rolled back: {reason}.{besides}\n{where}",
         hint=what_to_do(step.revision, error),
         **details,
     )
@@ -155,7 +157,8 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
     if left and heads is not None and not execution.recorded([last], heads):
         revision = last.revision
         return HalfApplied(
-            f"The run failed after revision {revision.title}: {reason_of(error)}.\n{where}{left}",
+            f"The run failed after revision {revision.title}: {reason_of(error)}."
+            f"{said_besides(error)}\n{where}{left}",
             hint=_repair(last, error, left),
             revision=revision.revision,
             path=revision.path,
@@ -166,7 +169,7 @@ def _failed_between(execution: Execution, error: BaseException) -> MigrateError:
         told = environment_failed(error)
         message = f"The run ended between revisions. {told.message}\n{where}"
         if heads is None:
-            return DatabaseUnreachable(message, hint=told.hint)
+            return DatabaseUnreachable(message, hint=told.hint, retryable=True)
         return MigrationFailed(message, hint=told.hint, heads=heads)
     return MigrationFailed(
         f"env.py failed when all revisions had run: {described(error)}.\n{where}",
