@@ -28,6 +28,16 @@ def fields(error: BaseException) -> Mapping[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def message(original: Any) -> str | None:
+    """Return the server's message alone, None where the driver has only a text for all of it.
+
+    In the text of psycopg2, the server's word for an error stands before it in other languages.
+    """
+    diag = getattr(original, "diag", None)
+    said = getattr(diag, "message_primary", None) or fields(original).get("M")
+    return str(said) if said else None
+
+
 def detail(error: DBAPIError) -> str | None:
     """Return the server's DETAIL without secrets, if that is one line."""
     said = _lines(_named(error.orig).get("DETAIL"))
@@ -64,8 +74,7 @@ def _named(original: Any) -> dict[str, str | None]:
 
 def _more_of_the_message(original: Any) -> list[str]:
     """Return what follows the first line of the message itself: a RAISE may have several."""
-    diag = getattr(original, "diag", None)
-    return _lines(getattr(diag, "message_primary", None))[1:]
+    return _lines(message(original))[1:]
 
 
 def _place(original: Any) -> Iterator[str]:

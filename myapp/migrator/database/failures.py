@@ -8,9 +8,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
 from ..settings.redaction import redacted
-from .diagnostics import detail, fields, said_besides
+from .diagnostics import detail, fields, message, said_besides
 from .hints import hint_for
-from .refusal import is_answer, refusal_of
+from .refusal import is_answer, refusal_of, undecoded
 
 _LONGEST = 500
 
@@ -48,7 +48,7 @@ _FINAL_IN_ENGLISH = r'password authentication failed|role ".*" does not exist'
 
 def database_failed(error: DBAPIError) -> MigrateError:
     """Return the error of something that the database refused outside any migration."""
-    reason = first_line(error)
+    reason = _line_and_detail(error)
     if matches(_NO_SCHEMA, error):
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
@@ -90,6 +90,7 @@ def is_read_only(error: BaseException) -> bool:
 
 def described(error: BaseException) -> str:
     """Return the kind of an exception and what it says, in one line."""
+    error = undecoded(error) or error
     said = first_line(error)
     name = type(error).__name__
     return name if said == name else f"{name}: {said}"
@@ -119,7 +120,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _telling_line(original: BaseException, shown: Callable[[str], str] = str) -> str:
-    said = shown(str(fields(original).get("M") or original))
+    said = shown(message(original) or str(original))
     lines = [line for line in said.splitlines() if line.strip()]
     # libpq reports each address that it tried. The answer of a server says the most. psycopg2 has
     # no code for such a text, as psycopg has none.
@@ -134,12 +135,15 @@ def reason_of(error: BaseException) -> str:
         return error.message.rstrip(".")
     if not isinstance(error, DBAPIError):
         return described(error)
-    reason = first_line(error)
-    if said := detail(error):
-        reason = f"{reason}: {said}"
+    reason = _line_and_detail(error)
     statement = " ".join(redacted(str(error.statement or "")).split())
     shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
     return reason + (shown if statement else "")
+
+
+def _line_and_detail(error: DBAPIError) -> str:
+    said = detail(error)
+    return f"{first_line(error)}: {said}" if said else first_line(error)
 
 
 def error_code(error: BaseException) -> str | None:

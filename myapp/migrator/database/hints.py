@@ -16,9 +16,9 @@ _HINTS = {
     r"no password supplied": "put it into `sqlalchemy.url`, as `${DATABASE_PASSWORD}`.",
     r"local user with ID \d+ does not exist": "name the user in `sqlalchemy.url`: the one that runs"
     " this has no name on this machine.",
-    r'certificate file "(.*?)": ': r"let this user read `\1`: without another setting, libpq looks"
-    " below HOME. Give HOME the folder of this user, or name the files in `sqlalchemy.url`"
-    " (`sslrootcert`, `sslcert`, `sslkey`).",
+    r'certificate file "(.*?)"(?::| does not exist)': r"let this user read `\1`: without another"
+    " setting, libpq looks below HOME. Give HOME the folder of this user, or name the files in"
+    " `sqlalchemy.url` (`sslrootcert`, `sslcert`, `sslkey`).",
     r"could not translate host name": "fix the host in `sqlalchemy.url`.",
     r"starting up|shutting down|recovery mode|^57P0": _AGAIN,
     r"too many connections for": "try again when others have disconnected: a run needs"
@@ -28,10 +28,12 @@ _HINTS = {
     r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
     r"^28000": "fix the user in `sqlalchemy.url`, or let the server's pg_hba.conf admit this host,"
     " user and database.",
-    r"SSL|certificate": "fix `sslmode` and the certificates in `sqlalchemy.url`.",
+    r"SSL|certificate|private key file": "fix `sslmode` and the certificates in `sqlalchemy.url`.",
     r"timeout expired": "are host and port in `sqlalchemy.url` right, and does no firewall drop"
     " what is sent there? With `?connect_timeout=30` it waits longer.",
     r"^08": "a pooler or a proxy has answered: is the server behind it running?",
+    r"^\w{5} connection to server": "the server, or a pooler or proxy before it, refuses the"
+    " connection: see to what it says.",
     r"connection to server|server closed": "is the server running, and are host"
     " and port in `sqlalchemy.url` right?",
     r"unable to open database file": "this user must be allowed to write the file and its folder.",

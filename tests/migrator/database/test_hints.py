@@ -103,6 +103,11 @@ def test_a_file_of_passwords_in_another_users_home_is_named(tmp_path: Path) -> N
         ("57P03", "try again in a moment."),
         ("53300", "try again when others have disconnected."),
         ("42501", "GRANT it to the user in `sqlalchemy.url`, or name another user."),
+        (
+            "XX000",
+            "the server, or a pooler or proxy before it, refuses the connection: see to what it"
+            " says.",
+        ),
         ("08P01", "a pooler or a proxy has answered: is the server behind it running?"),
     ],
 )

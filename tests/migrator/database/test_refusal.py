@@ -120,6 +120,17 @@ with engine.connect() as connection:
     assert " failed: FATAL: échouée." in result.stderr
 
 
+def test_so_it_is_with_one_that_a_revision_opens_by_itself(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    with answering(FINAL["password, French, Latin-1"]) as url:
+        code = f"import psycopg2\npsycopg2.connect({url!r})"
+        result = invoke(make_app(postgresql_url, [Revision("aaa111", upgrade=code)]), "upgrade")
+    assert result.returncode == 1
+    assert ": OperationalError: connection to server at " in result.stderr
+    assert " failed: FATAL: échouée.\n" in result.stderr
+
+
 @pytest.mark.parametrize("code", ["42704", "22023", "42601"])
 def test_an_option_that_the_server_does_not_know_is_a_wrong_url(
     code: str, make_app: MakeApp
@@ -190,6 +201,10 @@ def test_a_real_server_that_speaks_another_language_is_migrated(
     result = invoke(ini, "upgrade")
     assert result.returncode == 1, result.stderr
     assert "\n       The database stands at aaa111 (add a).\n" in result.stderr
+    # Neither "ОШИБКА" nor "ERREUR" stands before what it says.
+    assert ' failed and was rolled back: отношение "nowhere"' in result.stderr or (
+        " failed and was rolled back: la relation" in result.stderr
+    )
 
 
 # The words
