@@ -7,9 +7,7 @@ is asked once more, by the same libpq, which is told to put the SQLSTATE into th
 (`PQsetErrorVerbosity`). libpq does so by itself where it tries first with TLS and then without.
 """
 
-import ctypes
 import re
-import select
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -110,6 +108,9 @@ def _verbose_answer(parameters: Mapping[str, Any]) -> bytes:
     psycopg2 documents `pgconn_ptr` for calling libpq, and not where its libpq is: the wheel has one
     of its own. psycopg2's C module is private, and leads to the libpq that it is linked to.
     """
+    import ctypes  # a run that is not refused does without it
+    import select
+
     import psycopg2
     from psycopg2 import extensions
 

@@ -79,6 +79,15 @@ def test_all_else_is_waited_for(answer: bytes, make_app: MakeApp) -> None:
     assert result.stderr.count("Warning:") == 1
 
 
+@pytest.mark.parametrize("tls", [b"N", b"S", b""], ids=["without TLS", "hangs up in TLS", "silent"])
+def test_what_ends_tls_before_the_server_is_waited_for(tls: bytes, make_app: MakeApp) -> None:
+    with answering(b"", tls=tls) as url:
+        ini = make_app(f"{url}?sslmode=require&connect_timeout=2", LINE)
+        result = invoke(ini, "stamp", "aaa111", "--wait-db", "0.4")
+    assert result.returncode == 6, result.stderr
+    assert result.stderr.startswith("Warning: waiting for the database. The database can't be used")
+
+
 def test_without_a_wait_all_of_them_fail_at_once(make_app: MakeApp) -> None:
     with answering(PASSING["no database yet"]) as url:
         result = invoke(make_app(url, LINE), "upgrade")
