@@ -15,7 +15,8 @@ from .refusal import is_answer, refusal_of, undecoded
 _LONGEST = 500
 
 # Patterns for what drivers say, and hints. The SQLSTATEs are PostgreSQL's
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html). A refused connection has none.
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html). A refused connection has one if
+# `refusal.py` has found it out.
 _NO_SCHEMA = r"^3F000|unknown database"
 _NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
 _READ_ONLY = r"^25006|readonly database"

@@ -9,15 +9,18 @@ from ..base.results import Revision
 from ..database.failures import BUSY, error_code, matches
 from ..database.sqlite import IgnoredPragma
 
-# Hints for failures that are not the fault of the revision file.
 # A statement that PostgreSQL or SQLite refuses within a transaction. SQLite has no code for it.
-_NEEDS_AUTOCOMMIT = r"^25001|(?:from within|inside) a transaction"
+_NEEDS_AUTOCOMMIT = r"^25001|^(?:SQLITE_ERROR)? .*(?:from within|inside) a transaction"
 _IN_AUTOCOMMIT = "run that statement by itself within `with op.get_context().autocommit_block():`"
+# Hints for failures that are not the fault of the revision file.
 _REMEDIES = {
     _NEEDS_AUTOCOMMIT: _IN_AUTOCOMMIT,
     r"^57014.*user request": "ask who cancelled its statement",
-    r"^57014": "raise `migrate.statement_timeout` (0 is none), or let the revision do less at"
-    " a time",
+    r"^57014.*statement timeout": "raise `migrate.statement_timeout` (0 is none), or let the"
+    " revision do less at a time",
+    # PostgreSQL has one code for both, and this server speaks another language.
+    r"^57014": "ask whether somebody cancelled its statement; if not, raise"
+    " `migrate.statement_timeout` (0 is none)",
     r"^42501": "let the user in `sqlalchemy.url` do this (GRANT it, or make it the owner), or name"
     " another user",
 }

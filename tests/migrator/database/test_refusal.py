@@ -216,6 +216,16 @@ def test_a_real_server_that_speaks_another_language_is_migrated(
     )
 
 
+def test_it_has_one_code_for_two_ends_of_a_statement(translated: str, make_app: MakeApp) -> None:
+    cancelled = "op.execute('SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(9)')"
+    settings = {"alembic.version_table": "of_its_own"}
+    ini = make_app(translated, [Revision("bbb222", upgrade=cancelled)], settings)
+    assert invoke(ini, "upgrade").stderr.endswith(
+        "\nHint:  ask whether somebody cancelled its statement; if not, raise"
+        " `migrate.statement_timeout` (0 is none); then run the command again.\n"
+    )
+
+
 # The words
 
 
