@@ -146,7 +146,7 @@ class DatabaseUnreachable(MigrateError):
     exit_code = 6
     details_of = ("retryable", "revision", "path", "database", "schema", *_RUN)
 
-    def __init__(self, message: str, *, retryable: bool = False, **details: Any) -> None:
+    def __init__(self, message: str, *, retryable: bool, **details: Any) -> None:
         super().__init__(message, retryable=retryable, **details)
         #: Whether the database may answer a moment later.
         self.retryable = retryable

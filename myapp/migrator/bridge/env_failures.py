@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from ..base.errors import EnvPyFailed, MigrateError, SettingsError
 from ..base.faces import ENVIRONMENT
 from ..database.failures import database_failed, described
+from ..database.refusal import undecoded
 
 
 @contextmanager
@@ -32,6 +33,8 @@ def environment_failed(error: BaseException, *, has_run: bool = False) -> Migrat
     """Return the error of an `env.py` that failed. `has_run` says whether a migration has run."""
     if isinstance(error, MigrateError):
         return error
+    if refused := undecoded(error):
+        return database_failed(DBAPIError("", None, refused))
     if isinstance(error, DBAPIError):
         return database_failed(error)
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":

@@ -42,6 +42,7 @@ def check(context: RunContext) -> Agreement:
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",
                 hint='write the first revision with `{cmd} revision --autogenerate -m "..."`.',
+                retryable=False,
             )
         compared = compare(context, history)
     differences = [line for script in compared for line in _differences(script, found)]

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Dialect
 from ..base.attempts import TimeLeft
 from ..base.our_own import connecting_for_ourselves
 from .libpq import in_a_thread, parameters
+from .refusal import decoded, note_refusal
 
 #: SQLAlchemy's drivers that use libpq and take its parameters.
 LIBPQ_DRIVERS = ("psycopg2", "psycopg")
@@ -34,17 +35,30 @@ def for_ourselves(engine: Engine) -> None:
 
 
 def open_in_time(dialect: Dialect, cargs: Any, cparams: Any, time_left: TimeLeft) -> Any:
-    """Connect within `time_left`. Raises the driver's error."""
+    """Connect within `time_left`.
+
+    Raises the driver's error, about which `refusal_of` knows more.
+    """
     seconds = time_left.left(_LEAST)
     given = parameters(cparams)
+    driver = dialect.loaded_dbapi
 
     def connect() -> Any:
-        with connecting_for_ourselves() if dialect in _our_own else nullcontext():
-            return dialect.connect(*cargs, **given)
+        try:
+            with connecting_for_ourselves() if dialect in _our_own else nullcontext():
+                return dialect.connect(*cargs, **given)
+        except UnicodeDecodeError as undecoded:
+            error = driver.OperationalError(decoded(undecoded))
+            note_refusal(error, given)
+            raise error from None
+        except driver.Error as error:
+            note_refusal(error, given)
+            raise
 
     try:
         return in_a_thread(connect, seconds)
     except TimeoutError:
-        raise dialect.loaded_dbapi.OperationalError(
-            f"timeout expired: no connection within {time_left.seconds:.3g} s"
-        ) from None
+        late = f"timeout expired: no connection within {time_left.seconds:.3g} s"
+        error = driver.OperationalError(late)
+        note_refusal(error, given)
+        raise error from None

@@ -157,6 +157,8 @@ def _from_postgresql(
                 rows = cursor.fetchall()
     except psycopg2.Error as error:
         raise AskAlembic("the database doesn't answer") from error
+    except UnicodeDecodeError as error:
+        raise AskAlembic("the server's refusal isn't UTF-8") from error
     versions = _versions([row[2:] for row in rows if row[1]])
     return schema or rows[0][0], versions
 

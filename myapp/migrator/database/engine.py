@@ -108,6 +108,7 @@ def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
     return DatabaseUnreachable(
         f"The SQLite file {path} can't be opened: {why_not_opened(path) or first_line(error)}.",
         hint="fix the path in `sqlalchemy.url`, or make the folder and let this user write there.",
+        retryable=False,
     )
 
 

@@ -1,16 +1,22 @@
 """Turn a database's exception into an error of this package."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
 from ..settings.redaction import redacted
+from .diagnostics import detail, fields, message, said_besides
+from .hints import hint_for
+from .refusal import is_answer, refusal_of, undecoded
 
 _LONGEST = 500
 
 # Patterns for what drivers say, and hints. The SQLSTATEs are PostgreSQL's
-# (https://www.postgresql.org/docs/current/errcodes-appendix.html). A refused connection has none.
+# (https://www.postgresql.org/docs/current/errcodes-appendix.html). A refused connection has one if
+# `refusal.py` has found it out.
 _NO_SCHEMA = r"^3F000|unknown database"
 _NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
 _READ_ONLY = r"^25006|readonly database"
@@ -25,41 +31,25 @@ RETRYABLE = {
     "40001": "of a serialization failure",
     BUSY_FILE: "another process was writing",
 }
-# The messages of a server that is not up yet, or is busy.
-_PASSING = (
-    r"starting up|shutting down|recovery mode|accepting connections|connection slots"
-    r"|too many (connections|clients)"
-    r"|could not translate host name|database is locked|terminating connection"
+#: Codes of a server that may do it a moment later: the connection is gone, resources are short, it
+#: starts or stops, or the database isn't there yet.
+_PASSING = ("08", "53", "57P0", "58", "3D000", *RETRYABLE)
+# What libpq finds wrong before it asks any server. It speaks the language of the process, which is
+# English unless env.py calls `locale.setlocale`.
+_UNUSABLE = r"no password supplied|local user with ID|certificate file|private key file"
+_BAD_PARAMETER = (
+    r"invalid (dsn|port number|\w+ value)|could not match \d+ (port|host)|service file"
+    r'|definition of service ".*" not found|unsupported startup parameter'
 )
-_REFUSED = r"connection to server .* failed|timeout expired|server closed"
-_FINAL = r"FATAL:|no password supplied|SSL|certificate"
-_BAD_PARAMETER = r"invalid (dsn|port number|\w+ value)|unrecognized configuration parameter"
-_HINTS = {
-    r"password authentication failed": "fix the user or the password in `sqlalchemy.url`.",
-    r'role "(.*)" does not exist': "fix the user in `sqlalchemy.url`.",
-    r"no password supplied": "put it into `sqlalchemy.url`, as `${DATABASE_PASSWORD}`.",
-    r'database "(.*)" does not exist': r"create it (`createdb \1`), or fix `sqlalchemy.url`.",
-    r"could not translate host name": "fix the host in `sqlalchemy.url`.",
-    r"starting up|shutting down|recovery mode": "try again in a moment.",
-    r"too many connections for": "try again when others have disconnected: a run needs"
-    " two connections at once, one of them for the lock.",
-    r"too many (connections|clients)|connection slots": "try again when others have disconnected.",
-    r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
-    r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
-    r"SSL|certificate": "fix `sslmode` and the certificates in `sqlalchemy.url`.",
-    r"timeout expired": "are host and port in `sqlalchemy.url` right, and does no firewall drop"
-    " what is sent there? With `?connect_timeout=30` it waits longer.",
-    r"connection to server|server closed": "is the server running, and are host"
-    " and port in `sqlalchemy.url` right?",
-    r"unable to open database file": "this user must be allowed to write the file and its folder.",
-    r"not a database": "`sqlalchemy.url` names a file that is no SQLite database.",
-    BUSY: "another session holds a lock: try again when it has ended.",
-}
+#: The same as a server says it: no such parameter, or not such a value.
+_BAD_OPTION = ("42704", "22023", "55P02", "42601")
+# For a refusal whose code can't be had.
+_FINAL_IN_ENGLISH = r'password authentication failed|role ".*" does not exist'
 
 
 def database_failed(error: DBAPIError) -> MigrateError:
     """Return the error of something that the database refused outside any migration."""
-    reason = first_line(error)
+    reason = _line_and_detail(error)
     if matches(_NO_SCHEMA, error):
         return SettingsError(
             f"The version table's schema doesn't exist: {reason}.",
@@ -72,7 +62,7 @@ def database_failed(error: DBAPIError) -> MigrateError:
             f"The version table is a table of something else: {reason}.",
             hint="fix `alembic.version_table`; without it, the table is `alembic_version`.",
         )
-    if matches(_BAD_PARAMETER, error):
+    if _has_a_bad_parameter(error):
         return SettingsError(
             f"`sqlalchemy.url` has a parameter that can't be used: {reason}.",
             hint="fix the port, or what stands after `?`.",
@@ -83,9 +73,14 @@ def database_failed(error: DBAPIError) -> MigrateError:
             hint="is this user allowed to write the file and its folder?"
             if "readonly" in reason
             else "name the primary server in `sqlalchemy.url`: this one, or this user, only reads.",
+            retryable=False,
         )
     return DatabaseUnreachable(
-        f"The database can't be used: {reason}.", hint=_hint(error), retryable=_is_retryable(error)
+        f"The database can't be used: {reason}.{said_besides(error, with_place=False)}",
+        hint="another session holds a lock: try again when it has ended."
+        if matches(BUSY, error)
+        else hint_for(_code_and_line(error)),
+        retryable=_is_retryable(error),
     )
 
 
@@ -96,6 +91,7 @@ def is_read_only(error: BaseException) -> bool:
 
 def described(error: BaseException) -> str:
     """Return the kind of an exception and what it says, in one line."""
+    error = undecoded(error) or error
     said = first_line(error)
     name = type(error).__name__
     return name if said == name else f"{name}: {said}"
@@ -104,21 +100,34 @@ def described(error: BaseException) -> str:
 def sqlstate(error: BaseException) -> str | None:
     """Return the SQLSTATE of a driver's error, or of the one that SQLAlchemy wraps."""
     original = getattr(error, "orig", None) or error
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    refusal = refusal_of(original)
+    state = (
+        getattr(original, "sqlstate", None)
+        or getattr(original, "pgcode", None)
+        or fields(original).get("C")
+        or (refusal and refusal.sqlstate)
+    )
     return str(state) if state else None
 
 
 def first_line(error: BaseException) -> str:
     """Return what `error` says, in one line, without secrets and SQLAlchemy's additions."""
     original = getattr(error, "orig", None) or error
-    line = _telling_line(redacted(str(original))) or type(original).__name__
+    line = _telling_line(original, redacted) or type(original).__name__
+    # Nobody has to read the server's language, or its encoding, to look its code up.
+    if not line.isascii() and (refusal := refusal_of(original)) and refusal.sqlstate:
+        line = f"{line} (SQLSTATE {refusal.sqlstate})"
     return line.rstrip(".") if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
-def _telling_line(said: str) -> str:
-    lines = [" ".join(line.split()) for line in said.splitlines() if line.strip()]
-    # libpq reports each address that it tried. The answer of a server says the most.
-    return next((line for line in lines if "FATAL:" in line), next(iter(lines), ""))
+def _telling_line(original: BaseException, shown: Callable[[str], str] = str) -> str:
+    said = shown(message(original) or str(original))
+    lines = [line for line in said.splitlines() if line.strip()]
+    # libpq reports each address that it tried. The answer of a server says the most. psycopg2 has
+    # no code for such a text, as psycopg has none.
+    is_libpqs = getattr(original, "pgcode", getattr(original, "sqlstate", "")) is None
+    answers = filter(is_answer, lines) if is_libpqs else iter(())
+    return " ".join(next(answers, next(iter(lines), "")).split())
 
 
 def reason_of(error: BaseException) -> str:
@@ -127,21 +136,22 @@ def reason_of(error: BaseException) -> str:
         return error.message.rstrip(".")
     if not isinstance(error, DBAPIError):
         return described(error)
-    reason = first_line(error)
-    if detail := re.search(r"^DETAIL: +(.*?)\.?$", redacted(str(error.orig)), re.MULTILINE):
-        reason = f"{reason}: {detail[1][:_LONGEST]}"
+    reason = _line_and_detail(error)
     statement = " ".join(redacted(str(error.statement or "")).split())
     shown = f" (in: {statement[:150]}{'...' if len(statement) > 150 else ''})"
     return reason + (shown if statement else "")
 
 
+def _line_and_detail(error: DBAPIError) -> str:
+    said = detail(error)
+    return f"{first_line(error)}: {said}" if said else first_line(error)
+
+
 def error_code(error: BaseException) -> str | None:
     """Return PostgreSQL's SQLSTATE, or SQLite's name of an error."""
     original = getattr(error, "orig", None) or error
-    for name in ("sqlstate", "pgcode", "sqlite_errorname"):
-        if code := getattr(original, name, None):
-            return BUSY_FILE if str(code).startswith(BUSY_FILE) else str(code)
-    return None
+    code = sqlstate(original) or getattr(original, "sqlite_errorname", None)
+    return BUSY_FILE if str(code).startswith(BUSY_FILE) else code
 
 
 def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
@@ -149,18 +159,32 @@ def matches(pattern: str, error: DBAPIError) -> re.Match[str] | None:
 
     The message may still hold secrets.
     """
-    return re.search(pattern, f"{error_code(error) or ''} {_telling_line(str(error.orig))}")
+    return re.search(pattern, _code_and_line(error))
+
+
+def _code_and_line(error: DBAPIError) -> str:
+    original: Any = error.orig
+    return f"{error_code(error) or ''} {_telling_line(original)}"
+
+
+def _has_a_bad_parameter(error: DBAPIError) -> bool:
+    refusal = refusal_of(error.orig)
+    is_refused = refusal is not None and refusal.sqlstate in _BAD_OPTION
+    return is_refused or matches(_BAD_PARAMETER, error) is not None
 
 
 def _is_retryable(error: DBAPIError) -> bool:
-    """Tell whether the database may answer a moment later."""
-    if matches(_PASSING, error):
-        return True
-    return bool(matches(_REFUSED, error)) and not matches(_FINAL, error)
+    """Tell whether the database may answer a moment later.
 
-
-def _hint(error: DBAPIError) -> str:
-    for pattern, hint in _HINTS.items():
-        if match := matches(pattern, error):
-            return match.expand(hint)
-    return "`--traceback` before CONFIG_URI shows the statement that was refused."
+    Where there is no connection yet, it may after everything but what waiting can't mend: what the
+    server has refused for good, or what this machine lacks. A server that has accepted the
+    connection must say itself that it can't at the moment.
+    """
+    code, refusal = error_code(error), refusal_of(error.orig)
+    if refusal and refusal.sqlstate:
+        return not refusal.is_final
+    if code:
+        return code.startswith(_PASSING)
+    if error.statement and not error.connection_invalidated:
+        return bool(matches(BUSY, error))
+    return not matches(f"{_UNUSABLE}|{_FINAL_IN_ENGLISH}", error)

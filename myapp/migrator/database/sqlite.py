@@ -1,5 +1,6 @@
 """Make a revision on SQLite all or nothing, and keep it from losing rows."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,8 @@ from sqlalchemy.engine import Connection
 from .listening import listening
 
 WRITES = "migrate_writes"
+_JOURNAL_MODE = re.compile(r"\s*PRAGMA\s+journal_mode\s*[=(]\s*['\"]?(\w+)", re.IGNORECASE)
+_UNWRITTEN = "migrate_unwritten"
 _ENFORCED = "migrate_foreign_keys"
 _SHOWN = 5
 # Every foreign key has this word in its SQL. Checking a thousand tables after each of a thousand
@@ -23,6 +26,10 @@ _TABLES_THAT_REFER = (
 
 class ForeignKeyViolation(Exception):
     """A revision has left rows that refer to missing rows."""
+
+
+class IgnoredPragma(Exception):
+    """A revision sets what SQLite leaves as it is while a transaction is open."""
 
 
 def make_transactional(engine: Engine) -> None:
@@ -52,24 +59,74 @@ class Writer:
     def __init__(self) -> None:
         self._connection: Connection | None = None
 
-    def begin_revision(self, connection: Connection) -> None:
-        """Remember `connection` as the one for revisions; begin if SQLAlchemy has begun."""
+    def begin_revision(self, connection: Connection, *, is_shared: bool = False) -> None:
+        """Remember `connection` as the one for revisions; begin if SQLAlchemy has begun.
+
+        `is_shared` says whether its transaction holds other revisions already.
+        """
         self._connection = connection
+        connection.info.pop(_UNWRITTEN, None)
         if connection.in_transaction():
-            self.begin(connection)
+            self._begin(connection, is_shared=is_shared)
 
     def begin(self, connection: Connection) -> None:
         """Begin now: the driver would begin only before an INSERT, UPDATE or DELETE."""
-        if connection is not self._connection or connection.dialect.name != "sqlite":
+        if connection is self._connection:
+            self._begin(connection, is_shared=False)
+
+    def _begin(self, connection: Connection, *, is_shared: bool) -> None:
+        if connection.dialect.name != "sqlite":
             return
         driver: Any = connection.connection.driver_connection
         is_left_to_env_py = driver.isolation_level is None or _is_always_autocommit(driver)
         if not is_left_to_env_py and not _has_begun(connection):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not is_shared:
+            connection.info[_UNWRITTEN] = _written(connection)
+
+    def set_journal_mode(
+        self, connection: Connection, cursor: Any, statement: str, *_: Any
+    ) -> None:
+        """Change the journal mode outside the transaction, and begin that anew.
+
+        Within a transaction SQLite silently leaves the mode as it is
+        (https://www.sqlite.org/pragma.html#pragma_journal_mode). Under Alembic the same revision
+        changes it, since no transaction is open there.
+
+        Raises IgnoredPragma when the transaction has written something already.
+        """
+        wanted = _JOURNAL_MODE.match(statement)
+        if not wanted or connection is not self._connection or connection.dialect.name != "sqlite":
+            return
+        driver: Any = connection.connection.driver_connection
+        cursor.execute("PRAGMA journal_mode")
+        if not driver.in_transaction or cursor.fetchone()[0] == wanted[1].lower():
+            return
+        if connection.info.get(_UNWRITTEN) != _written(connection):
+            raise IgnoredPragma(
+                "SQLite doesn't change its journal mode within a transaction (in:"
+                f" {' '.join(statement.split())})"
+            )
+        cursor.execute("COMMIT")
+        try:
+            cursor.execute(statement)
+            cursor.fetchall()
+        finally:
+            cursor.execute("BEGIN IMMEDIATE")
 
     def end(self) -> None:
         """Stop, as all revisions have run."""
         self._connection = None
+
+
+def _written(connection: Connection) -> tuple[int, int]:
+    """Return two numbers that grow with what the connection writes: rows, and the schema."""
+    driver: Any = connection.connection.driver_connection
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA schema_version")
+    row: Any = cursor.fetchone()
+    cursor.close()
+    return driver.total_changes, row[0]
 
 
 def _is_always_autocommit(driver: Any) -> bool:

@@ -12,6 +12,13 @@ from ..settings.url_secrets import typed_password
 _BARE_POSTGRESQL = {"postgres", "postgresql"}
 # An `@` after the `?`. SQLAlchemy takes all before it for a user and a password.
 _MISLEADING = re.compile(r"[\w+]+://(?=[^:/]*(?::[^@]*)?@)[^@]*\?[\w.\-]+=[^@]*@")
+# libpq's own form: several hosts, each with its port, and a socket's folder as `%2Frun`
+# (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS).
+_LIBPQS = re.compile(
+    r"(?P<before>postgres(?:ql)?(?:\+\w+)?://(?:[^:/]*(?::[^@]*)?@)?)"
+    r"(?P<hosts>[^/?@]*[,%][^/?@]*)(?P<after>(?:[/?].*)?)"
+)
+_HOST = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>\d*))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -29,10 +36,16 @@ def engine_url(url: str) -> URL:
             hint="an indented line in an .ini file goes on with the value above it: is one meant to"
             " be a setting of its own?",
         )
+    if url[:1] in {"'", '"'}:
+        raise SettingsError(
+            "`sqlalchemy.url` stands in quotes, which are no part of a URL.",
+            hint="take them out of the .ini file, or of the variable that it names: `docker"
+            " --env-file` and .ini files keep them.",
+        )
     try:
         if "@" in (typed_password(url) or "") or _MISLEADING.match(url):
             raise ArgumentError("SQLAlchemy would take what follows an `@` for the host")
-        parsed = make_url(url)
+        parsed = _libpqs_url(match) if (match := _LIBPQS.fullmatch(url)) else make_url(url)
     except (ArgumentError, ValueError) as error:
         port = "" if isinstance(error, ArgumentError) else ": its port is no number"
         raise SettingsError(
@@ -43,6 +56,22 @@ def engine_url(url: str) -> URL:
     if parsed.drivername in _BARE_POSTGRESQL:
         parsed = parsed.set(drivername="postgresql+psycopg2")
     return parsed
+
+
+def _libpqs_url(match: re.Match[str]) -> URL:
+    """Return a URL that has its hosts in the query, where SQLAlchemy takes more than a name.
+
+    What the query says already wins, as in libpq.
+    """
+    parsed = make_url(match["before"] + match["after"])
+    hosts = [_HOST.fullmatch(host) for host in match["hosts"].split(",")]
+    if not all(hosts):
+        raise ValueError(match["hosts"])
+    found = [host for host in hosts if host]
+    places = {"host": ",".join(unquote(each["ipv6"] or each["name"] or "") for each in found)}
+    if any(each["port"] for each in found):
+        places["port"] = ",".join(each["port"] or "" for each in found)
+    return parsed.set(query={**places, **parsed.query})
 
 
 def sqlite_file(url: URL) -> str | None:

@@ -72,16 +72,19 @@ def _unusable(path: Path, error: OSError) -> DatabaseUnreachable:
         return DatabaseUnreachable(
             f"The lock file {path} is a link, and a lock is never written through one.",
             hint="see who has put it there, and delete it.",
+            retryable=False,
         )
     if os.path.isfile(path):
         return DatabaseUnreachable(
             f"The lock file {path} can't be used: {error.strerror}.",
             hint="this user must be able to read it, on a file system that has locks; when no run"
             " is alive, it may be deleted.",
+            retryable=False,
         )
     return DatabaseUnreachable(
         f"The lock file {path} can't be made: {error.strerror}.",
         hint="this user must be able to write the folder of the database.",
+        retryable=False,
     )
 
 

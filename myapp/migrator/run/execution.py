@@ -92,7 +92,11 @@ class Execution:
         self._plans.asked = []
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
-            stack.enter_context(listening(begin=self._writer.begin))
+            stack.enter_context(
+                listening(
+                    begin=self._writer.begin, before_cursor_execute=self._writer.set_journal_mode
+                )
+            )
             # So does the check, for the evidence counts what it asks.
             stack.enter_context(listening(before_cursor_execute=self._check))
             stack.enter_context(self.evidence.recording())
@@ -220,7 +224,7 @@ class Execution:
             )
             watcher.step(self.running)
             start = time.perf_counter()
-            self._writer.begin_revision(connection)
+            self._writer.begin_revision(connection, is_shared=self.evidence.shares_transaction)
             self.evidence.begin_revision(
                 plan.key(step.revision.revision),
                 connection,

@@ -20,6 +20,7 @@ from ..bridge.context import RunContext
 from ..bridge.env_failures import environment_failed
 from ..bridge.loading import ScriptHistory
 from ..bridge.version_table import read_each
+from ..database.diagnostics import said_besides
 from ..database.failures import RETRYABLE, described, error_code, is_read_only, reason_of
 from ..revisions import answers
 from ..settings.redaction import redacted
@@ -127,19 +128,19 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
     title, reason = step.title, reason_of(error)
     where, tables = _left(execution, now), now.tables
     left = execution.leftovers(tables)
-    blocked, todo = "", what_to_do(step.revision, error)
+    besides, todo = said_besides(error), what_to_do(step.revision, error)
     if execution.self_block.caused(error):
-        blocked = f"\n{TOLD}"
+        besides += f"\n{TOLD}"
         todo = f"{CURE}: fix {where_in(step.revision, error)}, then run the command again."
     elif error_code(error) in RETRYABLE:
-        blocked = "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
+        besides += "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
     details = {"revision": step.revision.revision, "path": step.revision.path}
     if tables is not None and (not_kept := execution.not_kept(tables)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
         return row_not_kept(not_kept[-1], where)
     if tables is not None and execution.is_recorded(tables):
         return MigrationFailed(
-            f"Revision {title} was committed, and then the run failed: {reason}.\n{where}",
+            f"Revision {title} was committed, and then the run failed: {reason}.{besides}\n{where}",
             hint=what_to_do(step.revision, error),
             **details,
         )
@@ -150,7 +151,7 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
         if isinstance(error, IndexInTheWay):
             how = "can't be applied"
         return HalfApplied(
-            f"Revision {title} {how}: {reason}.{blocked}\n{where}{left}",
+            f"Revision {title} {how}: {reason}.{besides}\n{where}{left}",
             hint=_repair(step, error, left, blocks_itself=execution.self_block.caused(error)),
             **details,
             **left.details,
@@ -158,8 +159,9 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
         )
     if tables is None:
         return DatabaseUnreachable(
-            f"Revision {title} failed: {reason}.\n{where}{left or ''}",
+            f"Revision {title} failed: {reason}.{besides}\n{where}{left or ''}",
             hint="when the database is back, `{cmd} current` tells where it stands.",
+            retryable=True,
             revision=step.revision.revision,
             path=step.revision.path,
         )
@@ -168,7 +170,7 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
         told.message += f"\n{where}" if execution.done else ""
         return told
     return MigrationFailed(
-        f"Revision {title} failed and was rolled back: {reason}.{blocked}\n{where}",
+        f"Revision {title} failed and was rolled back: {reason}.{besides}\n{where}",
         hint=todo,
         **details,
     )
@@ -189,7 +191,8 @@ def _failed_between(execution: Execution, now: Now, error: BaseException) -> Mig
     last, left = execution.done[-1], execution.leftovers(tables)
     if left and tables is not None and last not in execution.recorded(tables):
         return HalfApplied(
-            f"The run failed after revision {last.title}: {reason_of(error)}.\n{where}{left}",
+            f"The run failed after revision {last.title}: {reason_of(error)}."
+            f"{said_besides(error)}\n{where}{left}",
             hint=_repair(last, error, left),
             revision=last.revision.revision,
             path=last.revision.path,
@@ -199,7 +202,7 @@ def _failed_between(execution: Execution, now: Now, error: BaseException) -> Mig
         told = environment_failed(error)
         message = f"The run ended between revisions. {told.message}\n{where}"
         if tables is None:
-            return DatabaseUnreachable(message, hint=told.hint)
+            return DatabaseUnreachable(message, hint=told.hint, retryable=True)
         return MigrationFailed(message, hint=told.hint)
     return MigrationFailed(
         f"env.py failed when all revisions had run: {described(error)}.\n{where}",

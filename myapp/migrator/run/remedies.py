@@ -7,12 +7,20 @@ from sqlalchemy.exc import DBAPIError
 from ..base.errors import MigrateError
 from ..base.results import Revision
 from ..database.failures import BUSY, error_code, matches
+from ..database.sqlite import IgnoredPragma
 
+# A statement that PostgreSQL or SQLite refuses within a transaction. SQLite has no code for it.
+_NEEDS_AUTOCOMMIT = r"^25001|^(?:SQLITE_ERROR)? .*(?:from within|inside) a transaction"
+_IN_AUTOCOMMIT = "run that statement by itself within `with op.get_context().autocommit_block():`"
 # Hints for failures that are not the fault of the revision file.
 _REMEDIES = {
+    _NEEDS_AUTOCOMMIT: _IN_AUTOCOMMIT,
     r"^57014.*user request": "ask who cancelled its statement",
-    r"^57014": "raise `migrate.statement_timeout` (0 is none), or let the revision do less at"
-    " a time",
+    r"^57014.*statement timeout": "raise `migrate.statement_timeout` (0 is none), or let the"
+    " revision do less at a time",
+    # PostgreSQL has one code for both, and this server speaks another language.
+    r"^57014": "ask whether somebody cancelled its statement; if not, raise"
+    " `migrate.statement_timeout` (0 is none)",
     r"^42501": "let the user in `sqlalchemy.url` do this (GRANT it, or make it the owner), or name"
     " another user",
 }
@@ -32,7 +40,10 @@ def what_to_do(revision: Revision, error: BaseException) -> str:
             "this revision can't be downgraded: restore a backup, or write in"
             f" {where_in(revision, error)} what undoes it."
         )
-    if todo := remedy(error):
+    todo = remedy(error)
+    if todo == _IN_AUTOCOMMIT:
+        todo = f"in {where_in(revision, error)}, {todo}"
+    if todo:
         return f"{todo}; then run the command again."
     todo = f"fix {where_in(revision, error)}, then run the command again"
     if isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
@@ -45,6 +56,8 @@ def remedy(error: BaseException) -> str | None:
     """Return what to do about a timeout, a missing right, or an error of this package."""
     if isinstance(error, MigrateError):
         return (error.hint or "").rstrip(".") or None
+    if isinstance(error, IgnoredPragma):
+        return _IN_AUTOCOMMIT
     if not isinstance(error, DBAPIError):
         return None
     return next((todo for known, todo in _REMEDIES.items() if matches(known, error)), None)

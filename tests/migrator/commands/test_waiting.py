@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import pytest
 from support import postgresql
@@ -68,10 +69,11 @@ def test_the_wait_may_stand_in_the_ini_file(make_app: MakeApp) -> None:
     "url",
     [
         "postgresql://deploy@nowhere.invalid/shop",
+        "postgresql://deploy@127.0.0.1:1,127.0.0.1:2/shop",
         "postgresql://deploy@127.0.0.1:1/shop",
         REFUSED,
     ],
-    ids=["no such host", "refused", "no socket"],
+    ids=["no such host", "two hosts", "refused", "no socket"],
 )
 def test_what_may_pass_is_waited_for(url: str, make_app: MakeApp) -> None:
     result, seconds = timed(make_app(url, LINE), "upgrade", "--wait-db", "0.5")
@@ -80,13 +82,25 @@ def test_what_may_pass_is_waited_for(url: str, make_app: MakeApp) -> None:
     assert "Warning: waiting for the database. " in result.stderr
 
 
+def test_a_database_that_is_yet_to_be_made_is_waited_for(
+    make_app: MakeApp, postgresql_server: str, start: Start
+) -> None:
+    url = urlsplit(postgresql_server)._replace(path=f"/t_{uuid4().hex[:12]}").geturl()
+    running = start(make_app(url, LINE), "upgrade", "--wait-db", "30")
+    running.until_told("waiting for the database. ")
+    postgresql.execute(postgresql_server, f"CREATE DATABASE {urlsplit(url).path[1:]}")
+    result = running.finish()
+    assert result.returncode == 0, result.stderr
+    assert heads(url) == {"bbb222"}
+    postgresql.drop_database(postgresql_server, url)
+
+
 def final_urls(url: str) -> dict[str, str]:
     password = quote(postgresql.PASSWORD, safe="")
     return {
         "wrong password": url.replace(password, "wrong"),
         "no password": url.replace(f":{password}", ""),
         "no such user": url.replace("deploy:", "nobody-here:"),
-        "no such database": urlsplit(url)._replace(path="/missing").geturl(),
         "one of two hosts": url.replace(password, "wrong").replace("host=", "host=/nowhere,"),
     }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import psycopg2
 import pytest
 import sqlalchemy
 from sqlalchemy import make_url
@@ -311,7 +312,12 @@ def test_a_database_that_is_gone_cannot_tell_where_it_stands(
         (ValueError(""), "ValueError", "ValueError"),
         (ValueError("\n\n"), "ValueError", "ValueError"),
         (KeyError("k"), "'k'", "KeyError: 'k'"),
-        (ValueError("refused\nFATAL:  no"), "FATAL: no", "ValueError: FATAL: no"),
+        (ValueError("refused\nFATAL:  no"), "refused", "ValueError: refused"),
+        (
+            psycopg2.OperationalError("refused\nFATAL:  no"),
+            "FATAL: no",
+            "OperationalError: FATAL: no",
+        ),
     ],
 )
 def test_an_exception_is_told_in_one_line(error: Exception, line: str, description: str) -> None:

@@ -1,5 +1,6 @@
 """What is taken from SQLAlchemy and the drivers beyond their documentation."""
 
+import ctypes
 import logging
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,7 @@ from sqlalchemy.exc import StatementError
 from support.sessions import session
 
 from myapp.migrator.base import stopping
+from myapp.migrator.database.refusal import is_answer
 from myapp.migrator.run.other_connections import Others
 from myapp.migrator.run.witness import _LIBPQ, Status
 from myapp.migrator.settings.redaction import _CUT
@@ -43,6 +45,21 @@ def test_a_connection_of_psycopg2_has_what_is_asked_of_it(postgresql_url: str) -
         cursor = connection.cursor()
         cursor.execute("ROLLBACK")
         assert cursor.statusmessage == "ROLLBACK"
+
+
+def test_libpq_can_be_called_through_psycopg2(postgresql_url: str) -> None:
+    libpq_ = ctypes.PyDLL(psycopg2._psycopg.__file__)
+    libpq_.PQserverVersion.argtypes = [ctypes.c_void_p]
+    assert callable(libpq_.PQsetErrorVerbosity)
+    with session(postgresql_url) as connection:
+        assert libpq_.PQserverVersion(connection.pgconn_ptr) == connection.server_version
+
+
+def test_libpq_has_no_code_for_a_refused_connection(postgresql_url: str) -> None:
+    with pytest.raises(psycopg2.OperationalError) as raised:
+        psycopg2.connect(postgresql_url, user="nobody-here")
+    assert (raised.value.pgcode, raised.value.diag.sqlstate) == (None, None)
+    assert is_answer(str(raised.value))
 
 
 def test_an_error_of_psycopg2_has_its_code_and_one_of_sqlite_its_name(postgresql_url: str) -> None:

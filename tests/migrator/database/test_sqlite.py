@@ -261,3 +261,90 @@ def test_one_transaction_for_the_whole_run_commits_it_all(
     assert result.returncode == 0, result.stderr
     assert heads(database_url) == {"bbb222"}
     assert {"parent", "child", "later"} <= tables(database_url)
+
+
+# Statements that SQLite doesn't run within a transaction
+
+
+def journal_mode(url: str) -> str:
+    ((mode,),) = rows(url, "PRAGMA journal_mode")
+    return str(mode)
+
+
+TO_WAL = "op.execute('PRAGMA journal_mode = WAL')"
+IN_AUTOCOMMIT = "run that statement by itself within `with op.get_context().autocommit_block():`"
+
+
+@pytest.mark.parametrize("env", [None, OWN_ENGINE], ids=["own", "foreign"])
+def test_a_revision_may_begin_with_a_change_of_the_journal_mode(
+    env: str | None, make_app: MakeApp, sqlite_url: str
+) -> None:
+    both = f"{TO_WAL}\nop.execute('CREATE TABLE t (i INTEGER)')\n{TO_WAL}"
+    ini = make_app(sqlite_url, [Revision("aaa111", upgrade=both)])
+    if env:
+        write_env(ini, env)
+    result = invoke(ini, "upgrade")
+    assert result.returncode == 0, result.stderr
+    assert (journal_mode(sqlite_url), tables(sqlite_url)) == ("wal", {"t", "alembic_version"})
+
+
+@pytest.mark.parametrize("env", [None, OWN_ENGINE], ids=["own", "foreign"])
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        (
+            "PRAGMA journal_mode = WAL",
+            "IgnoredPragma: SQLite doesn't change its journal mode within a transaction",
+        ),
+        ("VACUUM", "cannot VACUUM from within a transaction"),
+        ("PRAGMA synchronous = OFF", "Safety level may not be changed inside a transaction"),
+    ],
+)
+def test_what_sqlite_refuses_within_a_transaction_has_the_hint_to_leave_it(
+    statement: str, reason: str, env: str | None, make_app: MakeApp, sqlite_url: str
+) -> None:
+    code = f"op.execute('CREATE TABLE t (i INTEGER)')\nop.execute('{statement}')"
+    ini = make_app(sqlite_url, [Revision("aaa111", message="add a", upgrade=code)])
+    if env:
+        write_env(ini, env)
+    result = invoke(ini, "upgrade")
+    path = ini.parent / "migrations" / "versions" / "aaa111_.py"
+    assert (result.returncode, result.stderr) == (
+        1,
+        f"Error: Revision aaa111 (add a) failed and was rolled back: {reason} (in: {statement}).\n"
+        "       The database stands at base (no revision).\n"
+        f"Hint:  in {path} (line 14), {IN_AUTOCOMMIT}; then run the command again.\n",
+    )
+    assert journal_mode(sqlite_url) == "delete"
+
+
+@pytest.mark.parametrize("statement", ["PRAGMA journal_mode = WAL", "VACUUM"])
+def test_that_hint_is_right(statement: str, make_app: MakeApp, sqlite_url: str) -> None:
+    code = (
+        "op.execute('CREATE TABLE t (i INTEGER)')\n"
+        "with op.get_context().autocommit_block():\n"
+        f"    op.execute('{statement}')"
+    )
+    result = invoke(make_app(sqlite_url, [Revision("aaa111", upgrade=code)]), "upgrade")
+    assert result.returncode == 0, result.stderr
+    assert journal_mode(sqlite_url) == ("wal" if "WAL" in statement else "delete")
+
+
+def test_a_run_in_one_transaction_keeps_it_whole(make_app: MakeApp, sqlite_url: str) -> None:
+    line = [
+        Revision("aaa111", upgrade="op.execute('CREATE TABLE t (i INTEGER)')"),
+        Revision("bbb222", "aaa111", upgrade=TO_WAL),
+    ]
+    ini = make_app(sqlite_url, line, {"migrate.transaction": "single"})
+    result = invoke(ini, "upgrade")
+    assert result.returncode == 1
+    assert IN_AUTOCOMMIT in result.stderr
+    assert "t" not in tables(sqlite_url)
+
+
+def test_postgresql_has_the_same_hint(make_app: MakeApp, postgresql_url: str) -> None:
+    code = "op.execute('CREATE TABLE t (i int)')\nop.execute('VACUUM')"
+    result = invoke(make_app(postgresql_url, [Revision("aaa111", upgrade=code)]), "upgrade")
+    assert result.returncode == 1
+    assert "VACUUM cannot run inside a transaction block (in: VACUUM).\n" in result.stderr
+    assert f", {IN_AUTOCOMMIT}; then run the command again.\n" in result.stderr
