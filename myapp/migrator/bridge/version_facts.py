@@ -10,6 +10,11 @@ from ..base.errors import SettingsError
 from ..database.odd_rows import foreign_row, oddity
 from .context import RunContext
 
+#: What to do about rows that can be mended.
+HOW_TO_MEND = "`{cmd} repair` shows what it would write, and asks."
+#: What to do where no row says where the database stands.
+HOW_TO_TELL = "if you know it, `{cmd} stamp --purge REVISION` writes it (`base` for none)."
+
 
 def table_name(migration_context: MigrationContext) -> str:
     """Return the version table's name, with its schema if that is given."""
@@ -35,7 +40,8 @@ def checked(rows: Sequence[Any], migration_context: MigrationContext | None) -> 
     """Return the version table's `rows`. Raises SettingsError when one can't be an id."""
     found = mendable(rows, migration_context)
     if migration_context is not None and (odd := oddity(rows)):
-        raise _odd(migration_context, odd, "`{cmd} repair` shows what it would write, and asks.")
+        says_something = any(row and row.strip() for row in found)
+        raise _odd(migration_context, odd, HOW_TO_MEND if says_something else HOW_TO_TELL)
     return found
 
 
