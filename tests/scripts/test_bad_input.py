@@ -776,10 +776,24 @@ def test_a_version_table_with_a_row_that_is_no_revision(
         " told."
     )
     hint = (
-        "fix its rows by hand; or is it a table of something else? Without"
-        " `alembic.version_table`, the table is `alembic_version`."
+        f"if you know it, `myapp-migrate {ini} stamp --purge REVISION` writes it (`base` for none)."
     )
     refused(tmp_path, 2, error, hint, ini, "current")
+
+
+def test_a_version_table_that_can_be_mended(
+    tmp_path: Path, make_ini: MakeIni, sqlite_url: str
+) -> None:
+    table = "CREATE TABLE alembic_version (version_num varchar(32))"
+    change(sqlite_url, table, "INSERT INTO alembic_version VALUES ('aaaa1111'), ('aaaa1111')")
+    ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url})
+    error = (
+        "The version table alembic_version holds aaaa1111 twice, so where the database stands can't"
+        " be told."
+    )
+    hint = f"`myapp-migrate {ini} repair` shows what it would write, and asks."
+    for command in ("current", "current --check-heads", "upgrade", "wait --timeout 0"):
+        refused(tmp_path, 2, error, hint, ini, *command.split())
 
 
 def test_an_application_without_its_revision_files(

@@ -663,7 +663,7 @@ def test_stamp_purge_forgets_a_revision_that_no_file_has(line: Path, database_ur
     forced = invoke(line, "stamp", "--purge", "bbb222")
 
     assert refused.returncode == 7
-    assert "stamp --purge REVISION` overrides it." in refused.stderr
+    assert "stamp --purge REVISION` for the revision that the database is like" in refused.stderr
     assert answer(forced) == "The version table says: the database is at bbb222 (add b).\n"
     assert heads(database_url) == {"bbb222"}
 

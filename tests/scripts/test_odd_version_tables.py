@@ -101,7 +101,9 @@ def test_odd_rows_are_told_with_their_table_and_left_alone(
         repr(row) for row in rows(url, "SELECT CAST(version_num AS text) FROM alembic_version")
     ]
     is_foreign = ", of the type " in told or told.endswith("(")
-    hint = "is it a table of something else?" if is_foreign else "repair` shows what"
+    says_something = any("aaa111" in value or "zzz" in value for value in values)
+    mended = "repair` shows what" if says_something else "stamp --purge REVISION` writes it"
+    hint = "is it a table of something else?" if is_foreign else mended
     for command, status in [*commands, *(MENDING if is_foreign else [])]:
         result = invoke(ini, *command.split())
         assert result.returncode == status, (command, result.stderr)

@@ -9,6 +9,11 @@ from sqlalchemy import inspect
 from ..base.errors import SettingsError
 from ..database.odd_rows import foreign_row, oddity
 
+#: What to do about rows that can be mended.
+HOW_TO_MEND = "`{cmd} repair` shows what it would write, and asks."
+#: What to do where no row says where the database stands.
+HOW_TO_TELL = "if you know it, `{cmd} stamp --purge REVISION` writes it (`base` for none)."
+
 
 def table_name(migration_context: MigrationContext) -> str:
     """Return the version table's name, with its schema if that is given."""
@@ -27,7 +32,8 @@ def checked(rows: Sequence[Any], migration_context: MigrationContext) -> tuple[s
     """Return the version table's `rows`. Raises SettingsError when one can't be an id."""
     found = mendable(rows, migration_context)
     if odd := oddity(rows):
-        raise _odd(migration_context, odd, "`{cmd} repair` shows what it would write, and asks.")
+        says_something = any(row and row.strip() for row in found)
+        raise _odd(migration_context, odd, HOW_TO_MEND if says_something else HOW_TO_TELL)
     return found
 
 

@@ -16,7 +16,7 @@ from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.version_column import version_column, widen
-from ..bridge.version_facts import mendable, table_name
+from ..bridge.version_facts import HOW_TO_TELL, mendable, table_name
 from ..bridge.version_row import RowNotKept
 from ..bridge.version_table import examine
 from ..database.odd_rows import shown
@@ -88,7 +88,7 @@ class _Found:
                 f"The version table {self._table} holds nothing but"
                 f" {' and '.join(sorted(set(map(shown, self._rows))))}, so where the"
                 " database stands can't be told.",
-                hint="if you know it, `{cmd} stamp --purge REVISION` writes it (`base` for none).",
+                hint=HOW_TO_TELL,
             )
         after = history.foremost(ids)
         return TableRepair(

@@ -349,3 +349,32 @@ def test_it_writes_nothing_while_another_run_does(broken: Broken, database_url: 
 
     assert result.returncode == 5
     assert set(raw(database_url)) == {"aaa111", "bbb222"}
+
+
+def test_each_database_of_env_py_is_mended(broken: Broken, tmp_path: Path) -> None:
+    first, second, third = (f"sqlite:///{tmp_path / name}" for name in ("1.db", "2.db", "3.db"))
+    ini = broken(first, ["'aaa111'", "'bbb222'"])
+    for url, value in ((second, "'bbb222'"), (third, "'aaa111'")):
+        change(url, "CREATE TABLE alembic_version (version_num varchar(32))")
+        change(url, f"INSERT INTO alembic_version VALUES ({value}), ({value})")
+    change(second, "DELETE FROM alembic_version WHERE rowid = 1")
+    write_env(
+        ini,
+        "from alembic import context\n"
+        "from sqlalchemy import create_engine\n"
+        f"for url in {[first, second, third]}:\n"
+        "    with create_engine(url).connect() as connection:\n"
+        "        context.configure(connection=connection)\n"
+        "        with context.begin_transaction():\n"
+        "            context.run_migrations()\n",
+    )
+
+    result = invoke(ini, "repair", "--yes")
+
+    assert result.returncode == 0, result.stderr
+    assert [raw(url) for url in (first, second, third)] == [["bbb222"], ["bbb222"], ["aaa111"]]
+    assert [line.split(" the ")[0] for line in result.stdout.splitlines()] == [
+        "Repaired",
+        "Nothing to repair in",
+        "Repaired",
+    ]
