@@ -271,6 +271,43 @@ def test_a_failure_in_the_second_schema_is_proven_to_be_rolled_back(
     assert "schema two failed and was rolled back:" in failed.stderr
 
 
+GOES_ON = """\
+from alembic import context
+from sqlalchemy import create_engine
+
+failed = []
+for url in {urls!r}:
+    with create_engine(url).connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except Exception:
+            failed.append(url)
+if failed and {raises}:
+    raise RuntimeError("not all")
+"""
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_failure_is_not_hidden_by_an_env_py_that_goes_on_with_the_others(
+    raises: bool, make_app: MakeApp, urls: list[str], tmp_path: Path
+) -> None:
+    urls.append(f"sqlite:///{tmp_path / 'three'}.sqlite")
+    ini = app_of_several(make_app, GOES_ON.format(urls=urls, raises=raises), LINE)
+    change(urls[1], "CREATE TABLE u (i int)")
+    result = invoke(ini, "upgrade", "--json")
+    error = document(result)["error"]
+    assert [each["rows"] for each in error["databases"]] == [["r2"], ["r1"], ["r2"]]
+    assert (error["revision"], error["database"], error["heads"]) == ("r2", urls[1], ["r1"])
+    assert (error["done"], error["not_begun"]) == (["r1", "r2", "r1", "r1", "r2"], [])
+    said = (
+        f"Revision r2 (index t) in {urls[1]} failed" if raises else "env.py reported success, but"
+    )
+    assert error["message"].startswith(said)
+    assert result.returncode != 0
+
+
 # Schemas of one database
 
 

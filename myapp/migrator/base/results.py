@@ -10,7 +10,7 @@ Direction = Literal["upgrade", "downgrade"]
 State = Literal["applied", "current", "pending"]
 DatabaseState = Literal["ok", "pending", "ahead"]
 
-_USER = re.compile(r"//[^/?]*@")
+_USER = re.compile(r"(?<=://)[^/?]*@")
 _CREATE_DATE = re.compile(r"^Create Date: *(.+?) *$", re.MULTILINE)
 
 
@@ -71,7 +71,7 @@ class VersionTable:
     @property
     def place(self) -> tuple[str, str | None, str]:
         """What stays the same when `env.py` runs again: a user may be new each time."""
-        return _USER.sub("//", self.database), self.schema, self.name
+        return _USER.sub("", self.database), self.schema, self.name
 
 
 def union(tables: Iterable[VersionTable]) -> tuple[str, ...]:

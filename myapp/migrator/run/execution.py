@@ -53,13 +53,17 @@ class Execution:
         self.observer = observer
         is_pooled = bool(context.settings.options.lock_url)
         self.evidence = Evidence(observer.committed_since, is_pooled=is_pooled)
-        self.running: Step | None = None
         self._planner = planner
         self._plans = Plans(looked_at)
         self._row = VersionRow()
         self._writer = Writer()
         self.self_block = SelfBlock(observer, self.evidence, context.application)
         self.indexes = IndexCheck(observer, self.evidence, context.watcher)
+
+    @property
+    def running(self) -> Step | None:
+        """The revision that runs, or that did not end; env.py may have gone on to others."""
+        return self._plans.at.running if self._plans.at else None
 
     @property
     def done(self) -> list[Step]:
@@ -83,13 +87,12 @@ class Execution:
 
     @property
     def table(self) -> VersionTable | None:
-        """The version table of the database in which a revision ran last, None if none has."""
-        return self._plans.last.table if self._plans.last else None
+        """The version table of the database of `running`, or of the last that was asked for."""
+        return self._plans.at.table if self._plans.at else None
 
     def run(self, tag: str | None) -> None:
         """Run all that is planned. Raises whatever a revision raises."""
-        self.running = None
-        self._plans.asked = []
+        self._plans.begin()
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
             stack.enter_context(
@@ -157,10 +160,10 @@ class Execution:
 
     def is_recorded(self, now: Sequence[VersionTable]) -> bool:
         """Tell whether the version table shows the revision as done that was `running`."""
-        plan, step = self._plans.last, self.running
-        if plan is None or step is None:
+        plan = self._plans.at
+        if plan is None or plan.running is None:
             return False
-        return bool(self._recorded(plan, [step], self._plans.rows(plan, now)))
+        return bool(self._recorded(plan, [plan.running], self._plans.rows(plan, now)))
 
     def progress(self, now: Sequence[VersionTable] | None, failed: str | None) -> dict[str, Any]:
         """Return how far the run came, in ids, but for the revision that has `failed`.
@@ -172,9 +175,8 @@ class Execution:
         not_recorded: list[str] = []
         not_begun: list[str] = []
         for plan in self._plans.all:
-            is_last = plan is self._plans.last
-            running = [self.running] if is_last and self.running else []
-            tried = [*plan.done, *running]
+            is_last = plan is self._plans.at
+            tried = [*plan.done, *([plan.running] if plan.running else [])]
             kept = plan.done
             if now is not None:
                 kept = self._recorded(plan, tried, self._plans.rows(plan, now))
@@ -208,13 +210,12 @@ class Execution:
         )
         require_room(migration_context, (id_ for step in plan.steps for id_ in step.added))
         watcher = self.context.watcher
-        self._plans.last = plan
         for step in plan.steps[len(plan.done) :]:
             self.context.canceller.check()
             self.lock.require_held()
             self.observer.blockers()  # forget those of the revision before
             number = len(plan.done) + 1
-            self.running = Step(
+            plan.running = Step(
                 number,
                 len(plan.steps),
                 step.revision,
@@ -222,7 +223,7 @@ class Execution:
                 plan.table,
                 self._plans.name(plan),
             )
-            watcher.step(self.running)
+            watcher.step(plan.running)
             start = time.perf_counter()
             self._writer.begin_revision(connection, is_shared=self.evidence.shares_transaction)
             self.evidence.begin_revision(
@@ -235,8 +236,8 @@ class Execution:
             step.moves_row = None if self.history.graph.is_alembics else self._row.expect
             yield step
             self.evidence.end_revision(connection)
-            finished = replace(self.running, seconds=time.perf_counter() - start)
-            self.running = None
+            finished = replace(plan.running, seconds=time.perf_counter() - start)
+            plan.running = None
             plan.written[step.revision.revision] = self._row.written
             plan.done.append(finished)
             watcher.step(finished)
@@ -251,8 +252,7 @@ class Execution:
             with in_database(table, self._plans.tables(table)):
                 steps = self._planner(self.history, self.target, table.rows)
             plan = self._plans.add(table, steps)
-        self._plans.asked.append(plan)
-        plan.after = None
+        self._plans.ask(plan)
         # If the whole run is one transaction, the try that failed has undone all its steps.
         plan.done = self._recorded(plan, plan.done, table.rows)
         return plan

@@ -11,14 +11,16 @@ from ..bridge.planned_step import PlannedStep
 class Plan:
     """The plan for one database, and how far it has come. `table` is as it was before the run.
 
-    `written` has for each revision the number of the statement that wrote its row. `after` are the
-    rows at the end, None where they are not known.
+    `running` is the revision that has begun and not ended. `written` has for each revision the
+    number of the statement that wrote its row. `after` are the rows at the end, None where they
+    are not known.
     """
 
     number: int
     table: VersionTable
     steps: list[PlannedStep]
     done: list[Step] = field(default_factory=list)
+    running: Step | None = None
     written: dict[str, int] = field(default_factory=dict)
     after: tuple[str, ...] | None = None
 
@@ -45,8 +47,28 @@ class Plans:
         self.all: list[Plan] = []
         #: Those that `env.py` has asked for in this try.
         self.asked: list[Plan] = []
-        #: The one whose revisions ran last.
-        self.last: Plan | None = None
+
+    @property
+    def at(self) -> Plan | None:
+        """The plan whose revision runs, or else the first of which one did not end, or the last."""
+        last = self.asked[-1] if self.asked else None
+        if last is None or last.running:
+            return last
+        return next((plan for plan in self.asked if plan.running), last)
+
+    def begin(self) -> None:
+        """Begin one more try, which is yet to ask for its plans."""
+        self.asked = []
+        for plan in self.all:
+            plan.running = None
+
+    def ask(self, plan: Plan) -> None:
+        """Take note that `env.py` has asked for `plan`, perhaps because another try failed."""
+        for other in self.asked:
+            if other.table.place == plan.table.place:
+                other.running = None
+        plan.after = None
+        self.asked.append(plan)
 
     def add(self, table: VersionTable, steps: list[PlannedStep]) -> Plan:
         """Add and return a plan."""

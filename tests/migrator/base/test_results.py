@@ -19,4 +19,6 @@ def test_a_name_says_no_more_than_tells_it_from_the_others() -> None:
 def test_a_place_is_the_same_for_a_user_that_is_new_each_time() -> None:
     again = VersionTable("postgresql+psycopg2://v-72:***@here/one", "public", "alembic_version", ())
     assert again.place == ONE.place
+    files = [VersionTable(f"sqlite:///{name}@here", None, "alembic_version", ()) for name in "ab"]
+    assert files[0].place != files[1].place
     assert len({ONE.place, TWO.place, TENANT.place, OTHER.place}) == 4

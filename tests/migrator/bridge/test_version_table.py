@@ -64,6 +64,16 @@ def test_each_schema_has_its_name_and_its_rows(
     )
 
 
+def test_a_schema_that_is_translated_has_the_name_that_it_really_has(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    env = version_tables_env(postgresql_url, ["tenant"])
+    translated = ".connect().execution_options(schema_translate_map={'tenant': 'one'})"
+    ini = app_of_several(make_app, env.replace(".connect()", translated), [])
+
+    assert [table.schema for table in each(ini)] == ["one"]
+
+
 def test_a_database_that_the_url_does_not_name_is_asked_for_its_name(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
