@@ -22,6 +22,7 @@ from .evidence import Evidence
 from .leftovers import Leftovers
 from .observer import Observer
 from .plan import Planner
+from .session_state import SessionState
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Execution:
         self.observer = observer
         is_pooled = bool(context.settings.options.lock_url)
         self.evidence = Evidence(observer.committed_since, is_pooled=is_pooled)
+        self._session = SessionState(is_pooled=is_pooled)
         self.running: Step | None = None
         self._planner = planner
         self._plans: list[_Plan] = []
@@ -96,6 +98,7 @@ class Execution:
             stack.enter_context(listening(begin=self._writer.begin))
             stack.enter_context(self.evidence.recording())
             stack.enter_context(self._row.moving())
+            stack.enter_context(self._session.watching())
             run_env(
                 self.context,
                 self.history.script,
@@ -173,8 +176,10 @@ class Execution:
             self._row.require_kept,
             *migration_context.on_version_apply_callbacks,
         )
-        watcher = self.context.watcher
-        for step in plan.steps[len(plan.done) :]:
+        watcher, left = self.context.watcher, plan.steps[len(plan.done) :]
+        if left and self._session.remember(connection):
+            self.evidence.forget(connection)
+        for step in left:
             self.context.canceller.check()
             self.lock.require_held()
             self.observer.blockers()  # forget those of the revision before
@@ -188,7 +193,9 @@ class Execution:
                 connection,
                 transactional_ddl=migration_context.impl.transactional_ddl,
             )
-            step.migration_fn = self.evidence.observed(step.function)
+            step.migration_fn = self.evidence.observed(
+                self._session.restoring(connection, step.function)
+            )
             step.moves_row = None if self.history.graph.is_alembics else self._row.expect
             yield step
             self.evidence.end_revision(connection)
@@ -197,6 +204,7 @@ class Execution:
             self._written[step.revision.revision] = self._row.written
             plan.done.append(finished)
             watcher.step(finished)
+        self._session.end(connection)
         self._writer.end()
         plan.after = rows_left(migration_context) if plan.steps else plan.before
 

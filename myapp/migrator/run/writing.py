@@ -12,9 +12,16 @@ from ..bridge.opening import opened
 from ..database.listening import listening
 from ..database.sqlite import foreign_keys_checked_at_commit
 from ..lock import Lock, writer_lock
-from ..lock.session_settings import LIVENESS, configure_session, milliseconds, set_statement
+from ..lock.session_settings import (
+    LIVENESS,
+    UNLIMITED,
+    configure_session,
+    milliseconds,
+    set_statement,
+)
 from ..settings.settings import Settings
 from .observer import Observer
+from .session_state import restore_left
 
 
 @contextmanager
@@ -51,6 +58,7 @@ class _Setup:
         self._application = application
         self._is_pooled = bool(settings.options.lock_url)
         self._timeouts = {
+            **UNLIMITED,
             "lock_timeout": milliseconds(settings.options.lock_timeout),
             "statement_timeout": milliseconds(settings.options.statement_timeout),
         }
@@ -59,6 +67,7 @@ class _Setup:
         self._canceller.add(connection.connection.dbapi_connection)
         if connection.dialect.name != "postgresql":
             return
+        restore_left(connection)
         if not self._is_pooled:
             values = {"application_name": self._application, **LIVENESS, **self._timeouts}
             configure_session(connection, values)
