@@ -86,7 +86,7 @@ def _heads_after(execution: Execution) -> tuple[str, ...]:
 
 def _execute(execution: Execution, tag: str | None) -> tuple[str, ...]:
     """Run to the end and return the rows after it. Retry a revision that ran into a lock."""
-    attempts = Attempts(execution, execution.context.settings.options.retries)
+    attempts = Attempts(execution, execution.context.settings.options)
     try:
         while True:
             try:

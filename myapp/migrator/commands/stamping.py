@@ -119,5 +119,6 @@ def _looked_at(context: RunContext) -> ScriptHistory:
 
 @contextmanager
 def _locked(context: RunContext, history: ScriptHistory) -> Iterator[None]:
-    with interruptible(context, history), writing(context):
+    timeout = context.settings.options.lock_timeout_once
+    with interruptible(context, history), writing(context, timeout):
         yield

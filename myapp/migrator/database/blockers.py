@@ -13,12 +13,17 @@ from sqlalchemy.exc import DBAPIError
 
 from ..base.attempts import asked_once
 from ..base.our_own import connecting_for_ourselves
+from .held_locks import HELD_BY_BLOCKER
 from .masking import masked
 
+# The question who blocks takes the server's table of locks for a moment, so it is asked only while
+# the session waits, or where this user may not know whether it does.
 _BLOCKERS = text(
-    "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
-    " now() - coalesce(xact_start, backend_start), coalesce(query, '')"
-    " FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids(:pid)) ORDER BY 5 DESC"
+    "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"  # noqa: S608 - a constant
+    " now() - coalesce(xact_start, backend_start), coalesce(query, ''),"
+    f" ARRAY({HELD_BY_BLOCKER}) FROM pg_stat_activity blocker"
+    " WHERE pid = ANY ((SELECT CASE WHEN wait_event_type = 'Lock' OR state IS NULL"
+    " THEN pg_blocking_pids(:pid) END FROM pg_stat_get_activity(:pid))::int[]) ORDER BY 5 DESC"
 )
 #: How many seconds the end of a run waits for the thread, which may hang on a lost server.
 _JOIN_SECONDS = 2.0
@@ -67,7 +72,10 @@ class BlockerWatch:
         self._interval = interval
         self._tell = seen
         self._stop = threading.Event()
-        self._seen: tuple[Blocker, ...] = ()
+        #: Who blocked when it last looked.
+        self.seen: tuple[Blocker, ...] = ()
+        #: The locks that were held then, as `held_locks` names them.
+        self.held: frozenset[str] = frozenset()
         self._since = time.monotonic()
 
     @contextmanager
@@ -84,7 +92,7 @@ class BlockerWatch:
     def take(self) -> tuple[Blocker, ...]:
         """Return who blocked when it last looked, and start anew for the next try."""
         self._since = time.monotonic()
-        seen, self._seen = self._seen, ()
+        seen, self.seen, self.held = self.seen, (), frozenset()
         return seen
 
     def _watch(self) -> None:
@@ -103,12 +111,13 @@ class BlockerWatch:
     def _ask(self, connection: Connection) -> None:
         rows = connection.execute(_BLOCKERS, {"pid": self._pid()}).all()
         if rows:
-            self._seen = tuple(
+            self.held = frozenset(lock for row in rows for lock in row[-1])
+            self.seen = tuple(
                 Blocker(pid, application, user, state, age, masked(query))
-                for pid, application, user, state, age, query in rows
+                for pid, application, user, state, age, query, _ in rows
             )
             if self._tell:
-                self._tell(self._seen[0])
+                self._tell(self.seen[0])
 
 
 @contextmanager

@@ -93,6 +93,7 @@ class Execution:
         """Run all that is planned. Raises whatever a revision raises."""
         self.running = None
         self._asked = 0
+        self.observer.forget()
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
             stack.enter_context(listening(begin=self._writer.begin))
@@ -182,7 +183,7 @@ class Execution:
         for step in left:
             self.context.canceller.check()
             self.lock.require_held()
-            self.observer.blockers()  # forget those of the revision before
+            self.observer.forget()
             number = len(plan.done) + 1
             self.running = Step(number, len(plan.steps), step.revision, self.direction)
             watcher.step(self.running)

@@ -109,7 +109,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
     if heads is not None and execution.recorded([step], heads):
         return MigrationFailed(
             f"Revision {title} was committed, and then the run failed: {reason}.\n{where}",
-            hint=what_to_do(step.revision, error),
+            hint=what_to_do(step.revision, error, execution.context.settings.options),
             **details,
         )
     if left and (heads is not None or left.are_known):
@@ -134,7 +134,7 @@ def _failed(execution: Execution, step: Step, error: BaseException) -> MigrateEr
         return told
     return MigrationFailed(
         f"Revision {title} failed and was rolled back: {reason}.{blocked}\n{where}",
-        hint=what_to_do(step.revision, error),
+        hint=what_to_do(step.revision, error, execution.context.settings.options),
         **details,
     )
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..database.listening import listening
 from ..lock.session_settings import OF_A_RUN
+from .lock_waits import forget_lifted
 from .witness import Status, status_of
 
 #: The names under which PostgreSQL has a session's identity. `pg_settings` doesn't list them.
@@ -115,6 +116,7 @@ class SessionState:
         """Set the session to what was remembered."""
         for statement in self._back:
             _rows(connection, statement)
+        forget_lifted(connection)
 
     def _executing(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         self._is_suspect = self._is_suspect or bool(_CHANGES.search(statement))

@@ -1,6 +1,5 @@
 """What one revision SETs is not there for the next one: one run does what two runs do."""
 
-import threading
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,6 +8,7 @@ from support.command import invoke
 from support.database import change, heads, rows
 from support.history import MakeApp, Revision, foreign_env
 from support.pgbouncer import PROGRAM, pooled
+from support.processes import Start
 from support.sessions import session
 
 PREAMBLE = """\
@@ -192,7 +192,9 @@ def test_a_revision_that_swallows_an_error_is_told_what_postgresql_says(
     assert "set_config" not in result.stderr
 
 
-def test_the_next_try_begins_as_the_first_one_did(make_app: MakeApp, postgresql_url: str) -> None:
+def test_the_next_try_begins_as_the_first_one_did(
+    make_app: MakeApp, postgresql_url: str, start: Start
+) -> None:
     change(postgresql_url, "CREATE SCHEMA app", "CREATE TABLE a (x int)")
     upgrade = """\
     path = op.get_bind().exec_driver_sql('SHOW search_path').scalar()
@@ -205,12 +207,10 @@ def test_the_next_try_begins_as_the_first_one_did(make_app: MakeApp, postgresql_
     line = [Revision("aaa111"), Revision("bbb222", "aaa111", upgrade=upgrade)]
     ini = make_app(postgresql_url, line, settings)
     invoke(ini, "upgrade", "aaa111")
-    with session(postgresql_url, "SELECT * FROM a") as reader:
-        timer = threading.Timer(1.0, reader.rollback)
-        timer.start()
-        result = invoke(ini, "upgrade")
-        timer.join()
-    assert "try 2 of 51" in result.stderr
+    with session(postgresql_url, "SELECT * FROM a"):
+        running = start(ini, "upgrade")
+        running.until_told("try 2 of 51")
+    result = running.finish()
     assert result.returncode == 0, result.stderr
 
 
