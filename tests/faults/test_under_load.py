@@ -1,5 +1,6 @@
 """What an application feels of an ALTER TABLE that a long transaction keeps waiting."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from support import postgresql
 from support.database import change, heads
 from support.faults import IS_FULL, Figure
 from support.history import MakeApp, Revision
-from support.processes import Start, until
+from support.processes import Process, Start
 from support.sessions import session
 
 ALTER = "ALTER TABLE orders ADD COLUMN note text"
@@ -74,37 +75,37 @@ def test_the_applications_own_queries_do_not_queue_up_behind_a_migration(
         "INSERT INTO orders SELECT generate_series(0, 9)",
     )
     plain = threading.Thread(target=postgresql.execute, args=(postgresql_url, ALTER))
-    long = 20.0 if IS_FULL else 3.0
-    without, _ = worst_latency(postgresql_url, long, plain)
-    change(postgresql_url, "ALTER TABLE orders DROP COLUMN note")
-    told = []
-    for timeout in (5.0, 1.0, 0.2) if IS_FULL else (0.2,):
-        ini = make_app(
-            postgresql_url,
-            [Revision("aaa111", upgrade=f"op.execute('{ALTER}')")],
-            {"migrate.lock_timeout": str(timeout), "migrate.retries": "100"},
-        )
+    short, long = (20.0, 60.0) if IS_FULL else (3.0, 4.0)
+    without, _ = worst_latency(postgresql_url, short, plain)
+    assert without > short - 1
+    told = [f"{without:.2f} s with plain ALTER TABLE behind {short:g} s"]
+    settings: list[dict[str, str]] = [{}]
+    if IS_FULL:
+        settings += [{"migrate.lock_timeout": "1"}, {"migrate.lock_timeout": "5"}]
+    ini = make_app(postgresql_url, [Revision("aaa111", upgrade=f"op.execute('{ALTER}')")])
+    text = ini.read_text()
+    for own in settings:
+        change(postgresql_url, "ALTER TABLE orders DROP COLUMN note")
+        change(postgresql_url, "DROP TABLE IF EXISTS alembic_version")
+        ini.write_text(text + "".join(f"{key} = {value}\n" for key, value in own.items()))
         process = start(ini, "upgrade")
-        process.signal(19)  # SIGSTOP: it starts when the long transaction has
+        process.signal(signal.SIGSTOP)  # it starts when the long transaction has
 
-        def go(process=process) -> None:  # type: ignore[no-untyped-def]
-            process.signal(18)
+        def go(process: Process = process) -> None:
+            process.signal(signal.SIGCONT)
             process.finish(120)
 
-        with_command, asked = worst_latency(postgresql_url, long, threading.Thread(target=go))
+        worst, asked = worst_latency(postgresql_url, long, threading.Thread(target=go))
         result = process.finish()
         assert result.returncode == 0, result.stderr
         assert "blocked by pid " in result.stderr
         assert heads(postgresql_url) == {"aaa111"}
-        assert with_command < timeout + 0.6
-        told.append(f"{with_command:.2f} s with lock_timeout {timeout:g} s ({asked} requests)")
-        change(postgresql_url, "ALTER TABLE orders DROP COLUMN note", "DROP TABLE alembic_version")
-        import shutil
-
-        shutil.rmtree(ini.parent / "migrations")
-    assert without > long - 1
-    until(lambda: True)
+        tries = result.stderr.count("; try ") + 1
+        # A busy machine adds to it; the figure is what counts.
+        assert worst < float(own.get("migrate.lock_timeout", 0.15)) + 0.6
+        named = ", ".join(f"{key} = {value}" for key, value in own.items()) or "the default"
+        told.append(f"{worst:.2f} s with {named} ({tries} tries, {asked} requests)")
     figure(
         f"under load: an ALTER TABLE behind a transaction of {long:g} s, worst latency of the app:"
-        f" {without:.2f} s with plain ALTER TABLE; {'; '.join(told)}"
+        f" {'; '.join(told)}"
     )

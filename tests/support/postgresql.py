@@ -163,10 +163,12 @@ class Server:
         self._environment |= {"LOCPATH": str(self._folder), "LC_ALL": name}
         return name, {"KOI8-R": "KOI8R", "ISO-8859-1": "LATIN1"}[locale.encoding]
 
-    def start(self) -> None:
+    def start(self, *settings: str) -> None:
+        """Start the server; `settings` are such as `autovacuum=on`."""
         # Nothing here outlives the server, so nothing has to reach the disk. A test that looks at
         # all sessions meets none of autovacuum.
         options = f"-k '{self._folder}' -c listen_addresses='' -c fsync=off -c autovacuum=off"
+        options += "".join(f" -c {setting}" for setting in settings)
         self._run("pg_ctl", "start", "--wait", "--options", options)
 
     def recover(self, restore_command: str) -> None:

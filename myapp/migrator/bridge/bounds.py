@@ -39,14 +39,14 @@ def looking(
 ) -> Iterator[None]:
     """Limit every wait within, on connections that only read, also those that `env.py` opens.
 
-    All of it may take `seconds`, and a lock `lock_wait` seconds. The default for a lock is
-    `migrate.lock_timeout`, or `migrate.lock_wait` if that is 0. The server has `silence` seconds to
-    answer each statement.
+    All of it may take `seconds`, and a lock `lock_wait` seconds. The default for a lock is 5 s or,
+    if that is set, `migrate.lock_timeout`, or `migrate.lock_wait` if that is 0. The server has
+    `silence` seconds to answer each statement.
 
     Raises DatabaseUnreachable, naming who holds the lock, when it takes longer.
     """
     options = context.settings.options
-    bounds = [options.lock_timeout or options.lock_wait, lock_wait, seconds]
+    bounds = [options.lock_timeout_once or options.lock_wait, lock_wait, seconds]
     bound = max(min(each for each in bounds if each is not None), _LEAST)
     time_left = TimeLeft(seconds)
     look = _Look(context, bound, time_left, Silence(min(silence, seconds or silence)))
@@ -140,8 +140,7 @@ class _Look:
         return DatabaseUnreachable(
             "The database can't be read: another session has locked what has to be read, and kept"
             f" it locked for {round(self._bound, 1):g} s.{self._blockers()}",
-            hint="run it again when that session has ended. `migrate.lock_timeout` is how long this"
-            " waits.",
+            hint="run it again when that session has ended.",
             retryable=True,
         )
 

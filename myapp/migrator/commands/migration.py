@@ -115,7 +115,7 @@ def _tables_after(execution: Execution) -> tuple[VersionTable, ...]:
 
 def _execute(execution: Execution, tag: str | None) -> tuple[VersionTable, ...]:
     """Run to the end and return the tables after it. Retry a revision that ran into a lock."""
-    attempts = Attempts(execution, execution.context.settings.options.retries)
+    attempts = Attempts(execution, execution.context.settings.options)
     execution.indexes.tell_before()
     try:
         while True:

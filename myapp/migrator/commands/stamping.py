@@ -188,5 +188,6 @@ def _looked_at(
 
 @contextmanager
 def _locked(context: RunContext, history: ScriptHistory) -> Iterator[None]:
-    with interruptible(context, history), writing(context):
+    timeout = context.settings.options.lock_timeout_once
+    with interruptible(context, history), writing(context, timeout):
         yield

@@ -14,19 +14,26 @@ from sqlalchemy.exc import DBAPIError
 
 from ..base.attempts import asked_once
 from ..base.our_own import connecting_for_ourselves
+from .held_locks import HELD_BY_BLOCKER
 from .masking import masked
 
+# The question who blocks takes the server's table of locks for a moment, so it is asked only while
+# the session waits, or where this user may not know whether it does.
 _BLOCKERS = text(
-    "WITH own AS (SELECT pid FROM pg_stat_activity JOIN json_to_recordset(CAST(:own AS json))"
+    "WITH own AS (SELECT pid FROM pg_stat_activity JOIN json_to_recordset(CAST(:own AS json))"  # noqa: S608 - a constant
     " AS given (pid int, datname name, usename name, application_name text)"
     " USING (pid, datname, usename, application_name))"
-    " SELECT a.pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
-    " now() - coalesce(xact_start, backend_start), coalesce(query, ''),"
+    " SELECT blocker.pid, blocker.application_name, coalesce(blocker.usename, ''),"
+    " coalesce(blocker.state, ''), now() - coalesce(blocker.xact_start, blocker.backend_start),"
+    " coalesce(blocker.query, ''),"
     # One that itself waits for a lock only stands before the other in the queue.
-    " a.pid IN (SELECT pid FROM own) AND wait_event_type IS DISTINCT FROM 'Lock', waiting.pid"
+    " blocker.pid IN (SELECT pid FROM own) AND blocker.wait_event_type IS DISTINCT FROM 'Lock',"
+    f" waiting.pid, ARRAY({HELD_BY_BLOCKER})"
     " FROM (SELECT pid FROM own UNION SELECT CAST(:pid AS int)) AS waiting"
-    " CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)"
-    " JOIN pg_stat_activity a ON a.pid = blocking.pid ORDER BY 5 DESC"
+    " CROSS JOIN LATERAL pg_stat_get_activity(waiting.pid) AS activity"
+    " CROSS JOIN LATERAL unnest(CASE WHEN activity.wait_event_type = 'Lock'"
+    " OR activity.state IS NULL THEN pg_blocking_pids(waiting.pid) END) AS blocking (pid)"
+    " JOIN pg_stat_activity blocker ON blocker.pid = blocking.pid ORDER BY 5 DESC"
 )
 _CANCEL = text("SELECT pg_cancel_backend(:pid)")
 #: For so many seconds a session may wait for one of the same run that does nothing. Then it is
@@ -99,7 +106,10 @@ class BlockerWatch:
         self._own = own
         self._stuck: dict[int, float] = {}  # since when each of the run's sessions is stuck
         self._stop = threading.Event()
-        self._seen: tuple[Blocker, ...] = ()
+        #: Who blocked when it last looked.
+        self.seen: tuple[Blocker, ...] = ()
+        #: The locks that were held then, as `held_locks` names them.
+        self.held: frozenset[str] = frozenset()
         self._since = time.monotonic()
 
     @contextmanager
@@ -113,15 +123,10 @@ class BlockerWatch:
             self._stop.set()
             thread.join(seconds)
 
-    @property
-    def seen(self) -> tuple[Blocker, ...]:
-        """Who blocked when it last looked."""
-        return self._seen
-
     def take(self) -> tuple[Blocker, ...]:
         """Return who blocked when it last looked, and start anew for the next try."""
         self._since = time.monotonic()
-        seen, self._seen = self._seen, ()
+        seen, self.seen, self.held = self.seen, (), frozenset()
         return seen
 
     def _watch(self) -> None:
@@ -141,18 +146,19 @@ class BlockerWatch:
         own = json.dumps([asdict(session) for session in self._own()])
         rows = connection.execute(_BLOCKERS, {"own": own, "pid": self._pid()}).all()
         if rows:
+            self.held = frozenset(lock for row in rows for lock in row[-1])
             found = {
                 pid: Blocker(pid, application, user, state, age, masked(query), is_own)
-                for pid, application, user, state, age, query, is_own, _ in rows
+                for pid, application, user, state, age, query, is_own, *_ in rows
             }
-            self._seen = tuple(found.values())
+            self.seen = tuple(found.values())
             if self._tell:
-                self._tell(self._seen[0])
+                self._tell(self.seen[0])
         self._free(
             connection,
             {
                 waiting
-                for _, _, _, state, _, _, is_own, waiting in rows
+                for _, _, _, state, _, _, is_own, waiting, _ in rows
                 if is_own and state == "idle in transaction"
             },
         )

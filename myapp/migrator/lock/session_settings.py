@@ -23,8 +23,13 @@ LIVENESS = {
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
+#: The limits of a role that would end a run in mid-work: a revision may take long, and it may
+#: compute between two statements. PostgreSQL has the last one from 17 on.
+UNLIMITED = {"idle_in_transaction_session_timeout": "0", "transaction_timeout": "0"}
 #: The settings of the lock's connection, which has no timeouts.
-NO_TIMEOUTS = {"lock_timeout": "0", "statement_timeout": "0", **LIVENESS}
+NO_TIMEOUTS = {"lock_timeout": "0", "statement_timeout": "0", **UNLIMITED, **LIVENESS}
+#: The names of all settings that a run sets on its connections, but for its name.
+OF_A_RUN = frozenset(NO_TIMEOUTS)
 
 
 def configure_session(connection: Connection, values: Mapping[str, str]) -> None:

@@ -75,6 +75,11 @@ class Evidence:
         """Whether revisions that have run will be committed together with the next ones."""
         return self._shares_transaction
 
+    def forget(self, connection: Connection) -> None:
+        """Take note that the run itself has used a transaction of `connection`."""
+        if witness := self._witnesses.pop(connection, None):
+            witness.close()
+
     def begin_revision(
         self, revision: str, connection: Connection, *, transactional_ddl: bool
     ) -> None:

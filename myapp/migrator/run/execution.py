@@ -28,6 +28,7 @@ from .observer import Observer
 from .plan import Planner
 from .plans import Plan, Plans
 from .self_block import SelfBlock
+from .session_state import SessionState
 
 
 class Execution:
@@ -53,6 +54,7 @@ class Execution:
         self.observer = observer
         is_pooled = bool(context.settings.options.lock_url)
         self.evidence = Evidence(observer.committed_since, is_pooled=is_pooled)
+        self._session = SessionState(is_pooled=is_pooled)
         self._planner = planner
         self._plans = Plans(looked_at)
         self._row = VersionRow()
@@ -93,6 +95,7 @@ class Execution:
     def run(self, tag: str | None) -> None:
         """Run all that is planned. Raises whatever a revision raises."""
         self._plans.begin()
+        self.observer.forget()
         with ExitStack() as stack:
             # The writer comes first: the evidence looks at transactions that have begun.
             stack.enter_context(
@@ -106,6 +109,7 @@ class Execution:
             stack.enter_context(self.self_block.noticing())
             stack.enter_context(self._row.moving())
             stack.enter_context(wide_enough(self.history))
+            stack.enter_context(self._session.watching())
             run_env(
                 self.context,
                 self.history.script,
@@ -209,11 +213,13 @@ class Execution:
             *migration_context.on_version_apply_callbacks,
         )
         require_room(migration_context, (id_ for step in plan.steps for id_ in step.added))
-        watcher = self.context.watcher
-        for step in plan.steps[len(plan.done) :]:
+        watcher, left = self.context.watcher, plan.steps[len(plan.done) :]
+        if left and self._session.remember(connection):
+            self.evidence.forget(connection)
+        for step in left:
             self.context.canceller.check()
             self.lock.require_held()
-            self.observer.blockers()  # forget those of the revision before
+            self.observer.forget()
             number = len(plan.done) + 1
             plan.running = Step(
                 number,
@@ -232,6 +238,7 @@ class Execution:
                 transactional_ddl=migration_context.impl.transactional_ddl,
             )
             function = self.self_block.observed(step.function, connection)
+            function = self._session.restoring(connection, function)
             step.migration_fn = self.evidence.observed(function)
             step.moves_row = None if self.history.graph.is_alembics else self._row.expect
             yield step
@@ -241,6 +248,7 @@ class Execution:
             plan.written[step.revision.revision] = self._row.written
             plan.done.append(finished)
             watcher.step(finished)
+        self._session.end(connection)
         self._writer.end()
         plan.after = rows_left(migration_context) if plan.steps else plan.table.rows
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from ..base.attempts import attempts
 from ..database.blockers import Blocker, BlockerWatch, OwnSession
+from ..database.held_locks import are_held, send_autovacuum_away
 from ..database.invalid_indexes import InvalidIndex, left_invalid
 from ..database.transactions import COMMITTED
 from ..lock import Lock
@@ -53,8 +54,27 @@ class Observer:
         self._pid = pid or self._pid
 
     def blockers(self) -> tuple[Blocker, ...]:
-        """Return the sessions that were seen to block the run since the last call."""
-        return self._watch.take() if self._watch else ()
+        """Return the sessions that were seen to block the run since `forget`."""
+        return self._watch.seen if self._watch else ()
+
+    def forget(self) -> None:
+        """Forget who has blocked the run."""
+        if self._watch:
+            self._watch.take()
+
+    def is_locked_out(self) -> bool:
+        """Tell whether a lock that was waited for is still held; False where that isn't known."""
+        held = self._held
+        return bool(self._lock.ask(lambda connection: are_held(connection, held)))
+
+    def send_autovacuum_away(self) -> None:
+        """Let autovacuum leave the tables on which it has blocked the run."""
+        if held := self._held:
+            self._lock.ask(lambda connection: send_autovacuum_away(connection, held))
+
+    @property
+    def _held(self) -> frozenset[str]:
+        return self._watch.held if self._watch else frozenset()
 
     @property
     def has_blocked_itself(self) -> bool:

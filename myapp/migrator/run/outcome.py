@@ -128,7 +128,8 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
     title, reason = step.title, reason_of(error)
     where, tables = _left(execution, now), now.tables
     left = execution.leftovers(tables)
-    besides, todo = said_besides(error), what_to_do(step.revision, error)
+    options = execution.context.settings.options
+    besides, todo = said_besides(error), what_to_do(step.revision, error, options)
     if execution.self_block.caused(error):
         besides += f"\n{TOLD}"
         todo = f"{CURE}: fix {where_in(step.revision, error)}, then run the command again."
@@ -141,7 +142,7 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
     if tables is not None and execution.is_recorded(tables):
         return MigrationFailed(
             f"Revision {title} was committed, and then the run failed: {reason}.{besides}\n{where}",
-            hint=what_to_do(step.revision, error),
+            hint=todo,
             **details,
         )
     if left and (tables is not None or left.are_known):

@@ -8,6 +8,7 @@ from ..base.errors import MigrateError
 from ..base.results import Revision
 from ..database.failures import BUSY, error_code, matches
 from ..database.sqlite import IgnoredPragma
+from ..settings.options import Options
 
 # A statement that PostgreSQL or SQLite refuses within a transaction. SQLite has no code for it.
 _NEEDS_AUTOCOMMIT = r"^25001|^(?:SQLITE_ERROR)? .*(?:from within|inside) a transaction"
@@ -28,12 +29,13 @@ _REMEDIES = {
 _THERE_ALREADY = r"^42P07|^42701|(?:table|index) .* already exists|duplicate column name"
 
 
-def what_to_do(revision: Revision, error: BaseException) -> str:
+def what_to_do(revision: Revision, error: BaseException, options: Options) -> str:
     """Return what to do about a migration that failed and was rolled back."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "see why the connection was lost, then run the command again."
     if isinstance(error, DBAPIError) and matches(BUSY, error):
-        raise_it = ", or raise `migrate.lock_timeout`" if error_code(error) == "55P03" else ""
+        waits = "lock_patience" if options.retries is None else "lock_timeout"
+        raise_it = f", or raise `migrate.{waits}`" if error_code(error) == "55P03" else ""
         return f"another session holds a lock: run the command again when it has ended{raise_it}."
     if _is_irreversible(revision, error):
         return (

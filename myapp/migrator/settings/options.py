@@ -8,28 +8,48 @@ from ..base.errors import SettingsError
 from ..base.spelling import nearest
 from .variables import Expanded
 
+#: `retries` has no default: without it, the tries are counted by time.
 _DEFAULTS = {
-    "lock_timeout": "5",
+    "lock_patience": "600",
+    "lock_timeout": "0.15",
     "lock_url": "",
     "lock_wait": "60",
-    "retries": "10",
+    "retries": "",
     "statement_timeout": "0",
     "transaction": "revision",
     "wait_db": "0",
 }
 
+#: How many seconds a lock is waited for where there is one try, and the .ini file doesn't say.
+_ONCE = 5.0
+
 
 @dataclass(frozen=True)
 class Options:
-    """How a run behaves towards others. Times are in seconds; a timeout of 0 means none."""
+    """How a run behaves towards others. Times are in seconds; a timeout of 0 means none.
+
+    A revision is tried again for `lock_patience` seconds, or `retries` times; None is no limit. One
+    of the two is a limit.
+    """
 
     given: Expanded = field(repr=False)
+    lock_patience: float | None
     lock_timeout: float
     lock_wait: float
-    retries: int
+    retries: int | None
     single_transaction: bool
     statement_timeout: float
     wait_db: float
+
+    @property
+    def has_own_lock_timeout(self) -> bool:
+        """Whether the .ini file sets `lock_timeout`."""
+        return "lock_timeout" in self.given
+
+    @property
+    def lock_timeout_once(self) -> float:
+        """How long a lock is waited for by what isn't tried again: reading, and `stamp`."""
+        return self.lock_timeout if self.has_own_lock_timeout else _ONCE
 
     @property
     def lock_url(self) -> str:
@@ -49,11 +69,14 @@ def read_options(given: Expanded) -> Options:
     _require_known(given)
     needed = _DEFAULTS.keys() - {"lock_url"}
     values = {key: given.get(key, _DEFAULTS[key]) for key in needed}
+    is_counted = "retries" in given
+    is_timed = "lock_patience" in given or not is_counted
     return Options(
         given=given,
+        lock_patience=_seconds(values, "lock_patience") if is_timed else None,
         lock_timeout=_seconds(values, "lock_timeout"),
         lock_wait=_seconds(values, "lock_wait"),
-        retries=_count(values, "retries"),
+        retries=_count(values, "retries") if is_counted else None,
         single_transaction=_single(values),
         statement_timeout=_seconds(values, "statement_timeout"),
         wait_db=_seconds(values, "wait_db"),

@@ -83,6 +83,7 @@ def test_the_events_that_are_listened_to_are_there() -> None:
         "begin",
         "commit",
         "rollback",
+        "rollback_savepoint",
         "before_execute",
         "after_execute",
         "before_cursor_execute",

@@ -95,6 +95,7 @@ def test_it_sees_that_one_session_of_the_run_blocks_another_and_frees_it(
                 second.cursor().execute("SELECT * FROM a")
             assert observer.has_blocked_itself
             assert [each.pid for each in observer.blockers()] == [first.info.backend_pid]
+            observer.forget()
             assert not observer.has_blocked_itself
 
 

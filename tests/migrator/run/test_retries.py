@@ -5,13 +5,15 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import postgresql
 from support.command import invoke
 from support.database import change, heads, rows, tables
 from support.history import MakeApp, Revision, create_table
-from support.processes import Start
+from support.processes import Start, until
 from support.sessions import AT_GATE, backends, gate, session, until_at_gate, until_running
 
 TABLE = Revision("aaa111", **create_table("a"))
@@ -131,7 +133,7 @@ def test_a_deadlock_is_tried_again(make_app: MakeApp, postgresql_url: str, start
     assert result.returncode == 0, result.stderr
     (told,) = notices(result.stderr)
     assert told.startswith(
-        "revision ccc333 (a change) was rolled back because of a deadlock; try 2 of 11 in N s"
+        "revision ccc333 (a change) was rolled back because of a deadlock; try 2 in N s"
     )
     assert re.search(
         r"blocked by pid \d+ \(shop, user deploy; active for N s\): LOCK TABLE a", told
@@ -161,8 +163,8 @@ def test_a_serialization_failure_is_tried_again(
     result = running.finish()
     assert result.returncode == 0, result.stderr
     assert notices(result.stderr) == [
-        "revision bbb222 (a change) was rolled back because of a serialization failure; try 2 of 11"
-        " in N s"
+        "revision bbb222 (a change) was rolled back because of a serialization failure; try 2 in"
+        " N s; it gives up in N s"
     ]
     assert rows(postgresql_url, "SELECT id FROM a") == [(11,)]
 
@@ -291,7 +293,7 @@ def test_a_lock_timeout_of_less_than_a_millisecond_is_not_none(
     assert rows(postgresql_url, "SELECT value FROM kept") == [("1ms",)]
 
 
-def test_a_lock_timeout_of_five_seconds_is_set_unless_the_ini_file_says_otherwise(
+def test_a_run_sets_what_it_needs_on_its_connections(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
     kept = """\
@@ -303,8 +305,105 @@ def test_a_lock_timeout_of_five_seconds_is_set_unless_the_ini_file_says_otherwis
         postgresql_url,
         "SELECT * FROM kept_lock_timeout, kept_statement_timeout,"
         " kept_client_connection_check_interval",
-    ) == [("5s", "0", "1s")]
+    ) == [("150ms", "0", "1s")]
     assert backends(postgresql_url, "application_name LIKE 'myapp%'") == []
+
+
+def test_without_a_count_no_try_is_made_while_the_same_session_is_in_the_way(
+    make_app: MakeApp, postgresql_url: str, start: Start
+) -> None:
+    ini = make_app(postgresql_url, [TABLE, ALTER])
+    invoke(ini, "upgrade", "aaa111")
+    with session(postgresql_url, READING) as reader:
+        running = start(ini, "upgrade")
+        running.until_told(", or later, when the lock is free; it gives up in ")
+        told = running.stderr
+        time.sleep(3)
+        assert running.stderr == told
+        assert backends(postgresql_url, "wait_event_type = 'Lock'") == []
+        pid = reader.info.backend_pid
+    result = running.finish()
+    assert result.returncode == 0, result.stderr
+    assert heads(postgresql_url) == {"bbb222"}
+    assert re.sub("try [23]", "try N", notices(told)[-1]) == (
+        "revision bbb222 (add y) was rolled back because a lock was not to be had in time; try N in"
+        " N s, or later, when the lock is free; it gives up in N s blocked by pid"
+        f" {pid} (shop, user deploy; idle in transaction for N s): SELECT * FROM a WHERE id = ?"
+        " AND ? <> ?"
+    )
+
+
+def test_a_session_that_goes_on_without_the_lock_is_not_waited_for(
+    make_app: MakeApp, postgresql_url: str, start: Start
+) -> None:
+    ini = make_app(postgresql_url, [TABLE, ALTER])
+    invoke(ini, "upgrade", "aaa111")
+    with session(postgresql_url, READING) as reader:
+        running = start(ini, "upgrade")
+        running.until_told("; try 2 in ")
+        reader.rollback()
+        reader.cursor().execute("SELECT 1")  # another transaction of the same session
+        assert running.finish(20).returncode == 0
+    assert heads(postgresql_url) == {"bbb222"}
+
+
+def test_when_the_patience_is_over_the_error_says_who_blocks(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, [TABLE, ALTER], {"migrate.lock_patience": "1.5"})
+    invoke(ini, "upgrade", "aaa111")
+    with session(postgresql_url, READING) as reader:
+        begin = time.monotonic()
+        result = invoke(ini, "upgrade")
+        assert 1.5 <= time.monotonic() - begin < 10
+        pid = reader.info.backend_pid
+    assert (result.returncode, result.stdout) == (1, "")
+    error = result.stderr[result.stderr.index("Error:") :]
+    assert "canceling statement due to lock timeout" in error
+    assert f"Blocked by pid {pid} (shop, user deploy; idle in transaction for " in error
+    assert error.splitlines()[-1] == (
+        "Hint:  another session holds a lock: run the command again when it has ended, or raise"
+        " `migrate.lock_patience`."
+    )
+    assert heads(postgresql_url) == {"aaa111"}
+
+
+@pytest.mark.parametrize(
+    ("patience", "retries", "tries"), [("0", None, 0), ("0", "5", 0), ("60", "1", 1)]
+)
+def test_what_ends_first_ends_the_tries(
+    patience: str, retries: str | None, tries: int, make_app: MakeApp, postgresql_url: str
+) -> None:
+    settings = {"migrate.lock_patience": patience}
+    settings |= {"migrate.retries": retries} if retries else {}
+    ini = make_app(postgresql_url, [TABLE, ALTER], settings)
+    invoke(ini, "upgrade", "aaa111")
+    with session(postgresql_url, READING):
+        result = invoke(ini, "upgrade")
+    assert result.returncode == 1
+    assert len(notices(result.stderr)) == tries
+
+
+def test_autovacuum_leaves_the_table_to_a_migration(make_app: MakeApp, start: Start) -> None:
+    with postgresql.restartable_server() as server:
+        server.stop()
+        server.start("autovacuum=on", "autovacuum_naptime=1s")
+        url = postgresql.make_database(server.admin_url)
+        postgresql.execute(
+            url,
+            "CREATE TABLE a (id int PRIMARY KEY, x text) WITH (autovacuum_vacuum_threshold = 1,"
+            " autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 100,"
+            " autovacuum_vacuum_cost_limit = 1)",
+            "INSERT INTO a SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n",
+            "DELETE FROM a WHERE id % 2 = 0",
+        )
+        ini = make_app(url, [replace(ALTER, down_revision=None)])
+        until(lambda: rows(url, "SELECT 1 FROM pg_stat_progress_vacuum"), 60)
+        running = start(ini, "upgrade")
+        result = running.finish(30)
+        assert result.returncode == 0, result.stderr
+        assert "autovacuum" in result.stderr
+        assert heads(url) == {"bbb222"}
 
 
 def test_a_busy_sqlite_file_is_tried_again(
@@ -316,7 +415,7 @@ def test_a_busy_sqlite_file_is_tried_again(
         app.execute("BEGIN IMMEDIATE")
         app.execute("INSERT INTO a VALUES (1)")
         running = start(ini, "upgrade")
-        running.until_told("because another process was writing; try 2 of 11")
+        running.until_told("because another process was writing; try 2 in ")
         app.execute("COMMIT")
     result = running.finish()
     assert result.returncode == 0, result.stderr

@@ -7,7 +7,7 @@ from support.command import invoke
 from support.history import MakeApp, Revision, create_table
 
 LINE = [Revision("aaa111", **create_table("a"))]
-TIMES = ["lock_timeout", "lock_wait", "statement_timeout", "wait_db"]
+TIMES = ["lock_patience", "lock_timeout", "lock_wait", "statement_timeout", "wait_db"]
 BAD_TIMES = ["-1", "-0.5", "soon", "nan", "inf", "-inf", "5s", "1e7", ""]
 
 

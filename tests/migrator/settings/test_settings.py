@@ -371,7 +371,7 @@ def test_a_truncate_slug_length_that_is_no_number_is_explained(
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({}, (5, 0)),
+        ({}, (0.15, 0)),
         ({"migrate.lock_timeout": "3", "migrate.statement_timeout": "0.5"}, (3, 0.5)),
         ({"migrate.lock_timeout": "${LOCK_TIMEOUT:-7}"}, (7, 0)),
     ],
@@ -400,7 +400,8 @@ def test_a_timeout_that_is_no_number_of_seconds_is_explained(value: str, make_in
         ("statement-timeout", "did you mean `migrate.statement_timeout`?"),
         (
             "xyz",
-            "the known ones: migrate.lock_timeout, migrate.lock_url, migrate.lock_wait,"
+            "the known ones: migrate.lock_patience, migrate.lock_timeout, migrate.lock_url,"
+            " migrate.lock_wait,"
             " migrate.retries, migrate.statement_timeout, migrate.transaction, migrate.wait_db.",
         ),
     ],
