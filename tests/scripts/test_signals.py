@@ -161,16 +161,31 @@ def test_a_wait_for_the_lock_ends(
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"migrate.retries": "10"}, "try 4 of 11 in "),
+        ({}, ", or later, when the lock is free"),
+    ],
+    ids=["counted", "timed"],
+)
 @SIGNALS
 def test_the_pause_before_another_try_ends(
-    number: int, status: int, word: str, make_app: MakeApp, postgresql_url: str, start: Start
+    number: int,
+    status: int,
+    word: str,
+    settings: dict[str, str],
+    told: str,
+    make_app: MakeApp,
+    postgresql_url: str,
+    start: Start,
 ) -> None:
     alter = Revision("bbb222", "aaa111", "add y", upgrade="op.execute('ALTER TABLE a ADD y int')")
-    ini = make_app(postgresql_url, [TABLE, alter], {"migrate.lock_timeout": "0.1"})
+    ini = make_app(postgresql_url, [TABLE, alter], {"migrate.lock_timeout": "0.1", **settings})
     invoke(ini, "upgrade", "aaa111")
     with session(postgresql_url, "SELECT * FROM a"):
         running = start(ini, "upgrade")
-        running.until_told("try 4 of 11 in ")
+        running.until_told(told)
         result = ends(running, number)
     assert result.returncode == status
     assert result.stderr.splitlines()[-1] == (

@@ -68,7 +68,7 @@ class LockWaits:
 
     def rolled_back(self, connection: Connection, *_: Any) -> None:
         """Take note that a transaction, or a part of it, ends as it began, with its timeout."""
-        if connection.info.get(_LIFTED):
+        if not connection.invalidated and connection.info.get(_LIFTED):
             forget_lifted(connection)
 
     def _run(self, connection: Connection, statement: str) -> Any:

@@ -104,7 +104,8 @@ class SessionState:
 
     def end(self, connection: Connection) -> None:
         """Take note that the last revision has ended, and left nothing in its session."""
-        connection.info.pop(_LEFT, None)
+        if not connection.invalidated:
+            connection.info.pop(_LEFT, None)
 
     def _restore(self, connection: Connection) -> None:
         if self._seen is None or status_of(connection) in (Status.FAILED, Status.LOST):
@@ -160,5 +161,8 @@ def _rows(connection: Connection, statement: str) -> list[Any]:
         rows = cursor.fetchall()
         cursor.close()
     except connection.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError(statement, None, error) from error
+        is_lost = connection.dialect.is_disconnect(error, connection.connection, None)
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError(statement, None, error, connection_invalidated=is_lost) from error
     return list(rows)
