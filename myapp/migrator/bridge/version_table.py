@@ -107,6 +107,8 @@ def _ask_each(
     found: list[tuple[str, ...]] = []
 
     def keep(rev: Any, migration_context: MigrationContext) -> list[Any]:
+        if migration_context.connection is not None:
+            database.found = database.found or migration_context.connection.engine
         found.append(_checked(rev, migration_context))
         return []
 

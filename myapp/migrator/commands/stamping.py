@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from itertools import permutations
 from typing import Any
 
-from alembic import command
 from alembic.runtime.migration import MigrationContext
 
 from ..base.errors import UsageError
@@ -106,7 +105,8 @@ def _ensure_version(context: RunContext, history: ScriptHistory) -> Stamp:
         rows = read_heads(context, history.script)
         history.require_known(rows)
         with told_as_errors():
-            command.ensure_version(context.config)
+            # Alembic makes the table before it asks for steps, of which there are none.
+            run_env(context, history.script, lambda rows, migration_context: [])
     return Stamp(rows, rows, standing(history, rows))
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..base.attempts import asked_once
-from ..base.our_own import connecting_for_ourselves
 from .masking import masked
+from .own_connection import OwnConnection
 
 _BLOCKERS = text(
     "SELECT pid, application_name, coalesce(usename, ''), coalesce(state, ''),"
@@ -91,11 +91,15 @@ class BlockerWatch:
         while not self._stop.wait(self._interval):
             if self._has_waited():
                 # If the server is gone or full, the migration's own error says so.
-                with suppress(DBAPIError), _ours(), self._engine.connect() as connection:
-                    self._ask(connection)
+                with (
+                    suppress(DBAPIError),
+                    asked_once(),
+                    closing(OwnConnection(self._engine)) as connection,
+                ):
+                    connection.ask(self._ask)
                     while not self._stop.wait(self._interval):
                         if self._has_waited():
-                            self._ask(connection)
+                            connection.ask(self._ask)
 
     def _has_waited(self) -> bool:
         return time.monotonic() - self._since >= self._interval / 2
@@ -109,9 +113,3 @@ class BlockerWatch:
             )
             if self._tell:
                 self._tell(self._seen[0])
-
-
-@contextmanager
-def _ours() -> Iterator[None]:
-    with asked_once(), connecting_for_ourselves():
-        yield

@@ -2,20 +2,17 @@
 
 from contextlib import nullcontext
 from typing import Any
-from weakref import WeakSet
 
-from sqlalchemy import Engine
 from sqlalchemy.engine import Dialect
 
 from ..base.attempts import TimeLeft
-from ..base.our_own import connecting_for_ourselves
+from ..base.our_own import connecting_for_ourselves, is_our_own
 from .libpq import in_a_thread, parameters
 
 #: SQLAlchemy's drivers that use libpq and take its parameters.
 LIBPQ_DRIVERS = ("psycopg2", "psycopg")
 FOR_EVER = TimeLeft(None)
 _LEAST = 0.05
-_our_own: "WeakSet[Dialect]" = WeakSet()
 
 
 def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
@@ -28,18 +25,14 @@ def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any)
     return open_in_time(dialect, cargs, cparams, FOR_EVER)
 
 
-def for_ourselves(engine: Engine) -> None:
-    """Mark `engine` as this package's own: its connections don't count as a revision's."""
-    _our_own.add(engine.dialect)
-
-
 def open_in_time(dialect: Dialect, cargs: Any, cparams: Any, time_left: TimeLeft) -> Any:
     """Connect within `time_left`. Raises the driver's error."""
     seconds = time_left.left(_LEAST)
     given = parameters(cparams)
+    is_ours = is_our_own()  # of this thread
 
     def connect() -> Any:
-        with connecting_for_ourselves() if dialect in _our_own else nullcontext():
+        with connecting_for_ourselves() if is_ours else nullcontext():
             return dialect.connect(*cargs, **given)
 
     try:

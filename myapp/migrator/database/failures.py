@@ -13,6 +13,7 @@ _LONGEST = 500
 # (https://www.postgresql.org/docs/current/errcodes-appendix.html). A refused connection has none.
 _NO_SCHEMA = r"^3F000|unknown database"
 _NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
+_FULL = r"^53300|too many (connections|clients)|connection slots"
 _READ_ONLY = r"^25006|readonly database"
 #: A lock of another session was in the way.
 BUSY = r"^55P03|^40P01|database is locked"
@@ -34,6 +35,11 @@ _PASSING = (
 _REFUSED = r"connection to server .* failed|timeout expired|server closed"
 _FINAL = r"FATAL:|no password supplied|SSL|certificate"
 _BAD_PARAMETER = r"invalid (dsn|port number|\w+ value)|unrecognized configuration parameter"
+#: What a run needs, and the way out where that is not to be had.
+TWO_CONNECTIONS = (
+    "A run needs two connections at once, one of them for the lock. Where there is only one, set"
+    " `migrate.lock = session`."
+)
 _HINTS = {
     r"password authentication failed": "fix the user or the password in `sqlalchemy.url`.",
     r'role "(.*)" does not exist': "fix the user in `sqlalchemy.url`.",
@@ -41,8 +47,7 @@ _HINTS = {
     r'database "(.*)" does not exist': r"create it (`createdb \1`), or fix `sqlalchemy.url`.",
     r"could not translate host name": "fix the host in `sqlalchemy.url`.",
     r"starting up|shutting down|recovery mode": "try again in a moment.",
-    r"too many connections for": "try again when others have disconnected: a run needs"
-    " two connections at once, one of them for the lock.",
+    r"too many connections for": f"try again when others have disconnected. {TWO_CONNECTIONS}",
     r"too many (connections|clients)|connection slots": "try again when others have disconnected.",
     r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
     r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",
@@ -87,6 +92,11 @@ def database_failed(error: DBAPIError) -> MigrateError:
     return DatabaseUnreachable(
         f"The database can't be used: {reason}.", hint=_hint(error), retryable=_is_retryable(error)
     )
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether a driver's error says that the server, or this role, has no connection free."""
+    return matches(_FULL, DBAPIError("", None, error)) is not None
 
 
 def is_read_only(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 
+from ..base.errors import LockLost
 from ..base.results import Direction, Revision, Step
 from ..bridge.context import RunContext
 from ..bridge.env_py import run_env
@@ -104,9 +105,13 @@ class Execution:
                 tag=tag,
             )
 
-    def invalid_indexes(self) -> list[str]:
-        """Return the quoted names of the invalid indexes that the run has left."""
-        return sorted(self.observer.invalid_indexes() - self._invalid_before)
+    def invalid_indexes(self) -> list[str] | None:
+        """Return the quoted names of the invalid indexes that the run has left.
+
+        None where that isn't known.
+        """
+        now, before = self.observer.invalid_indexes(), self._invalid_before
+        return None if now is None or before is None else sorted(now - before)
 
     def leftovers(self, heads: Iterable[str] | None = ()) -> Leftovers | None:
         """Return what the running revision may have left, None if it is proven to be nothing.
@@ -212,7 +217,22 @@ class Execution:
         plan.after = None
         # If the whole run is one transaction, the try that failed has undone all its steps.
         plan.done = self.recorded(plan.done, heads)
+        self._require_undone([step.revision for step in plan.steps[len(plan.done) :]], heads)
         return plan
+
+    def _require_undone(self, left: Iterable[Revision], heads: Iterable[str]) -> None:
+        """Raise LockLost when the `heads` show that another run has done what is `left` to do.
+
+        It may do so between two tries if the lock is the migration session's, which ends with each.
+        """
+        applied, upgraded = self.history.applied(heads), self.direction == "upgrade"
+        for revision in left:
+            if (revision.revision in applied) == upgraded:
+                raise LockLost(
+                    f"Between two tries, when this run held no lock, another one has"
+                    f" {'applied' if upgraded else 'undone'} {revision.title}.",
+                    hint="run the command again.",
+                )
 
 
 def _ids(revisions: Iterable[Revision]) -> list[str]:

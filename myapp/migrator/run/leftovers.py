@@ -10,13 +10,14 @@ class Leftovers:
     """What is known to stay of the revision `revision`. The list may not be complete.
 
     `committed` are the first statements that are known to stay, and `more` says how many followed.
-    `invalid` are the indexes that it left invalid, as SQL names them. `why` says why more may stay.
+    `invalid` are the indexes that it left invalid, as SQL names them; None where that isn't known.
+    `why` says why more may stay.
     """
 
     revision: str
     committed: Sequence[str] = field(default=())
     more: int = 0
-    invalid: Sequence[str] = field(default=())
+    invalid: Sequence[str] | None = field(default=())
     why: str = ""
 
     @property
@@ -30,7 +31,7 @@ class Leftovers:
         return {
             "committed": list(self.committed),
             "more_committed": self.more,
-            "invalid_indexes": list(self.invalid),
+            "invalid_indexes": None if self.invalid is None else list(self.invalid),
         }
 
     def __str__(self) -> str:
@@ -44,13 +45,17 @@ class Leftovers:
             )
         elif self.invalid:
             told = ""
-        if self.invalid:
+        if self.invalid is None:
+            told += (
+                "\nWhether it has left an invalid index isn't known: the server wasn't to be asked."
+            )
+        elif self.invalid:
             told += f"\nLeft invalid, so that no query uses it: index {', '.join(self.invalid)}."
         return told
 
     def todo(self, path: str) -> list[str]:
         """Return what to do before the revision at `path` runs again."""
-        todo = [f"run `DROP INDEX CONCURRENTLY {index};`" for index in self.invalid]
+        todo = [f"run `DROP INDEX CONCURRENTLY {index};`" for index in self.invalid or ()]
         if self.committed:
             todo.append(f"undo by hand what was committed, or let {path} skip it")
         elif not self.invalid:

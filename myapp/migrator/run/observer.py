@@ -30,16 +30,24 @@ _ENDING = 2.0
 
 
 class Observer:
-    """Asks the server of `lock` about the run; where no server keeps the lock, it sees nothing."""
+    """Asks the server of `lock` about the run; where no server keeps the lock, it sees nothing.
+
+    Where the server has no connection to spare, nobody watches who blocks the run.
+    """
 
     def __init__(self, lock: Lock, lock_timeout: float) -> None:
         """`lock_timeout` is how long the run waits for a lock, in seconds; 0 means without end."""
         self._lock = lock
         self._pid: int | None = None
         self._watch: BlockerWatch | None = None
-        if lock.engine is not None:
+        if (engine := lock.engine) is not None:
             interval = max(_SELDOM_ENOUGH, min(lock_timeout / 4 or _OFTEN, _OFTEN))
-            self._watch = BlockerWatch(lock.engine, lambda: self._pid, interval)
+
+            # An env.py may have gone on to another server, where the number means another session.
+            def pid() -> int | None:
+                return self._pid if lock.engine is engine else None
+
+            self._watch = BlockerWatch(engine, pid, interval)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -58,13 +66,14 @@ class Observer:
         """Return the sessions that were seen to block the run since the last call."""
         return self._watch.take() if self._watch else ()
 
-    def invalid_indexes(self) -> frozenset[str]:
+    def invalid_indexes(self) -> frozenset[str] | None:
         """Return the indexes that a failed CREATE INDEX CONCURRENTLY has left, by quoted name.
 
-        None are returned where the server can't be asked.
+        None where the server can't be asked, which is something else than that there are none.
         """
-        found = self._lock.ask(lambda connection: frozenset(connection.scalars(_INVALID_INDEXES)))
-        return found or frozenset()
+        if not self._lock.has_server:
+            return frozenset()
+        return self._lock.ask(lambda connection: frozenset(connection.scalars(_INVALID_INDEXES)))
 
     def committed_since(self, transaction: int, pid: int) -> int | None:
         """Return how many of the server's transactions were committed since one began.

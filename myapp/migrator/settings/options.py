@@ -9,6 +9,7 @@ from ..base.spelling import nearest
 from .variables import Expanded
 
 _DEFAULTS = {
+    "lock": "connection",
     "lock_timeout": "5",
     "lock_url": "",
     "lock_wait": "60",
@@ -17,6 +18,9 @@ _DEFAULTS = {
     "transaction": "revision",
     "wait_db": "0",
 }
+#: The values of two settings, and what each means.
+_LOCKS = {"connection": "one of the lock's own", "session": "the migration's own"}
+_TRANSACTIONS = {"revision": "a transaction for each", "single": "one for the whole run"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Options:
     """How a run behaves towards others. Times are in seconds; a timeout of 0 means none."""
 
     given: Expanded = field(repr=False)
+    has_session_lock: bool
     lock_timeout: float
     lock_wait: float
     retries: int
@@ -51,10 +56,11 @@ def read_options(given: Expanded) -> Options:
     values = {key: given.get(key, _DEFAULTS[key]) for key in needed}
     return Options(
         given=given,
+        has_session_lock=_choice(values, "lock", _LOCKS) == "session",
         lock_timeout=_seconds(values, "lock_timeout"),
         lock_wait=_seconds(values, "lock_wait"),
         retries=_count(values, "retries"),
-        single_transaction=_single(values),
+        single_transaction=_choice(values, "transaction", _TRANSACTIONS) == "single",
         statement_timeout=_seconds(values, "statement_timeout"),
         wait_db=_seconds(values, "wait_db"),
     )
@@ -99,11 +105,11 @@ def _count(migrate: Mapping[str, str], key: str) -> int:
     return int(migrate[key])
 
 
-def _single(migrate: Mapping[str, str]) -> bool:
-    value = migrate["transaction"].strip()
-    if value not in ("revision", "single"):
+def _choice(migrate: Mapping[str, str], key: str, choices: Mapping[str, str]) -> str:
+    value = migrate[key].strip()
+    if value not in choices:
         raise SettingsError(
-            f"`migrate.transaction` is `{value}`, which is not one of its values.",
-            hint="write `revision` (a transaction for each) or `single` (one for the whole run).",
+            f"`migrate.{key}` is `{value}`, which is not one of its values.",
+            hint=f"write {' or '.join(f'`{name}` ({what})' for name, what in choices.items())}.",
         )
-    return value == "single"
+    return value
