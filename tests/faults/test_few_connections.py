@@ -68,8 +68,8 @@ def test_a_role_that_may_have_too_few_is_told_how_many_a_run_needs(
     assert refused.returncode == 6
     assert refused.stderr.splitlines()[-2].endswith(f'too many connections for role "{role}".')
     assert refused.stderr.splitlines()[-1] == (
-        "Hint:  try again when others have disconnected: a run needs two connections at once, one"
-        " of them for the lock."
+        "Hint:  try again when others have disconnected. A run needs two connections at once, one"
+        " of them for the lock. Where there is only one, set `migrate.lock = session`."
     )
     assert done.returncode == 0, done.stderr
 
@@ -122,5 +122,6 @@ def test_a_pool_of_one_is_given_up_in_time(
     assert found[0].stderr == (
         "Error: The database can't be used: the server did not answer within 2 s.\n"
         "Hint:  is the server, or a pooler before it, stopped, overloaded, or short of"
-        " connections?\n"
+        " connections? A run needs two connections at once, one of them for the lock. Where there"
+        " is only one, set `migrate.lock = session`.\n"
     )

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from ..base.attempts import TimeLeft
 from ..base.errors import DatabaseUnreachable
 from ..database.blockers import Blocker, BlockerWatch
-from ..database.engine import make_own_engine
+from ..database.engine import own_engine
 from ..database.failures import error_code
 from ..database.listening import listening
 from ..database.silence import Silence
@@ -115,9 +115,10 @@ class _Look:
     def _watch_blockers(self, connection: Connection) -> None:
         info = getattr(connection.connection.dbapi_connection, "info", None)
         pid = getattr(info, "backend_pid", None)
-        if pid is None or self._watch:
+        has_one = self._context.settings.options.has_session_lock  # and none to spare for the watch
+        if pid is None or self._watch or has_one:
             return
-        engine = make_own_engine(connection.engine.url)
+        engine = own_engine(connection.engine)
         interval = min(self._bound / 4, _OFTEN)
         self._watch = BlockerWatch(engine, lambda: pid, interval, self._blocked)
         self._stack.enter_context(self._watch.watching(seconds=0))

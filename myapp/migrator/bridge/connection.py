@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, Connection
 
 from ..database.engine import make_engine, open_connection
@@ -45,10 +46,24 @@ def _pools_that_log_nothing() -> Iterator[None]:
 def opened_url(context: RunContext) -> URL | None:
     """Return the URL of the database that `env.py` has opened, or else the .ini file's.
 
-    The lock has to be on the database that `env.py` opens. None if neither URL is known.
+    None if neither is known.
     """
-    settings = context.settings
-    return context.database.url or (engine_url(settings.url) if settings.has_url else None)
+    settings, database = context.settings, context.database
+    if database.found is not None:
+        return database.found.url
+    return database.url or (engine_url(settings.url) if settings.has_url else None)
+
+
+def opened_engine(context: RunContext) -> Engine:
+    """Return the engine with which `env.py` connects, or else one of the .ini file's settings.
+
+    Raises what `connect` raises.
+    """
+    database = context.database
+    if database.found is not None:
+        return database.found
+    database.engine = database.engine or make_engine(context.settings)
+    return database.engine
 
 
 @contextmanager

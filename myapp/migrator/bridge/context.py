@@ -1,5 +1,6 @@
 """What one command works with, from its settings to what it has opened."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.abc import Loader
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Connection
 
 from ..base.canceller import Canceller
 from ..base.results import VersionTable
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class OpenDatabase:
-    """The engine while it is shared, and which database `env.py` has opened."""
+    """The engine while it is shared, and which database `env.py` has opened.
+
+    `found` is the engine with which `env.py` has read the version table. `url` is known even where
+    that failed. `stand_at` is called with each connection on which Alembic is about to run.
+    """
 
     is_shared: bool = False
     engine: Engine | None = None
+    found: Engine | None = None
     url: URL | None = None
-    #: The version table's name, as `env.py` has given it.
-    table: str | None = None
+    stand_at: Callable[[Connection], None] | None = None
     only_reads: bool = False
 
 

@@ -38,7 +38,8 @@ def run_env(
 
     `options` are those of EnvironmentContext.
 
-    `instead` replaces Alembic's `run_migrations`, which `env.py` calls.
+    `instead` replaces Alembic's `run_migrations`, which `env.py` calls. Before anything is written,
+    the lock has its word about the connection.
 
     `env.py` gets a copy of `script`, and the Config is restored afterwards. So a change that it
     makes is not made twice. `spoken` returns the changed copy.
@@ -48,10 +49,19 @@ def run_env(
     given = context.env_py.script = copy(script)
     given.version_locations = list(script.version_locations)
     environment = EnvironmentContext(context.config, given, fn=fn, **options)
-    if instead is not None:
-        ask = instead
-        # A subclass won't do: `alembic.context` has the functions of this class only.
-        environment.run_migrations = lambda **kw: ask(environment)  # type: ignore[method-assign]
+    alembics = environment.run_migrations
+
+    def run(**kw: Any) -> None:
+        connection, database = environment.get_context().connection, context.database
+        if connection is not None and database.stand_at and not database.only_reads:
+            database.stand_at(connection)
+        if instead is None:
+            alembics(**kw)
+        else:
+            instead(environment)
+
+    # A subclass won't do: `alembic.context` has the functions of this class only.
+    environment.run_migrations = run  # type: ignore[method-assign]
     with _hearing(context, given), environment:
         path = str(Path(script.dir, "env.py"))
         kept = context.env_py.loaders

@@ -126,6 +126,8 @@ def _ask_each(
     found: list[T] = []
 
     def keep(rev: Any, migration_context: MigrationContext) -> list[Any]:
+        if migration_context.connection is not None:
+            database.found = database.found or migration_context.connection.engine
         found.append(take(rev, migration_context))
         return []
 

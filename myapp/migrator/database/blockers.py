@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -13,9 +13,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..base.attempts import asked_once
-from ..base.our_own import connecting_for_ourselves
 from .held_locks import HELD_BY_BLOCKER
 from .masking import masked
+from .own_connection import OwnConnection
 
 # The question who blocks takes the server's table of locks for a moment, so it is asked only while
 # the session waits, or where this user may not know whether it does.
@@ -133,11 +133,15 @@ class BlockerWatch:
         while not self._stop.wait(self._interval):
             if self._has_waited():
                 # If the server is gone or full, the migration's own error says so.
-                with suppress(DBAPIError), _ours(), self._engine.connect() as connection:
-                    self._ask(connection)
+                with (
+                    suppress(DBAPIError),
+                    asked_once(),
+                    closing(OwnConnection(self._engine)) as connection,
+                ):
+                    connection.ask(self._ask)
                     while not self._stop.wait(self._interval):
                         if self._has_waited():
-                            self._ask(connection)
+                            connection.ask(self._ask)
 
     def _has_waited(self) -> bool:
         return time.monotonic() - self._since >= self._interval / 2
@@ -170,9 +174,3 @@ class BlockerWatch:
         for pid, since in self._stuck.items():
             if now - since >= _STUCK:
                 connection.execute(_CANCEL, {"pid": pid})
-
-
-@contextmanager
-def _ours() -> Iterator[None]:
-    with asked_once(), connecting_for_ourselves():
-        yield

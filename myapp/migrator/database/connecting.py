@@ -2,13 +2,11 @@
 
 from contextlib import nullcontext
 from typing import Any
-from weakref import WeakSet
 
-from sqlalchemy import Engine
 from sqlalchemy.engine import Dialect
 
 from ..base.attempts import TimeLeft
-from ..base.our_own import connecting_for_ourselves
+from ..base.our_own import connecting_for_ourselves, is_our_own
 from .libpq import in_a_thread, parameters
 from .refusal import decoded, note_refusal
 
@@ -16,7 +14,6 @@ from .refusal import decoded, note_refusal
 LIBPQ_DRIVERS = ("psycopg2", "psycopg")
 FOR_EVER = TimeLeft(None)
 _LEAST = 0.05
-_our_own: "WeakSet[Dialect]" = WeakSet()
 
 
 def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
@@ -29,11 +26,6 @@ def connect_in_a_thread(dialect: Dialect, record: Any, cargs: Any, cparams: Any)
     return open_in_time(dialect, cargs, cparams, FOR_EVER)
 
 
-def for_ourselves(engine: Engine) -> None:
-    """Mark `engine` as this package's own: its connections don't count as a revision's."""
-    _our_own.add(engine.dialect)
-
-
 def open_in_time(dialect: Dialect, cargs: Any, cparams: Any, time_left: TimeLeft) -> Any:
     """Connect within `time_left`.
 
@@ -42,10 +34,11 @@ def open_in_time(dialect: Dialect, cargs: Any, cparams: Any, time_left: TimeLeft
     seconds = time_left.left(_LEAST)
     given = parameters(cparams)
     driver = dialect.loaded_dbapi
+    is_ours = is_our_own()  # of this thread
 
     def connect() -> Any:
         try:
-            with connecting_for_ourselves() if dialect in _our_own else nullcontext():
+            with connecting_for_ourselves() if is_ours else nullcontext():
                 return dialect.connect(*cargs, **given)
         except UnicodeDecodeError as undecoded:
             error = driver.OperationalError(decoded(undecoded))

@@ -1,6 +1,8 @@
 """The engine that the settings describe."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Engine, NullPool, create_engine, engine_from_config, event
 from sqlalchemy.engine import URL, Connection
@@ -10,7 +12,7 @@ from ..base.errors import DatabaseUnreachable, SettingsError
 from ..base.spelling import nearest
 from ..settings.settings import Settings
 from .absence import why_not_opened
-from .connecting import connect_in_a_thread, for_ourselves
+from .connecting import connect_in_a_thread
 from .failures import described, first_line
 from .listening import INTERNAL
 from .sqlite import make_transactional
@@ -46,20 +48,37 @@ def make_engine(settings: Settings) -> Engine:
     return made
 
 
-def make_own_engine(url: URL) -> Engine:
-    """Return an engine for this package's own questions to the PostgreSQL database at `url`."""
-    if url.get_dialect().is_async:
-        # The options of an asynchronous driver are unknown to psycopg2.
-        url = url.set(drivername=engine_url("postgresql://").drivername, query={})
-    made = create_engine(
-        url,
+def own_engine(theirs: Engine, made: Callable[[Any], None] | None = None) -> Engine:
+    """Return an engine for this package's own questions, which connects as `theirs` does.
+
+    Only `theirs` knows how: by its URL, `connect_args`, `creator`, or a listener that gives each
+    connection a fresh password. `made` is called with each of the driver's connections, before
+    anything is asked on it.
+    """
+
+    def connect() -> Any:
+        # Not a connection of their pool: the migration may need the last one.
+        pool = theirs.pool.recreate()
+        if made is not None:
+            event.listen(pool, "connect", lambda opened, record: made(opened), insert=True)
+        taken = pool.connect()
+        dbapi_connection: Any = taken.dbapi_connection
+        taken.detach()
+        dbapi_connection.commit()  # a listener may have begun a transaction
+        return dbapi_connection
+
+    return create_engine(
+        theirs.url,
+        creator=connect,
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT",
         execution_options={INTERNAL: True},
     )
-    event.listen(made, "do_connect", connect_in_a_thread)
-    for_ourselves(made)
-    return made
+
+
+def engine_at(url: URL) -> Engine:
+    """Return an engine of the PostgreSQL database at `url`, which has no options but the URL's."""
+    return create_engine(url, poolclass=NullPool)
 
 
 def open_connection(made: Engine, settings: Settings) -> Connection:

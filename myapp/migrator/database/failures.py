@@ -19,6 +19,7 @@ _LONGEST = 500
 # `refusal.py` has found it out.
 _NO_SCHEMA = r"^3F000|unknown database"
 _NO_VERSION_COLUMN = r"^42703.*version_num|no such column: .*version_num"
+_FULL = r"^53300|too many (connections|clients)|connection slots"
 _READ_ONLY = r"^25006|readonly database"
 #: A lock of another session was in the way.
 BUSY = r"^55P03|^40P01|database is locked"
@@ -82,6 +83,11 @@ def database_failed(error: DBAPIError) -> MigrateError:
         else hint_for(_code_and_line(error)),
         retryable=_is_retryable(error),
     )
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether a driver's error says that the server, or this role, has no connection free."""
+    return matches(_FULL, DBAPIError("", None, error)) is not None
 
 
 def is_read_only(error: BaseException) -> bool:

@@ -6,6 +6,11 @@ from pathlib import Path
 
 _AGAIN = "try again in a moment."
 _WHEN_OTHERS_HAVE_GONE = "try again when others have disconnected."
+#: What a run needs, and the way out where that is not to be had.
+TWO_CONNECTIONS = (
+    "A run needs two connections at once, one of them for the lock. Where there is only one, set"
+    " `migrate.lock = session`."
+)
 # Patterns for an error's code and the text behind it. The sentences are those of a server that
 # speaks English, which name more than the code, and those of libpq, which has no codes.
 _HINTS = {
@@ -21,8 +26,7 @@ _HINTS = {
     " `sqlalchemy.url` (`sslrootcert`, `sslcert`, `sslkey`).",
     r"could not translate host name": "fix the host in `sqlalchemy.url`.",
     r"starting up|shutting down|recovery mode|^57P0": _AGAIN,
-    r"too many connections for": "try again when others have disconnected: a run needs"
-    " two connections at once, one of them for the lock.",
+    r"too many connections for": f"{_WHEN_OTHERS_HAVE_GONE} {TWO_CONNECTIONS}",
     r"too many (connections|clients)|connection slots|^53300": _WHEN_OTHERS_HAVE_GONE,
     r"^42501|permission denied": "GRANT it to the user in `sqlalchemy.url`, or name another user.",
     r"pg_hba.conf": "the server's pg_hba.conf must admit this host, user and database.",

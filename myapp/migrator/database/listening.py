@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
 
 #: The execution option of engines that are this package's own, not the migrations'.
 INTERNAL = "migrate_internal"
@@ -35,6 +35,18 @@ def listening(**listeners: Callable[..., Any]) -> Iterator[None]:
     finally:
         for name, listener in heard.items():
             event.remove(Engine, name, listener)
+
+
+def listeners_after(dialect: Dialect, own: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """Yield the listeners to `do_connect` that SQLAlchemy calls after `own`.
+
+    It calls those of all engines before an engine's own, and none after one that has connected.
+    """
+    listeners = iter(dialect.dispatch.do_connect)
+    for each in listeners:
+        if each is own:
+            break
+    yield from listeners
 
 
 def _unless_internal(listener: Callable[..., Any]) -> Callable[..., None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 
 from ..base.attempts import attempts
 from ..base.errors import LockNotObtained
@@ -16,8 +16,15 @@ T = TypeVar("T")
 class Lock:
     """A lock that is held, with the connection that holds it, if any; this one holds nothing."""
 
-    #: Opens more connections to the server of the lock; None where no server keeps it.
+    #: Opens more connections to the server of the lock; None where there are none to be had.
     engine: Engine | None = None
+    #: Whether there is a server that can be asked, with `ask`.
+    has_server = False
+
+    @property
+    def pid(self) -> int | None:
+        """The server process that holds it, None where that isn't the lock's own."""
+        return None
 
     def require_held(self) -> None:
         """Raise LockLost when the lock is gone, so that the run may not go on."""
@@ -25,9 +32,7 @@ class Lock:
     def join(self, connection: Connection) -> int | None:
         """Make `connection` part of the run: no other run starts while a statement runs on it.
 
-        Returns the pid of its server process, None where a transaction may get another one.
-
-        Raises SettingsError when the lock is held in another database.
+        Returns the pid of its server process, None where that isn't known.
         """
         return None
 
@@ -35,12 +40,30 @@ class Lock:
         """Do what `join` does, for one transaction. A pooler may share the session."""
         return None
 
+    def is_at(self, connection: Connection) -> bool:
+        """Tell whether this is the lock of the database to which `connection` leads.
+
+        Raises LockLost when that can't be told any more.
+        """
+        return True
+
     def ask(self, question: Callable[[Connection], T]) -> T | None:
-        """Return what `question` finds out on the connection that holds the lock.
+        """Return what `question` finds out on a connection beside the migration's.
 
         None where there is no such connection, or the server can't be asked.
         """
         return None
+
+
+class NoLock(Lock):
+    """No lock: there is none for the database at `url`, or none is known yet."""
+
+    def __init__(self, url: URL | None) -> None:
+        self._url = url
+
+    def is_at(self, connection: Connection) -> bool:
+        """Tell whether `connection` leads to that database."""
+        return connection.engine.url == self._url
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,23 @@
-"""The server and the keys of PostgreSQL's advisory lock."""
+"""Where PostgreSQL's advisory lock is taken."""
 
-import hashlib
-
-from sqlalchemy import text
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import MigrateError, SettingsError
+from ..database.engine import engine_at
 from ..database.failures import database_failed
+from ..database.hints import TWO_CONNECTIONS
 from ..database.url import engine_url
 from ..settings.settings import Settings
 
 
-def lock_url(settings: Settings, opened: URL) -> URL:
-    """Return the URL at which the lock of the database at `opened` is taken.
+def lock_engine(settings: Settings, theirs: Engine) -> Engine:
+    """Return the engine that leads to the lock: `theirs`, or that of `migrate.lock_url`.
 
     Raises SettingsError when `migrate.lock_url` is wrong.
     """
     if not settings.options.lock_url:
-        return opened
+        return theirs
     try:
         url = engine_url(settings.options.lock_url)
     except SettingsError as error:
@@ -30,7 +29,7 @@ def lock_url(settings: Settings, opened: URL) -> URL:
             "`migrate.lock_url` is not a PostgreSQL URL, but `sqlalchemy.url` is.",
             hint="let both name the same server and database.",
         )
-    return url
+    return engine_at(url)
 
 
 def failed(error: DBAPIError, settings: Settings) -> MigrateError:
@@ -41,15 +40,24 @@ def failed(error: DBAPIError, settings: Settings) -> MigrateError:
     return told
 
 
-def keys(connection: Connection, settings: Settings) -> tuple[int, int]:
-    """Return two 64-bit keys for this version table: the writer's, and a running statement's."""
-    schema = settings.alembic.get("version_table_schema") or connection.scalar(
-        text("SELECT current_schema()")
+def elsewhere(settings: Settings) -> SettingsError:
+    """Return the error of a lock that is not on the database that is about to be migrated."""
+    if settings.options.lock_url:
+        return SettingsError(
+            "`migrate.lock_url` leads to another database than `sqlalchemy.url`, so its lock"
+            " would keep no one out.",
+            hint="let both name the same server and database.",
+        )
+    return SettingsError(
+        "A second connection of env.py's engine led to another database than the first, so the"
+        " lock would keep no one out.",
+        hint="let all connections of an engine lead to one server and database, or name it in"
+        " `migrate.lock_url`.",
     )
-    table = settings.alembic.get("version_table", "alembic_version")
-    return _key(f"writer {schema}.{table}"), _key(f"running {schema}.{table}")
 
 
-def _key(name: str) -> int:
-    digest = hashlib.sha256(f"migrate {name}".encode()).digest()
-    return int.from_bytes(digest[:8], signed=True)
+def short_of_connections(error: MigrateError) -> MigrateError:
+    """Return `error`, which met the second connection of a run, with what a run needs."""
+    if TWO_CONNECTIONS not in (error.hint or ""):
+        error.hint = f"{error.hint} {TWO_CONNECTIONS}" if error.hint else TWO_CONNECTIONS
+    return error

@@ -54,7 +54,9 @@ def milliseconds(seconds: float) -> str:
 def execute_aside(connection: Connection, statement: str) -> Any:
     """Execute `statement` in a transaction of its own, before SQLAlchemy's begins.
 
-    Returns the first column of the first row, or None. Raises DBAPIError.
+    If that has begun, it is left open, and `statement` is a part of it.
+
+    Returns the first row, or None. Raises DBAPIError.
     """
     dbapi_connection = connection.connection.dbapi_connection
     assert dbapi_connection is not None  # noqa: S101 - an open connection has one
@@ -63,10 +65,11 @@ def execute_aside(connection: Connection, statement: str) -> Any:
         cursor.execute(statement)
         row = cursor.fetchone()
         cursor.close()
-        dbapi_connection.commit()
+        if not connection.in_transaction():
+            dbapi_connection.commit()
     except connection.dialect.loaded_dbapi.Error as error:
         raise DBAPIError(statement, None, error) from error
-    return row[0] if row else None
+    return row
 
 
 def is_silent(dbapi_connection: Any) -> bool:

@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy.engine import Connection
+
 from ..base.errors import DatabaseUnreachable, LockLost
+from ..database.url import sqlite_file
 from .holding import Holder, Lock, wait_for
 from .lock_file import LockFile, read
+from .session_settings import execute_aside
 
 _SUFFIX = ".migrate-lock"
 
@@ -44,18 +48,31 @@ def file_lock(
     assert file is not None  # noqa: S101 - the last attempt was a success
     try:
         file.write(_holder(application))
-        yield HeldFileLock(path, file)
+        yield HeldFileLock(real, path, file)
     finally:
         file.remove()
         file.close()
 
 
-class HeldFileLock(Lock):
-    """The lock on the file at `path`."""
+class InMemory(Lock):
+    """No lock, for a database in memory: no other run can open it."""
 
-    def __init__(self, path: Path, file: LockFile) -> None:
+    def is_at(self, connection: Connection) -> bool:
+        """Tell whether `connection` has a database in memory."""
+        return connection.dialect.name == "sqlite" and opened_file(connection) is None
+
+
+class HeldFileLock(Lock):
+    """The lock on the file `database`, which stands at `path`."""
+
+    def __init__(self, database: str, path: Path, file: LockFile) -> None:
+        self._database = database
         self._path = path
         self._file = file
+
+    def is_at(self, connection: Connection) -> bool:
+        """Tell whether `connection` has opened the same file."""
+        return connection.dialect.name == "sqlite" and opened_file(connection) == self._database
 
     def require_held(self) -> None:
         """Raise LockLost when the lock file has been deleted or replaced."""
@@ -65,6 +82,16 @@ class HeldFileLock(Lock):
                 " another run may have started.",
                 hint="leave that file alone; run the command again.",
             )
+
+
+def opened_file(connection: Connection) -> str | None:
+    """Return the real path of the file that an SQLite `connection` has opened.
+
+    None for one in memory, unless that takes the place of a file which is not there yet.
+    """
+    row = execute_aside(connection, "PRAGMA database_list")
+    path = row[2] if row and row[2] else sqlite_file(connection.engine.url)
+    return os.path.realpath(path) if path else None
 
 
 def _unusable(path: Path, error: OSError) -> DatabaseUnreachable:

@@ -9,7 +9,8 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
-from ..base.results import Direction, Step, VersionTable
+from ..base.errors import LockLost
+from ..base.results import Direction, Revision, Step, VersionTable
 from ..bridge.context import RunContext
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, settled
@@ -263,7 +264,22 @@ class Execution:
         self._plans.ask(plan)
         # If the whole run is one transaction, the try that failed has undone all its steps.
         plan.done = self._recorded(plan, plan.done, table.rows)
+        self._require_undone([step.revision for step in plan.steps[len(plan.done) :]], table.rows)
         return plan
+
+    def _require_undone(self, left: Iterable[Revision], rows: Iterable[str]) -> None:
+        """Raise LockLost when the `rows` show that another run has done what is `left` to do.
+
+        It may do so between two tries if the lock is the migration session's, which ends with each.
+        """
+        applied, upgraded = self.history.applied(rows), self.direction == "upgrade"
+        for revision in left:
+            if (revision.revision in applied) == upgraded:
+                raise LockLost(
+                    f"Between two tries, when this run held no lock, another one has"
+                    f" {'applied' if upgraded else 'undone'} {revision.title}.",
+                    hint="run the command again.",
+                )
 
 
 def _ids(steps: Iterable[Step]) -> list[str]:

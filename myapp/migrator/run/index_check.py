@@ -33,13 +33,19 @@ class IndexCheck:
         self._before = observer.invalid_indexes()
         self.in_the_way: set[InvalidIndex] = set()
 
-    def left(self) -> list[InvalidIndex]:
-        """Return the invalid indexes that the run has left, or that were in its way."""
-        return sorted((self._observer.invalid_indexes() - self._before) | self.in_the_way)
+    def left(self) -> list[InvalidIndex] | None:
+        """Return the invalid indexes that the run has left, or that were in its way.
+
+        None where that isn't known.
+        """
+        now = self._observer.invalid_indexes()
+        if now is None or self._before is None:
+            return sorted(self.in_the_way) or None
+        return sorted((now - self._before) | self.in_the_way)
 
     def tell_before(self) -> None:
         """Tell of the indexes that are invalid before the run."""
-        self._tell("is invalid, so that no query uses it", self._before)
+        self._tell("is invalid, so that no query uses it", self._before or ())
 
     def tell_after(self, *, has_failed: bool = False) -> None:
         """Tell of those that the run has left invalid, and of those that it has not mended.
@@ -47,6 +53,8 @@ class IndexCheck:
         The error of a run that `has_failed` tells of the former, and of what was in the way.
         """
         after = self._observer.invalid_indexes()
+        if after is None or self._before is None:
+            return
         if has_failed:
             after -= self.in_the_way
         else:

@@ -12,14 +12,14 @@ class Leftovers:
     """What is known to stay of the revision `revision`. The list may not be complete.
 
     `committed` are the first statements that are known to stay, and `more` says how many followed.
-    `invalid` are the indexes that it left invalid, or would take for its own. `why` says why more
-    may stay.
+    `invalid` are the indexes that it left invalid, or would take for its own; None where that isn't
+    known. `why` says why more may stay.
     """
 
     revision: str
     committed: Sequence[str] = field(default=())
     more: int = 0
-    invalid: Sequence[InvalidIndex] = field(default=())
+    invalid: Sequence[InvalidIndex] | None = field(default=())
     why: str = ""
 
     @property
@@ -33,7 +33,9 @@ class Leftovers:
         return {
             "committed": list(self.committed),
             "more_committed": self.more,
-            "invalid_indexes": [index.name for index in self.invalid],
+            "invalid_indexes": None
+            if self.invalid is None
+            else [index.name for index in self.invalid],
         }
 
     def __str__(self) -> str:
@@ -47,14 +49,16 @@ class Leftovers:
             )
         elif self.invalid:
             told = ""
-        if self.invalid:
+        if self.invalid is None:
+            told += "\nWhether it has left an invalid index isn't known: the server can't be asked."
+        elif self.invalid:
             names = ", ".join(index.name for index in self.invalid)
             told += f"\nLeft invalid, so that no query uses it: index {names}."
         return told
 
     def todo(self, path: str) -> list[str]:
         """Return what to do before the revision at `path` runs again."""
-        todo = [f"run `{index.removal}`" for index in self.invalid]
+        todo = [f"run `{index.removal}`" for index in self.invalid or ()]
         if self.committed:
             todo.append(f"undo by hand what was committed, or let {path} skip it")
         elif not self.invalid:

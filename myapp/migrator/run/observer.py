@@ -25,7 +25,10 @@ _ENDING = 2.0
 
 
 class Observer:
-    """Asks the server of `lock` about the run; where no server keeps the lock, it sees nothing."""
+    """Asks the server of `lock` about the run; where no server keeps the lock, it sees nothing.
+
+    Where the server has no connection to spare, nobody watches who blocks the run.
+    """
 
     def __init__(self, lock: Lock, lock_timeout: float) -> None:
         """`lock_timeout` is how long the run waits for a lock, in seconds; 0 means without end."""
@@ -34,11 +37,14 @@ class Observer:
         self.own_sessions: Callable[[], Collection[OwnSession]] = frozenset
         self._pid: int | None = None
         self._watch: BlockerWatch | None = None
-        if lock.engine is not None:
+        if (engine := lock.engine) is not None:
             interval = max(_SELDOM_ENOUGH, min(lock_timeout / 4 or _OFTEN, _OFTEN))
-            self._watch = BlockerWatch(
-                lock.engine, lambda: self._pid, interval, own=lambda: self.own_sessions()
-            )
+
+            # An env.py may have gone on to another server, where the number means another session.
+            def pid() -> int | None:
+                return self._pid if lock.engine is engine else None
+
+            self._watch = BlockerWatch(engine, pid, interval, own=lambda: self.own_sessions())
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -81,12 +87,13 @@ class Observer:
         """Whether one session of the run blocked another when the server was last asked."""
         return any(blocker.is_own for blocker in (self._watch.seen if self._watch else ()))
 
-    def invalid_indexes(self) -> frozenset[InvalidIndex]:
-        """Return the invalid indexes of the database; none where the server can't be asked."""
-        found = self._lock.ask(
+    def invalid_indexes(self) -> frozenset[InvalidIndex] | None:
+        """Return the invalid indexes of the database; None where the server can't be asked."""
+        if not self._lock.has_server:
+            return frozenset()
+        return self._lock.ask(
             lambda connection: left_invalid(lambda sql: [*connection.exec_driver_sql(sql)])
         )
-        return found or frozenset()
 
     def committed_since(self, transaction: int, pid: int) -> int | None:
         """Return how many of the server's transactions were committed since one began.

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
@@ -159,8 +160,10 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
             failed=" ".join(redacted(str(getattr(error, "statement", None) or "")).split()) or None,
         )
     if tables is None:
+        # That nothing can be asked is said already.
+        what = replace(left, invalid=left.invalid or ()) if left else ""
         return DatabaseUnreachable(
-            f"Revision {title} failed: {reason}.{besides}\n{where}{left or ''}",
+            f"Revision {title} failed: {reason}.{besides}\n{where}{what}",
             hint="when the database is back, `{cmd} current` tells where it stands.",
             retryable=True,
             revision=step.revision.revision,

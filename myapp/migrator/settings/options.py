@@ -10,6 +10,7 @@ from .variables import Expanded
 
 #: `retries` has no default: without it, the tries are counted by time.
 _DEFAULTS = {
+    "lock": "connection",
     "lock_patience": "600",
     "lock_timeout": "0.15",
     "lock_url": "",
@@ -19,6 +20,9 @@ _DEFAULTS = {
     "transaction": "revision",
     "wait_db": "0",
 }
+#: The values of two settings, and what each means.
+_LOCKS = {"connection": "one of the lock's own", "session": "the migration's own"}
+_TRANSACTIONS = {"revision": "a transaction for each", "single": "one for the whole run"}
 
 #: How many seconds a lock is waited for where there is one try, and the .ini file doesn't say.
 _ONCE = 5.0
@@ -33,6 +37,7 @@ class Options:
     """
 
     given: Expanded = field(repr=False)
+    has_session_lock: bool
     lock_patience: float | None
     lock_timeout: float
     lock_wait: float
@@ -73,11 +78,12 @@ def read_options(given: Expanded) -> Options:
     is_timed = "lock_patience" in given or not is_counted
     return Options(
         given=given,
+        has_session_lock=_choice(values, "lock", _LOCKS) == "session",
         lock_patience=_seconds(values, "lock_patience") if is_timed else None,
         lock_timeout=_seconds(values, "lock_timeout"),
         lock_wait=_seconds(values, "lock_wait"),
         retries=_count(values, "retries") if is_counted else None,
-        single_transaction=_single(values),
+        single_transaction=_choice(values, "transaction", _TRANSACTIONS) == "single",
         statement_timeout=_seconds(values, "statement_timeout"),
         wait_db=_seconds(values, "wait_db"),
     )
@@ -122,11 +128,11 @@ def _count(migrate: Mapping[str, str], key: str) -> int:
     return int(migrate[key])
 
 
-def _single(migrate: Mapping[str, str]) -> bool:
-    value = migrate["transaction"].strip()
-    if value not in ("revision", "single"):
+def _choice(migrate: Mapping[str, str], key: str, choices: Mapping[str, str]) -> str:
+    value = migrate[key].strip()
+    if value not in choices:
         raise SettingsError(
-            f"`migrate.transaction` is `{value}`, which is not one of its values.",
-            hint="write `revision` (a transaction for each) or `single` (one for the whole run).",
+            f"`migrate.{key}` is `{value}`, which is not one of its values.",
+            hint=f"write {' or '.join(f'`{name}` ({what})' for name, what in choices.items())}.",
         )
-    return value == "single"
+    return value

@@ -78,8 +78,8 @@ def test_a_user_who_may_not_make_the_version_table(
         (
             "ALTER ROLE {role} CONNECTION LIMIT 0",
             'too many connections for role "{role}"',
-            "try again when others have disconnected: a run needs two connections at once, one of"
-            " them for the lock.",
+            "try again when others have disconnected. A run needs two connections at once, one of"
+            " them for the lock. Where there is only one, set `migrate.lock = session`.",
         ),
         (
             "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",

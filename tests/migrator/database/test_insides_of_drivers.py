@@ -4,6 +4,7 @@ import ctypes
 import logging
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions as libpq
@@ -13,6 +14,7 @@ from sqlalchemy.exc import StatementError
 from support.sessions import session
 
 from myapp.migrator.base import stopping
+from myapp.migrator.database.listening import listeners_after, listening
 from myapp.migrator.database.refusal import is_answer
 from myapp.migrator.run.other_connections import Others
 from myapp.migrator.run.witness import _LIBPQ, Status
@@ -105,6 +107,24 @@ def test_what_do_connect_returns_is_the_connection() -> None:
     with engine.connect() as connection:
         assert connection.connection.driver_connection is own
     engine.dispose()
+
+
+def test_the_listeners_of_all_engines_are_called_before_an_engines_own() -> None:
+    called: list[str] = []
+
+    def every(dialect: Any, *_: object) -> None:
+        assert [*listeners_after(dialect, every)] == [own]
+        called.append("of all engines")
+
+    def own(*_: object) -> None:
+        called.append("its own")
+
+    engine = create_engine("sqlite://")
+    event.listen(engine, "do_connect", own)
+    with listening(do_connect=every), engine.connect():
+        pass
+    engine.dispose()
+    assert called == ["of all engines", "its own"]
 
 
 def test_dialects_have_what_is_asked_of_them() -> None:

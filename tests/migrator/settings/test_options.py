@@ -68,6 +68,19 @@ def test_a_kind_of_transaction_that_there_is_not_is_refused(
     assert not (tmp_path / "test.sqlite").exists()
 
 
+@pytest.mark.parametrize("value", ["transaction", "", "Session"])
+def test_a_kind_of_lock_that_there_is_not_is_refused(
+    value: str, make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    result = invoke(make_app(sqlite_url, LINE, {"migrate.lock": value}), "upgrade")
+    assert (result.returncode, result.stderr) == (
+        2,
+        f"Error: `migrate.lock` is `{value}`, which is not one of its values.\n"
+        "Hint:  write `connection` (one of the lock's own) or `session` (the migration's own).\n",
+    )
+    assert not (tmp_path / "test.sqlite").exists()
+
+
 @pytest.mark.parametrize(
     ("key", "meant"),
     [
