@@ -1,7 +1,7 @@
 """One pass through `env.py`: the planned revisions, and how far they have come."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -9,8 +9,7 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
-from ..base.errors import LockLost
-from ..base.results import Direction, Revision, Step, VersionTable
+from ..base.results import Direction, Step, VersionTable
 from ..bridge.context import RunContext
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, settled
@@ -28,6 +27,7 @@ from .leftovers import Leftovers
 from .observer import Observer
 from .plan import Planner
 from .plans import Plan, Plans
+from .progress import Progress
 from .self_block import SelfBlock
 from .session_state import SessionState
 
@@ -59,6 +59,13 @@ class Execution:
         self._planner = planner
         self._plans = Plans(looked_at)
         self._row = VersionRow()
+        self.progress = Progress(
+            self._plans,
+            self._row,
+            self.evidence,
+            lambda rows: self.history.applied(rows),
+            is_upgrade=direction == "upgrade",
+        )
         self._writer = Writer()
         self.self_block = SelfBlock(observer, self.evidence, context.application)
         self.indexes = IndexCheck(observer, self.evidence, context.watcher)
@@ -138,67 +145,12 @@ class Execution:
         recorded = {
             plan.key(each.revision.revision)
             for plan in self._plans.all
-            for each in self._recorded(plan, plan.done, self._plans.rows(plan, now))
+            for each in self.progress.of(plan, now)
         }
         committed, more = self.evidence.committed(recorded)
         return Leftovers(
             step.revision.revision, committed, more, self.indexes.left(), self.evidence.why
         )
-
-    def not_kept(self, now: Sequence[VersionTable]) -> list[Step]:
-        """Return the `done` steps whose rows were committed, and don't stand in the tables."""
-        recorded = self.recorded(now)
-        return [
-            step
-            for plan in self._plans.all
-            for step in plan.done
-            if step not in recorded and plan.written[step.revision.revision] in self._row.committed
-        ]
-
-    def recorded(self, now: Sequence[VersionTable]) -> list[Step]:
-        """Return the `done` steps that the version table of their own database shows as done."""
-        return [
-            step
-            for plan in self._plans.all
-            for step in self._recorded(plan, plan.done, self._plans.rows(plan, now))
-        ]
-
-    def is_recorded(self, now: Sequence[VersionTable]) -> bool:
-        """Tell whether the version table shows the revision as done that was `running`."""
-        plan = self._plans.at
-        if plan is None or plan.running is None:
-            return False
-        return bool(self._recorded(plan, [plan.running], self._plans.rows(plan, now)))
-
-    def progress(self, now: Sequence[VersionTable] | None, failed: str | None) -> dict[str, Any]:
-        """Return how far the run came, in ids, but for the revision that has `failed`.
-
-        `now` are the version tables. Where that is None, what waited to be committed with other
-        revisions is None too.
-        """
-        done: list[str] = []
-        not_recorded: list[str] = []
-        not_begun: list[str] = []
-        for plan in self._plans.all:
-            is_last = plan is self._plans.at
-            tried = [*plan.done, *([plan.running] if plan.running else [])]
-            kept = plan.done
-            if now is not None:
-                kept = self._recorded(plan, tried, self._plans.rows(plan, now))
-            done += _ids(kept)
-            lost = _ids(step for step in plan.done if step not in kept)
-            not_recorded += [id_ for id_ in lost if not (is_last and id_ == failed)]
-            not_begun += [step.revision.revision for step in plan.steps[len(tried) :]]
-        is_known = now is not None or not done or not self.evidence.shares_transaction
-        return {
-            "done": done if is_known else None,
-            "not_recorded": not_recorded if is_known else None,
-            "not_begun": not_begun,
-        }
-
-    def _recorded(self, plan: Plan, steps: Iterable[Step], rows: Iterable[str]) -> list[Step]:
-        applied, upgraded = self.history.applied(rows), self.direction == "upgrade"
-        return [step for step in steps if (step.revision.revision in applied) == upgraded]
 
     def _check(self, connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
         if self.running:
@@ -263,24 +215,6 @@ class Execution:
             plan = self._plans.add(table, steps)
         self._plans.ask(plan)
         # If the whole run is one transaction, the try that failed has undone all its steps.
-        plan.done = self._recorded(plan, plan.done, table.rows)
-        self._require_undone([step.revision for step in plan.steps[len(plan.done) :]], table.rows)
+        plan.done = self.progress.done_of(plan, table.rows)
+        self.progress.require_undone(plan, table.rows)
         return plan
-
-    def _require_undone(self, left: Iterable[Revision], rows: Iterable[str]) -> None:
-        """Raise LockLost when the `rows` show that another run has done what is `left` to do.
-
-        It may do so between two tries if the lock is the migration session's, which ends with each.
-        """
-        applied, upgraded = self.history.applied(rows), self.direction == "upgrade"
-        for revision in left:
-            if (revision.revision in applied) == upgraded:
-                raise LockLost(
-                    f"Between two tries, when this run held no lock, another one has"
-                    f" {'applied' if upgraded else 'undone'} {revision.title}.",
-                    hint="run the command again.",
-                )
-
-
-def _ids(steps: Iterable[Step]) -> list[str]:
-    return [step.revision.revision for step in steps]

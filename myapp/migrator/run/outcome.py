@@ -73,7 +73,7 @@ def failure(execution: Execution, error: BaseException) -> MigrateError:
     now = Now(execution.context, execution.history)
     told = _failure(execution, now, error)
     told.add_details(details(execution.history, now.known, execution.table))
-    told.add_details(execution.progress(now.known, told.details.get("revision")))
+    told.add_details(execution.progress.told(now.known, told.details.get("revision")))
     return told
 
 
@@ -112,8 +112,8 @@ def _left(execution: Execution, now: Now) -> str:
     where, tables = now.where, now.tables
     if tables is None:
         return where
-    undone = len(execution.done) - len(execution.recorded(tables))
-    undone -= len(execution.not_kept(tables))
+    undone = len(execution.done) - len(execution.progress.recorded(tables))
+    undone -= len(execution.progress.not_kept(tables))
     if undone:
         count = (
             "1 revision that had run was"
@@ -137,10 +137,10 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
     elif error_code(error) in RETRYABLE:
         besides += "".join(f"\nBlocked by {blocker}." for blocker in execution.observer.blockers())
     details = {"revision": step.revision.revision, "path": step.revision.path}
-    if tables is not None and (not_kept := execution.not_kept(tables)):
+    if tables is not None and (not_kept := execution.progress.not_kept(tables)):
         where = f"{where[0].lower()}{where[1:]}{left or f' Revision {title} was rolled back.'}"
         return row_not_kept(not_kept[-1], where)
-    if tables is not None and execution.is_recorded(tables):
+    if tables is not None and execution.progress.is_recorded(tables):
         return MigrationFailed(
             f"Revision {title} was committed, and then the run failed: {reason}.{besides}\n{where}",
             hint=todo,
@@ -193,7 +193,7 @@ def _failed_between(execution: Execution, now: Now, error: BaseException) -> Mig
         return error
     where, tables = _left(execution, now), now.tables
     last, left = execution.done[-1], execution.leftovers(tables)
-    if left and tables is not None and last not in execution.recorded(tables):
+    if left and tables is not None and last not in execution.progress.recorded(tables):
         return HalfApplied(
             f"The run failed after revision {last.title}: {reason_of(error)}."
             f"{said_besides(error)}\n{where}{left}",
@@ -219,7 +219,7 @@ def _interrupted(execution: Execution, now: Now, error: BaseException) -> Migrat
     step = execution.running
     where, tables = _left(execution, now), now.tables
     left = execution.leftovers(tables)
-    if step and tables is not None and execution.is_recorded(tables):
+    if step and tables is not None and execution.progress.is_recorded(tables):
         left = None  # all of the revision is committed
     during = f"in revision {step.title}" if step else "between revisions"
     return Interrupted(

@@ -18,7 +18,7 @@ def require_recorded(execution: Execution, after: Sequence[VersionTable]) -> Non
     """
     if error := _not_recorded(execution, after):
         error.add_details(details(execution.history, after, execution.table))
-        error.add_details(execution.progress(after, error.details.get("revision")))
+        error.add_details(execution.progress.told(after, error.details.get("revision")))
         raise error
 
 
@@ -65,7 +65,7 @@ def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> Migrat
             revision=execution.running.revision.revision,
             path=execution.running.revision.path,
         )
-    recorded = execution.recorded(after)
+    recorded = execution.progress.recorded(after)
     if len(recorded) == len(execution.done):
         return None
     lost = [step for step in execution.done if step not in recorded]
@@ -81,7 +81,7 @@ def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> Migrat
             path=revision.path,
             **left.details,
         )
-    if not_kept := execution.not_kept(after):
+    if not_kept := execution.progress.not_kept(after):
         return row_not_kept(not_kept[-1], where)
     return not_committed(where)
 
