@@ -514,7 +514,7 @@ def test_a_password_that_is_a_common_word_garbles_no_error(
         *("code", "exit_code", "message", "hint", "revision", "path", "heads"),
         *("done", "not_recorded", "not_begun"),
     }
-    assert (error["code"], error["revision"], error["heads"]) == ("migration_failed", "users", [])
+    assert (error["code"], error["revision"], error["rows"]) == ("migration_failed", "users", [])
     assert error["path"].endswith("/migrations/versions/users_.py")
 
 

@@ -104,7 +104,7 @@ def _(result: Scaffold) -> dict[str, Any]:
 
 @_fields.register
 def _(result: Agreement) -> dict[str, Any]:
-    return {"heads": result.rows} | _databases(result)
+    return {"rows": result.rows} | _databases(result)
 
 
 @_fields.register
@@ -167,7 +167,7 @@ def _(result: Repair) -> dict[str, Any]:
 def _(result: CurrentRevisions) -> dict[str, Any]:
     return {
         "database": result.database,
-        "heads": result.rows,
+        "rows": result.rows,
         "current": [_fields(revision) for revision in result.current],
         "pending": result.pending,
         "at_head": not result.pending,

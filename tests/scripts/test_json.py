@@ -246,7 +246,7 @@ def test_current_tells_where_the_database_stands(ini: Path, sqlite_url: str) -> 
     document(ini, "upgrade", "bbbb1")
     found = document(ini, "current")
     assert found["database"] == sqlite_url
-    assert found["heads"] == ["bbbb1"]
+    assert found["rows"] == ["bbbb1"]
     assert [each["revision"] for each in found["current"]] == ["bbbb1"]
     assert found["current"][0].keys() == REVISION
     assert (set(found["pending"]), found["at_head"]) == ({"cccc1", "bbbb2"}, False)
@@ -410,7 +410,7 @@ def test_a_failed_migration_is_told_with_its_place(ini: Path) -> None:
     error = document(ini, "upgrade", status=1)["error"]
     assert error["revision"] == "dddd1"
     assert error["path"] == str(ini.parent / "migrations" / "versions" / "dddd1_.py")
-    assert error["heads"] == ["cccc1"]
+    assert error["rows"] == ["cccc1"]
 
 
 def test_a_failing_env_py_is_told_with_its_place(ini: Path) -> None:
@@ -496,7 +496,7 @@ def test_a_terminated_run_is_a_document_too(ini: Path) -> None:
     result = run(ini, "upgrade", "--json")
     error = json.loads(result.stdout)["error"]
     assert (error["code"], error["exit_code"], result.returncode) == ("interrupted", 143, 143)
-    assert error["heads"] == ["cccc1"]
+    assert error["rows"] == ["cccc1"]
 
 
 # Nothing else on standard output

@@ -176,7 +176,7 @@ def test_a_failure_is_judged_by_the_rows_of_its_own_database(behind: Path, urls:
         f"{urls[1]}: r1 (make t).",
     ]
     error = document(invoke(behind, "upgrade", "--json"))["error"]
-    assert (error["code"], error["database"], error["heads"]) == (
+    assert (error["code"], error["database"], error["rows"]) == (
         "migration_failed",
         urls[1],
         ["r1"],
@@ -197,7 +197,7 @@ def test_how_far_each_database_came_is_told(
     error = document(invoke(ini, "upgrade", "--json"))["error"]
     first, second = ["r1", "r2", "r3", "r4"], ["r1", "r2"] if each else []
     assert [status["rows"] for status in error["databases"]] == [["r4"], second[1:]]
-    assert (error["schema"], error["heads"]) == ("two", second[1:])
+    assert (error["schema"], error["rows"]) == ("two", second[1:])
     assert error["done"] == first + second
     assert error["not_recorded"] == ([] if each else ["r1", "r2"])
     assert error["not_begun"] == ["r4"]
@@ -299,7 +299,7 @@ def test_a_failure_is_not_hidden_by_an_env_py_that_goes_on_with_the_others(
     result = invoke(ini, "upgrade", "--json")
     error = document(result)["error"]
     assert [each["rows"] for each in error["databases"]] == [["r2"], ["r1"], ["r2"]]
-    assert (error["revision"], error["database"], error["heads"]) == ("r2", urls[1], ["r1"])
+    assert (error["revision"], error["database"], error["rows"]) == ("r2", urls[1], ["r1"])
     assert (error["done"], error["not_begun"]) == (["r1", "r2", "r1", "r1", "r2"], [])
     said = (
         f"Revision r2 (index t) in {urls[1]} failed" if raises else "env.py reported success, but"

@@ -134,7 +134,7 @@ def test_an_index_that_is_built_outside_a_transaction_is_told_as_invalid(
         "The list may not be complete.\n"
         "Left invalid, so that no query uses it: index ix_a."
     )
-    assert (error["heads"], error["invalid_indexes"]) == (["aaa111"], ["ix_a"])
+    assert (error["rows"], error["invalid_indexes"]) == (["aaa111"], ["ix_a"])
     assert error["committed"] == ["COMMENT ON TABLE a IS 'indexed'"]
 
 

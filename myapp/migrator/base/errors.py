@@ -30,7 +30,7 @@ BadRevisionReason = Literal["unknown", "ambiguous", "empty", "out_of_reach", "no
 #: How far a run came, in ids of revisions. `not_recorded` have run too, but left no row.
 _RUN = ("done", "not_recorded", "not_begun")
 #: Where a revision ran last, and where it stands. `databases` are `results.Status`.
-_WHERE = ("database", "schema", "heads", "databases")
+_WHERE = ("database", "schema", "rows", "databases")
 
 
 class MigrateError(Exception):
@@ -112,7 +112,7 @@ class PendingMigrations(MigrateError):
 
     code = "pending"
     exit_code = 3
-    details_of = ("heads", "pending", "databases")
+    details_of = ("rows", "pending", "databases")
 
 
 class SchemaDrift(MigrateError):

@@ -92,17 +92,17 @@ def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag:
     start, end = _split(context, history, target, name)
     running: list[Revision] = []
 
-    def steps(heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
+    def steps(rows: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         is_typed = not target.startswith("current:")
         try:
-            plan = planner(history, end, heads)
+            plan = planner(history, end, rows)
         except BadRevision as error:
             if is_typed and error.details["reason"] == "not_applied":
                 raise _wrong_way(target, "up", "downgrade", "upgrade") from None
             raise
-        if not plan and name == "upgrade" and is_typed and is_past(history, end, heads):
+        if not plan and name == "upgrade" and is_typed and is_past(history, end, rows):
             raise _wrong_way(target, "down", "upgrade", "downgrade")
-        if heads:
+        if rows:
             _tell_long(context, (id_ for step in plan for id_ in step.added))
         for step in plan:
             running.append(step.revision)
@@ -152,7 +152,7 @@ def _split(
     start, end = typed.start, typed.end
     if start != "current":
         found = find(history, start or "base", f"{name} --sql {target}")
-        heads = tuple(revision.revision for revision in found)
+        rows = tuple(revision.revision for revision in found)
     else:
         tables = read_each(context, history.script)
         answers.require_any(tables, "begin at")
@@ -162,10 +162,10 @@ def _split(
                 f"`current` is no start for one script. {answers.where(history, tables)}",
                 hint="write the start yourself, a script for each.",
             )
-        heads = history.foremost(tables[0].rows)
-    if len(heads) > 1:
-        raise several_heads(history, heads, f"{name} --sql {target}")
-    return heads[0] if heads else "base", end
+        rows = history.foremost(tables[0].rows)
+    if len(rows) > 1:
+        raise several_heads(history, rows, f"{name} --sql {target}")
+    return rows[0] if rows else "base", end
 
 
 def _tell_long(context: RunContext, ids: Iterable[str]) -> None:

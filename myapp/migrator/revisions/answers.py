@@ -168,7 +168,7 @@ def _pending_error(found: Sequence[Status], pending: Sequence[str]) -> PendingMi
     return PendingMigrations(
         f"{len(pending)} revision{'s' if len(pending) > 1 else ''} pending: {where}",
         hint="apply them with `{cmd} upgrade`.",
-        heads=list(union(each.table for each in found)),
+        rows=list(union(each.table for each in found)),
         pending=list(pending),
         databases=tuple(found),
     )

@@ -67,19 +67,19 @@ class History:
             for revision in revisions
         )
 
-    def applied(self, heads: Iterable[str]) -> set[str]:
-        """Return the ids of all revisions that a database at `heads` has been through.
+    def applied(self, rows: Iterable[str]) -> set[str]:
+        """Return the ids of all revisions that a database with `rows` has been through.
 
         A head that no file has is left out.
         """
-        return self.graph.applied(head for head in heads if head in self.graph.files)
+        return self.graph.applied(row for row in rows if row in self.graph.files)
 
-    def current(self, heads: Iterable[str]) -> tuple[str, ...]:
-        """Return where each branch of a database at `heads` stands, dependencies included.
+    def current(self, rows: Iterable[str]) -> tuple[str, ...]:
+        """Return where each branch of a database with `rows` stands, dependencies included.
 
         A head that another branch depends on has no row of its own in the version table.
         """
-        return self.graph.current(heads)
+        return self.graph.current(rows)
 
     def implied(self, rows: Iterable[str]) -> tuple[str, ...]:
         """Return those of the version table's rows that another row says already."""
@@ -93,17 +93,17 @@ class History:
     def pending(self, each: Iterable[Iterable[str]]) -> list[str]:
         """Return the ids, the newest first, that one of the databases hasn't been through.
 
-        `each` has the heads of every database.
+        `each` has the rows of every database.
         """
-        applied = [self.applied(heads) for heads in each]
+        applied = [self.applied(rows) for rows in each]
         return [revision for revision in self.ids if any(revision not in seen for seen in applied)]
 
-    def require_known(self, heads: Iterable[str], *, hint: str = "") -> None:
+    def require_known(self, rows: Iterable[str], *, hint: str = "") -> None:
         """Raise DatabaseAhead when the database stands at a revision that no file has.
 
         `hint` is added to what the error says to do.
         """
-        unknown = self.unknown(heads)
+        unknown = self.unknown(rows)
         named = ", ".join(head if head and head.strip() else repr(head) for head in unknown)
         if unknown and not self.ids:
             raise DatabaseAhead(
@@ -122,18 +122,18 @@ class History:
                 unknown=unknown,
             )
 
-    def require_not_ahead(self, heads: Iterable[str]) -> None:
+    def require_not_ahead(self, rows: Iterable[str]) -> None:
         """Raise DatabaseAhead as `require_known` does, for a command that can accept it."""
-        self.require_known(heads, hint="If this code is to run on it, add `--allow-ahead`.")
+        self.require_known(rows, hint="If this code is to run on it, add `--allow-ahead`.")
 
-    def unknown(self, heads: Iterable[str]) -> list[str]:
-        """Return those of `heads` that no file has."""
-        return [head for head in heads if head not in self.graph.files]
+    def unknown(self, rows: Iterable[str]) -> list[str]:
+        """Return those of `rows` that no file has."""
+        return [row for row in rows if row not in self.graph.files]
 
 
-def standing(history: History, heads: Sequence[str]) -> str:
-    """Return where a database at `heads` stands, for use in a sentence."""
-    return history.titles(history.foremost(heads)) if heads else "base (no revision)"
+def standing(history: History, rows: Sequence[str]) -> str:
+    """Return where a database with `rows` stands, for use in a sentence."""
+    return history.titles(history.foremost(rows)) if rows else "base (no revision)"
 
 
 def _without_indentation(doc: str) -> str:

@@ -18,30 +18,30 @@ class RowChange:
     added: tuple[str, ...]
 
 
-def upgrade_rows(graph: Graph, ids: Iterable[str], heads: Iterable[str]) -> list[RowChange]:
-    """Return the change of each of `ids`, upgraded in this order from a database at `heads`."""
-    rows = set(heads)
+def upgrade_rows(graph: Graph, ids: Iterable[str], rows: Iterable[str]) -> list[RowChange]:
+    """Return the change of each of `ids`, upgraded in this order from a database with `rows`."""
+    now = set(rows)
     changes = []
     for id_ in ids:
-        change = RowChange(tuple(p for p in graph.normal_parents[id_] if p in rows), (id_,))
-        rows.difference_update(change.removed)
-        rows.add(id_)
+        change = RowChange(tuple(p for p in graph.normal_parents[id_] if p in now), (id_,))
+        now.difference_update(change.removed)
+        now.add(id_)
         changes.append(change)
     return changes
 
 
-def downgrade_rows(graph: Graph, ids: Iterable[str], heads: Iterable[str]) -> list[RowChange]:
-    """Return the change of each of `ids`, downgraded in this order from a database at `heads`."""
-    rows = set(heads)
-    applied = graph.applied(rows)
+def downgrade_rows(graph: Graph, ids: Iterable[str], rows: Iterable[str]) -> list[RowChange]:
+    """Return the change of each of `ids`, downgraded in this order from a database with `rows`."""
+    now = set(rows)
+    applied = graph.applied(now)
     changes = []
     for id_ in ids:
         applied.discard(id_)
         # A revision that another one still needs has no row of its own. One that shouldn't have
         # had a row, as others implied it, may have it already.
         bare = (p for p in graph.normal_parents[id_] if applied.isdisjoint(graph.children[p]))
-        change = RowChange((id_,), tuple(p for p in bare if p not in rows))
-        rows.difference_update(change.removed)
-        rows.update(change.added)
+        change = RowChange((id_,), tuple(p for p in bare if p not in now))
+        now.difference_update(change.removed)
+        now.update(change.added)
         changes.append(change)
     return changes

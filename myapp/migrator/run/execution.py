@@ -156,9 +156,9 @@ class Execution:
         if self.running:
             self.indexes.require_buildable(connection, statement)
 
-    def _steps(self, heads: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
+    def _steps(self, rows: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
         """Yield the steps to Alembic, which asks for the next one after each commit."""
-        plan = self._plan(version_table(migration_context, heads))
+        plan = self._plan(version_table(migration_context, rows))
         connection = migration_context.connection
         assert connection is not None  # noqa: S101 - only `--sql` has none, and doesn't come here
         migration_context.on_version_apply_callbacks = (

@@ -15,54 +15,54 @@ from ..revisions.target import Target
 Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
 
 
-def plan_upgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
-    """Return the steps from a database at `heads` up to `target`; none if it is there or past it.
+def plan_upgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> list[PlannedStep]:
+    """Return the steps from a database with `rows` up to `target`; none if it is there or past it.
 
     A row that others imply plays no part, and is left.
 
     Raises DatabaseAhead, BadRevision, or MultipleHeads when `head` or `+1` could mean several
     branches.
     """
-    history.require_known(heads)
+    history.require_known(rows)
     check_known(history, target)
     typed = Target.parse(target)
-    rows, heads = heads, history.foremost(heads)
+    ends = history.foremost(rows)
     if typed.is_from_database:
         _check_sign("upgrade", "+", target, typed)
-        if _is_at_the_end(history, typed.branch, heads):
+        if _is_at_the_end(history, typed.branch, ends):
             return []
-        _check_one_head(history, "upgrade", target, typed, heads)
+        _check_one_head(history, "upgrade", target, typed, ends)
     try:
-        ids = upgrade_plan(history.graph, target, heads)
+        ids = upgrade_plan(history.graph, target, ends)
     except AskAlembic:
-        ids = _iterated(history, "upgrade", target, target, tuple(heads), implicit_base=True)
+        ids = _iterated(history, "upgrade", target, target, tuple(ends), implicit_base=True)
     _require_function(history, "upgrade", ids)
     ids.reverse()
     changes = upgrade_rows(history.graph, ids, rows)
     return [PlannedStep(history, *each, is_upgrade=True) for each in zip(ids, changes, strict=True)]
 
 
-def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) -> list[PlannedStep]:
-    """Return the steps from a database at `heads` down to `target`.
+def plan_downgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> list[PlannedStep]:
+    """Return the steps from a database with `rows` down to `target`.
 
     A row that others imply stays for as long as its revision is applied.
 
     Raises DatabaseAhead, BadRevision, or MultipleHeads when `-1` could mean several branches.
     """
-    history.require_known(heads)
+    history.require_known(rows)
     check_known(history, target)
     typed = Target.parse(target)
-    rows, heads = heads, history.foremost(heads)
+    ends = history.foremost(rows)
     if typed.is_from_database:
         _check_sign("downgrade", "-", target, typed)
-        _check_one_head(history, "downgrade", target, typed, heads)
+        _check_one_head(history, "downgrade", target, typed, ends)
     elif typed.steps is None:
-        _require_applied(history, target, heads)
+        _require_applied(history, target, ends)
     try:
-        ids = downgrade_plan(history.graph, target, heads)
+        ids = downgrade_plan(history.graph, target, ends)
     except AskAlembic:
         ids = _iterated(
-            history, "downgrade", target, tuple(heads), target, select_for_downgrade=True
+            history, "downgrade", target, tuple(ends), target, select_for_downgrade=True
         )
     _require_function(history, "downgrade", ids)
     changes = downgrade_rows(history.graph, ids, rows)
@@ -71,8 +71,8 @@ def plan_downgrade(history: ScriptHistory, target: str, heads: Sequence[str]) ->
     ]
 
 
-def is_past(history: ScriptHistory, target: str, heads: Sequence[str]) -> bool:
-    """Tell whether a database at `heads` is past `target`. Ask only when there is no step to it."""
+def is_past(history: ScriptHistory, target: str, rows: Sequence[str]) -> bool:
+    """Tell whether a database with `rows` is past `target`. Ask only when there is no step to it."""
     typed = Target.parse(target)
     if typed.is_from_database:
         return False
@@ -82,8 +82,8 @@ def is_past(history: ScriptHistory, target: str, heads: Sequence[str]) -> bool:
     else:
         named = {revision.revision for revision in find(history, target, "upgrade")}
     if not named:
-        return target == "base" and bool(heads)
-    return named.isdisjoint(history.current(heads))
+        return target == "base" and bool(rows)
+    return named.isdisjoint(history.current(rows))
 
 
 def _iterated(
@@ -101,9 +101,9 @@ def _iterated(
     return [revision.revision for revision in found]
 
 
-def _is_at_the_end(history: ScriptHistory, branch: str | None, heads: Sequence[str]) -> bool:
+def _is_at_the_end(history: ScriptHistory, branch: str | None, rows: Sequence[str]) -> bool:
     ends = find(history, f"{branch}@heads" if branch else "heads", "upgrade")
-    return history.applied(heads).issuperset(end.revision for end in ends)
+    return history.applied(rows).issuperset(end.revision for end in ends)
 
 
 def _check_sign(command: str, sign: str, target: str, typed: Target) -> None:
@@ -116,14 +116,14 @@ def _check_sign(command: str, sign: str, target: str, typed: Target) -> None:
 
 
 def _check_one_head(
-    history: ScriptHistory, command: str, target: str, typed: Target, heads: Sequence[str]
+    history: ScriptHistory, command: str, target: str, typed: Target, rows: Sequence[str]
 ) -> None:
-    if len(heads) > 1 and not typed.branch:
+    if len(rows) > 1 and not typed.branch:
         raise several_heads(
             history,
-            tuple(heads),
+            tuple(rows),
             f"{command} {target}",
-            hint=f"name the branch, as in `{{cmd}} {command} {heads[0]}@{target}`.",
+            hint=f"name the branch, as in `{{cmd}} {command} {rows[0]}@{target}`.",
         )
 
 
@@ -137,12 +137,12 @@ def _require_function(history: ScriptHistory, name: str, ids: Iterable[str]) -> 
             )
 
 
-def _require_applied(history: ScriptHistory, target: str, heads: Sequence[str]) -> None:
+def _require_applied(history: ScriptHistory, target: str, rows: Sequence[str]) -> None:
     named = {revision.revision for revision in find(history, target, "downgrade")}
-    if named and named.isdisjoint(history.applied(heads)):
+    if named and named.isdisjoint(history.applied(rows)):
         raise BadRevision(
             f"`{target}` is not applied, so there is no going back to it: the database is at"
-            f" {standing(history, heads)}.",
+            f" {standing(history, rows)}.",
             reason="not_applied",
             hint=f"to go on to it, type `{{cmd}} upgrade {target}`.",
         )

@@ -33,7 +33,7 @@ def details(
     return {
         "database": last.database if last else None,
         "schema": last.schema if last else None,
-        "heads": None if now is None else list(union(ours or now)),
+        "rows": None if now is None else list(union(ours or now)),
         "databases": None if now is None else answers.statuses(history, now),
     }
 
@@ -92,7 +92,7 @@ def not_committed(where: str, rows: Sequence[str] | None = None) -> MigrationFai
         f"env.py reported success, but nothing was committed: {where}",
         hint="in env.py, run no statement on the connection before `context.configure()`, or commit"
         " it.",
-        **({} if rows is None else {"heads": list(rows)}),
+        **({} if rows is None else {"rows": list(rows)}),
     )
 
 

@@ -86,7 +86,7 @@ def test_without_tenants_each_command_says_so(make_app: MakeApp, command: str, a
 
 def test_the_document_has_no_database(make_app: MakeApp) -> None:
     found = json.loads(asked(make_app, databases_env([]), "current --json").stdout)
-    assert (found["databases"], found["database"], found["heads"]) == ([], None, [])
+    assert (found["databases"], found["database"], found["rows"]) == ([], None, [])
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_a_failing_revision_is_rolled_back_and_those_before_it_stay(
     assert details == {
         "revision": "bbb222",
         "path": str(path),
-        "heads": ["aaa111"],
+        "rows": ["aaa111"],
         "done": ["aaa111"],
         "not_recorded": [],
         "not_begun": [],
@@ -394,7 +394,7 @@ def test_a_database_that_turns_read_only_after_a_commit_has_what_stays_listed(
         upgrade(run_context(app))
 
     assert raised.value.details["committed"] == ["INSERT INTO a VALUES (7)"]
-    assert raised.value.details["heads"] == ["aaa111"]
+    assert raised.value.details["rows"] == ["aaa111"]
 
 
 def test_an_env_py_with_one_transaction_for_all_revisions_loses_them_all(

@@ -126,7 +126,7 @@ def test_check_heads_names_how_many_revisions_are_pending(
     assert raised.value.hint == "apply them with `{cmd} upgrade`."
     (status,) = raised.value.details.pop("databases")
     assert (status.rows, status.pending) == (("ccc333",), ("ddd444",))
-    assert raised.value.details == {"heads": ["ccc333"], "pending": ["ddd444"]}
+    assert raised.value.details == {"rows": ["ccc333"], "pending": ["ddd444"]}
 
 
 def test_check_heads_passes_where_one_head_depends_on_another(

@@ -217,7 +217,7 @@ def test_a_stamp_that_env_py_does_not_commit_is_an_error(
         " (left two).",
         "in env.py, run no statement on the connection before `context.configure()`, or commit it.",
     )
-    assert raised.value.details["heads"] == ["ddd444"]
+    assert raised.value.details["rows"] == ["ddd444"]
     assert heads(database_url) == {"ddd444"}
 
 
@@ -233,7 +233,7 @@ def test_a_version_table_that_env_py_does_not_commit_is_an_error(
     with pytest.raises(MigrationFailed, match="nothing was committed") as raised:
         ensure_version(run_context(ini))
 
-    assert raised.value.details["heads"] == []
+    assert raised.value.details["rows"] == []
     assert "alembic_version" not in tables(postgresql_url)
 
 

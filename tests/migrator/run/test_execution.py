@@ -66,7 +66,7 @@ def test_what_was_rolled_back_with_it_is_listed_apart(make_app: MakeApp, databas
     revisions = line(upgrade="raise ValueError('no')")
     ini = make_app(database_url, revisions, {"migrate.transaction": "single"})
     error = error_of(ini, "upgrade")
-    assert (error["code"], error["heads"]) == ("migration_failed", [])
+    assert (error["code"], error["rows"]) == ("migration_failed", [])
     assert progress(error) == ([], "ccc3", ["aaa1", "bbb2"], ["ddd4"])
 
 

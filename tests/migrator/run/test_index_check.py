@@ -88,7 +88,7 @@ def test_it_is_in_the_json_document(make_app: MakeApp, postgresql_url: str) -> N
     ini = app_with_invalid_index(make_app, postgresql_url, SKIPPING)
     error = json.loads(invoke(ini, "upgrade", "--json").stdout)["error"]
     assert (error["code"], error["exit_code"]) == ("half_applied", 9)
-    assert (error["heads"], error["committed"], error["invalid_indexes"]) == (
+    assert (error["rows"], error["committed"], error["invalid_indexes"]) == (
         ["aaa111"],
         [],
         ["ix"],

@@ -86,7 +86,7 @@ def test_the_json_document_holds_what_was_committed_what_failed_and_what_is_inva
     error = json.loads(result.stdout)["error"]
     assert result.returncode == error["exit_code"] == 9
     assert error["code"] == "half_applied"
-    assert error["heads"] == ["aaa111"]
+    assert error["rows"] == ["aaa111"]
     assert error["committed"] == ["COMMENT ON TABLE a IS 'c'", "CREATE TABLE b (id int)"]
     assert error["failed"] == "CREATE UNIQUE INDEX CONCURRENTLY ix_a ON a (x)"
     assert error["invalid_indexes"] == ["ix_a"]
