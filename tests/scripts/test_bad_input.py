@@ -341,7 +341,7 @@ def test_an_empty_url(
     monkeypatch.setenv("SHOP_DATABASE_URL", "")
     ini = make_ini({**AT_HAND, "sqlalchemy.url": url})
     error = f"[app:main] in {ini} has an empty `sqlalchemy.url`, so there is no database."
-    hint = "give it a value; or has the environment variable that it names none?"
+    hint = "give it a value; or is its environment variable empty?"
     refused(tmp_path, 2, error, hint, ini, "upgrade")
 
 

@@ -37,7 +37,7 @@ def build_context(
 ) -> RunContext:
     """Build the context of a command with `settings`, and Alembic's `Config` in it.
 
-    What is given is the `RunContext`'s, but for these: `command` and `cmd_opts` are what an
+    Other arguments go into the `RunContext`. `command` and `cmd_opts` are what an
     `env.py` may look for in `config.cmd_opts`, such as `autogenerate`; those that stand for every
     command are added.
 

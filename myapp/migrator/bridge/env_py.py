@@ -83,7 +83,7 @@ def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:
 
 @contextmanager
 def _hearing(context: RunContext, given: ScriptDirectory) -> Iterator[None]:
-    """Take the folders that `env.py` sets within over into `given`.
+    """Copy the folders that `env.py` sets within into `given`.
 
     It may set them in `given` itself, or in the Config, which `given` was made from. Then restore
     the Config.

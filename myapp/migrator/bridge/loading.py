@@ -73,7 +73,9 @@ def require_loadable(history: ScriptHistory) -> None:
 def load_history(
     context: RunContext, reading: Reading | None = None, *, writes: str | None = None
 ) -> ScriptHistory:
-    """Load the revision files of `context`; `reading` is what they say, for who has just read them.
+    """Load the revision files of `context`.
+
+    `reading` is what they say, if the caller has read them.
 
     `writes` is the folder for a new revision, which may be missing; the default one if it is empty.
 
@@ -129,7 +131,7 @@ def _with_folders_of(left: ScriptDirectory) -> ScriptDirectory:
 
 
 def _files(script: ScriptDirectory) -> tuple[list[str], bool, bool]:
-    """Return what makes out which files `script` reads.
+    """Return what decides which files `script` reads.
 
     An `env.py` that adds a folder may add it at each run.
     """

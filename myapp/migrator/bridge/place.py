@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import URL
 
+from ..base.errors import DatabaseUnreachable
 from ..base.results import VersionTable
 from .version_row import aside
 
@@ -21,6 +22,20 @@ def version_table(migration_context: MigrationContext, rows: Iterable[str]) -> V
         url = url if url.database else url.set(database=database)
         schema = schema or current
     return VersionTable(shown(url), schema, migration_context.version_table, tuple(rows))
+
+
+def require_schema(migration_context: MigrationContext, table: VersionTable) -> None:
+    """Raise DatabaseUnreachable where PostgreSQL has no schema to look for `table` in.
+
+    It passes over a schema that the role may not use, as if there were no version table.
+    """
+    if migration_context.dialect.name == "postgresql" and table.schema is None:
+        raise DatabaseUnreachable(
+            "The version table can't be looked for: this user may use no schema of its path.",
+            hint="GRANT USAGE ON SCHEMA public, or the one that you use, to the user in"
+            " `sqlalchemy.url`; or create that schema.",
+            retryable=False,
+        )
 
 
 def shown(url: URL) -> str:

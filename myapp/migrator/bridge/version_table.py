@@ -26,7 +26,7 @@ from .context import RunContext
 from .env_failures import told_as_errors
 from .env_py import run_env
 from .loading import ScriptHistory, load_history, settled
-from .place import version_table
+from .place import require_schema, version_table
 from .readiness import until_up
 from .tenants import loops_over_databases
 from .version_facts import checked
@@ -46,8 +46,8 @@ def look(
 
     It waits no longer for another session than for another run.
 
-    An SQLite file can't be read while its writer spills out of memory. The connection is closed
-    again, since a server may have none to spare for the wait for the lock.
+    An SQLite file can't be read while its writer writes its cache to the file. The connection is
+    closed again, since a server may have none to spare for the wait for the lock.
     """
     if context.table is not None:
         return (context.table,)
@@ -88,6 +88,7 @@ def read_each(
 
     def take(rows: Sequence[Any], migration_context: MigrationContext) -> VersionTable:
         table = version_table(migration_context, rows_of(rows, migration_context))
+        require_schema(migration_context, table)
         return replace(table, missing_file=_missing_file(migration_context))
 
     found = examine(context, script, take, seconds=seconds, lock_wait=lock_wait, has_run=has_run)

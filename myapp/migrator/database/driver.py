@@ -159,8 +159,10 @@ def _from_postgresql(
         raise AskAlembic("the database doesn't answer") from error
     except UnicodeDecodeError as error:
         raise AskAlembic("the server's refusal isn't UTF-8") from error
-    versions = _versions([row[2:] for row in rows if row[1]])
-    return schema or rows[0][0], versions
+    schema = schema or rows[0][0]
+    if schema is None:
+        raise AskAlembic("this user may use no schema, so the table may be there unseen")
+    return schema, _versions([row[2:] for row in rows if row[1]])
 
 
 def _parameters(match: re.Match[str]) -> dict[str, Any]:

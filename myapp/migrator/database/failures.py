@@ -27,7 +27,7 @@ BUSY = r"^55P03|^40P01|database is locked"
 BUSY_FILE = "SQLITE_BUSY"
 #: Codes of failures that may succeed a moment later, each with its reason in words.
 RETRYABLE = {
-    "55P03": "a lock was not to be had in time",
+    "55P03": "it could not get a lock in time",
     "40P01": "of a deadlock",
     "40001": "of a serialization failure",
     BUSY_FILE: "another process was writing",

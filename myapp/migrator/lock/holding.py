@@ -68,17 +68,23 @@ class NoLock(Lock):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock. `since` is when its session began, None if this user may not know."""
+    """Who holds the lock. `since` is when its session began, None if this user may not know.
+
+    On PostgreSQL, `pid` is that of the server's process, and `host` is where its client is.
+    """
 
     pid: int
     application: str
     host: str
     since: datetime | None
+    is_of_server: bool = False
 
     def __str__(self) -> str:
-        where = f" on {self.host}" if self.host else ""
-        since = f", since {self.since.astimezone():%Y-%m-%d %H:%M:%S}" if self.since else ""
-        return f"pid {self.pid}{where} ({self.application}){since}"
+        whose, preposition = (" of the server", ", from") if self.is_of_server else ("", " on")
+        where = f"{preposition} {self.host}" if self.host else ""
+        time = self.since and self.since.astimezone().isoformat(sep=" ", timespec="seconds")
+        since = f", since {time}" if time else ""
+        return f"pid {self.pid}{whose}{where} ({self.application}){since}"
 
 
 def wait_for(

@@ -201,7 +201,7 @@ class Evidence:
         return FileWitness() if is_sqlite and is_pythons else Witness()
 
     def _witness(self, connection: Connection) -> Witness | None:
-        """Return the witness of a connection. One without a witness counts as another way in."""
+        """Return the witness of a connection. One that has none can't be checked."""
         witness = self._witnesses.get(connection)
         if witness is None and connection.dialect.name != "sqlite":
             self._others.use()

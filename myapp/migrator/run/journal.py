@@ -91,7 +91,7 @@ class _Statements:
         others._of = {}
 
     def told(self, recorded: Collection[str]) -> tuple[list[str], int]:
-        """Return the first statements, but of the `recorded` revisions, and how many followed."""
+        """Return the first statements and how many followed, except of `recorded` revisions."""
         left = [of for revision, of in self._of.items() if revision not in recorded]
         every = [statement for shown, _ in left for statement in shown]
         return every[:_KEPT], len(every[_KEPT:]) + sum(more for _, more in left)

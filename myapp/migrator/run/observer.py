@@ -56,7 +56,7 @@ class Observer:
             yield
 
     def follow(self, pid: int | None) -> None:
-        """Take the server process `pid` for the run's from now on, where it is known."""
+        """Treat the server process `pid`, where it is known, as the run's from now on."""
         self._pid = pid or self._pid
 
     def blockers(self) -> tuple[Blocker, ...]:
@@ -96,7 +96,7 @@ class Observer:
         )
 
     def committed_since(self, transaction: int, pid: int) -> int | None:
-        """Return how many of the server's transactions were committed since one began.
+        """Return how many of the server's transactions were committed since a given one began.
 
         It waits until the session `pid` has ended; None where that can't be asked.
         """

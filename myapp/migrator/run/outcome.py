@@ -250,5 +250,5 @@ def _repair(
     elif not isinstance(error, IndexInTheWay) and (
         where_in(step.revision, error) != step.revision.path
     ):
-        todo.append(remedy(error) or f"see to what failed in {where_in(step.revision, error)}")
+        todo.append(remedy(error) or f"fix the cause in {where_in(step.revision, error)}")
     return f"{'; '.join(todo)}; then run the command again."

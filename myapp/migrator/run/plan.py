@@ -72,7 +72,7 @@ def plan_downgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> 
 
 
 def is_past(history: ScriptHistory, target: str, rows: Sequence[str]) -> bool:
-    """Tell whether a database with `rows` is past `target`. Ask only when there is no step to it."""
+    """Tell whether a database with `rows` is past `target`. Ask only if there is no step to it."""
     typed = Target.parse(target)
     if typed.is_from_database:
         return False

@@ -59,7 +59,7 @@ class Progress:
         return bool(self._recorded([plan.running], self._plans.rows(plan, now)))
 
     def told(self, now: Sequence[VersionTable] | None, failed: str | None) -> dict[str, Any]:
-        """Return how far the run came, in ids, but for the revision that has `failed`.
+        """Return how far the run came, in ids, except for the revision that has `failed`.
 
         `now` are the version tables. Where that is None, what waited to be committed with other
         revisions is None too.

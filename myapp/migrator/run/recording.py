@@ -67,7 +67,7 @@ def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> Migrat
         )
     recorded = execution.progress.recorded(after)
     if len(recorded) == len(execution.done):
-        return None
+        return _with_foreign_rows(execution, after, where)
     lost = [step for step in execution.done if step not in recorded]
     revision, title = lost[-1].revision, lost[-1].title
     left = execution.leftovers_of(lost[-1], after)
@@ -84,6 +84,24 @@ def _not_recorded(execution: Execution, after: Sequence[VersionTable]) -> Migrat
     if not_kept := execution.progress.not_kept(after):
         return row_not_kept(not_kept[-1], where)
     return not_committed(where)
+
+
+def _with_foreign_rows(
+    execution: Execution, after: Sequence[VersionTable], where: str
+) -> HalfApplied | None:
+    """Return the error of a run in which a revision has written an unknown row, if one has."""
+    foreign = execution.history.unknown(union(after))
+    if not execution.done or not foreign:
+        return None
+    last = execution.done[-1].revision
+    return HalfApplied(
+        f"The run was committed, and the version table now holds {', '.join(foreign)}, which no"
+        f" revision file has: {where}",
+        hint="let no revision write to the version table. `{cmd} stamp --purge"
+        f" {last.revision}` takes out what it wrote, and {last.revision} stays applied.",
+        revision=last.revision,
+        path=last.path,
+    )
 
 
 def not_committed(where: str, rows: Sequence[str] | None = None) -> MigrationFailed:

@@ -110,7 +110,7 @@ def seconds(text: str, name: str) -> float:
     if not 0 <= value < 1e6:
         raise SettingsError(
             f"`{name}` is `{text}`, which is not a number of seconds.",
-            hint=f"write `{name}{'' if name.startswith('-') else ' ='} 5`, or 0 for none.",
+            hint=f"write a number, as in `{name}{'' if name.startswith('-') else ' ='} 5`.",
         )
     return value
 

@@ -54,7 +54,7 @@ class Settings:
         if "sqlalchemy.url" in self.engine_options:
             raise SettingsError(
                 f"{self.section} has an empty `sqlalchemy.url`, so there is no database.",
-                hint="give it a value; or has the environment variable that it names none?",
+                hint="give it a value; or is its environment variable empty?",
             )
         raise self._missing(
             "sqlalchemy.url",

@@ -359,7 +359,7 @@ def test_what_may_stay_though_no_statement_is_known_to_is_told_with_the_reason(
         " ended a transaction by itself, or used one that isn't counted."
     )
     assert raised.value.hint == (
-        f"look what {path} has left, and undo that by hand; see to what failed in {path} (line 15);"
+        f"look what {path} has left, and undo that by hand; fix the cause in {path} (line 15);"
         " then run the command again."
     )
     assert rows(postgresql_url, "SELECT id FROM a") == [(7,)]

@@ -155,7 +155,7 @@ def test_the_error_names_the_process_that_holds_the_lock(
         result = invoke(ini, "upgrade", "--lock-wait", "0.2")
         names = rows(postgresql_url, "SELECT application_name FROM pg_stat_activity")
     assert result.returncode == 5
-    assert f": pid {pid} (myapp-migrate upgrade " in result.stderr
+    assert f": pid {pid} of the server (myapp-migrate upgrade " in result.stderr
     assert f":{holder.pid}), since " in result.stderr
     # Both of a run's connections say whose they are.
     assert sum(name.endswith(f":{holder.pid}") for (name,) in names) >= 2
@@ -284,7 +284,7 @@ def test_a_run_whose_lock_another_has_taken_stops_before_its_next_revision(
     assert story[0].startswith("[1/2] aaa111 a change")
     assert re.fullmatch(
         rf"Error: The connection that held the lock is lost, and another run has it now: pid {pid}"
-        r" \(another\), since [-0-9]+ [:0-9]+; this one stopped before its next revision\.",
+        r" \(another\), since [-0-9]+ [-+:0-9]+; this one stopped before its next revision\.",
         story[1],
     )
     assert story[2:] == [

@@ -134,7 +134,7 @@ def test_a_run_that_has_slept_while_another_did_its_work_stops(
     assert invoke(ini, "upgrade", "aaa111").returncode == 0
     with session(postgresql_url, "LOCK TABLE a"):
         running = start(ini, "upgrade")
-        running.until_told("was rolled back because a lock was not to be had in time")
+        running.until_told("was rolled back because it could not get a lock in time")
         change(postgresql_url, "UPDATE alembic_version SET version_num = 'bbb222'")
         result = running.finish()
     assert result.returncode == 5, result.stderr

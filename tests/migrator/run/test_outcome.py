@@ -55,7 +55,7 @@ def test_an_index_that_could_not_be_built_concurrently_is_told_with_its_repair(
         " ON a (x)).\n"
         "       The database stands at aaa111 (a change).\n"
         '       Left invalid, so that no query uses it: index "Ix a".\n'
-        'Hint:  run `DROP INDEX CONCURRENTLY "Ix a";`; see to what failed in'
+        'Hint:  run `DROP INDEX CONCURRENTLY "Ix a";`; fix the cause in'
         f" {path} (line 14); then run the command again.\n"
     )
     assert heads(postgresql_url) == {"aaa111"}

@@ -52,7 +52,7 @@ def test_a_revision_that_waits_too_long_is_tried_again_and_each_try_says_who_blo
         " WHERE id = ? AND ? <> ?"
     )
     assert told[:2] == [
-        "revision bbb222 (add y) was rolled back because a lock was not to be had in time; try"
+        "revision bbb222 (add y) was rolled back because it could not get a lock in time; try"
         f" {number} of 11 in N s {blocker}"
         for number in (2, 3)
     ]
@@ -326,7 +326,7 @@ def test_without_a_count_no_try_is_made_while_the_same_session_is_in_the_way(
     assert result.returncode == 0, result.stderr
     assert heads(postgresql_url) == {"bbb222"}
     assert re.sub("try [23]", "try N", notices(told)[-1]) == (
-        "revision bbb222 (add y) was rolled back because a lock was not to be had in time; try N in"
+        "revision bbb222 (add y) was rolled back because it could not get a lock in time; try N in"
         " N s, or later, when the lock is free; it gives up in N s blocked by pid"
         f" {pid} (shop, user deploy; idle in transaction for N s): SELECT * FROM a WHERE id = ?"
         " AND ? <> ?"

@@ -20,7 +20,7 @@ def test_a_time_that_is_none_is_refused_and_changes_nothing(
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         f"Error: `migrate.{key}` is `{value}`, which is not a number of seconds.\n"
-        f"Hint:  write `migrate.{key} = 5`, or 0 for none.\n"
+        f"Hint:  write a number, as in `migrate.{key} = 5`.\n"
     )
     assert not (tmp_path / "test.sqlite").exists()
 
@@ -37,7 +37,7 @@ def test_so_is_one_on_the_command_line(
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         f"Error: `{option}` is `{value}`, which is not a number of seconds.\n"
-        f"Hint:  write `{option} 5`, or 0 for none.\n"
+        f"Hint:  write a number, as in `{option} 5`.\n"
     )
     assert not (tmp_path / "test.sqlite").exists()
 

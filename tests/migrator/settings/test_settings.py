@@ -390,7 +390,7 @@ def test_a_timeout_that_is_no_number_of_seconds_is_explained(value: str, make_in
     assert (
         error.message == f"`migrate.lock_timeout` is `{value}`, which is not a number of seconds."
     )
-    assert error.hint == "write `migrate.lock_timeout = 5`, or 0 for none."
+    assert error.hint == "write a number, as in `migrate.lock_timeout = 5`."
 
 
 @pytest.mark.parametrize(
