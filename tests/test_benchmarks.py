@@ -42,7 +42,7 @@ def test_a_missed_target_is_shown_as_missed() -> None:
     assert "1000 ms: 0.10 (0.10-0.10), met 0.30 |" in page
     assert "1000 ms: 0.40 (0.40-0.40), **MISSED 0.30** |" in page
     assert "20.0 MiB: 0.75 (0.75-0.75), **MISSED 0.50** |" in page
-    assert "2 of 4 targets are met. Missed are those below" in page
+    assert "2 of 4 targets are met. Those below are missed." in page
     name = "`upgrade`, nothing to do, SQLite, 1,000"
     assert report.missed(rows) == [
         f"{name}: against alembic: 0.40, where 0.30 is asked for",

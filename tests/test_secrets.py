@@ -511,8 +511,8 @@ def test_a_password_that_is_a_common_word_garbles_no_error(
     result = invoke(make_app(as_role(password), revisions), "upgrade", "--json")
     error = json.loads(result.stdout)["error"]
     assert error.keys() == {
-        *("code", "exit_code", "message", "hint", "revision", "path", "heads"),
-        *("done", "not_recorded", "not_begun"),
+        *("code", "exit_code", "message", "hint", "revision", "path"),
+        *("database", "schema", "rows", "databases", "done", "not_recorded", "not_begun"),
     }
     assert (error["code"], error["revision"], error["rows"]) == ("migration_failed", "users", [])
     assert error["path"].endswith("/migrations/versions/users_.py")

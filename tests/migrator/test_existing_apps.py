@@ -368,7 +368,10 @@ def test_the_ini_needs_no_url_where_env_py_knows_it(
     assert heads(explicit_url) == {"1111aaaa"}
     assert ok(invoke(shop.ini, "current")) == "1111aaaa (head), init\n"
     assert "current <base> -> 1111aaaa (head), init\n" in ok(invoke(shop.ini, "history"))
-    assert "the database of env.py" in ok(invoke(shop.ini, "current", "-v"))
+    name = explicit_url.partition("?")[0].rpartition("/")[2]
+    told = ok(invoke(shop.ini, "current", "-v")).splitlines()[0]
+    assert told.startswith("Current revision(s) for ")
+    assert told.endswith(f"/{name}:")
     ok(invoke(shop.ini, "stamp", "base"))
     assert invoke(shop.ini, "check").returncode == 3
 

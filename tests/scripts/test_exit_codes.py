@@ -305,7 +305,7 @@ def test_an_interrupted_wait_for_a_lock_gives_it_up(
     tmp_path: Path, make_app: MakeApp, postgresql_url: str, interrupt: Interrupt
 ) -> None:
     wait = f"{here(tmp_path)}\nop.execute('ALTER TABLE a ADD COLUMN note text')"
-    ini = make_app(postgresql_url, failing(wait))
+    ini = make_app(postgresql_url, failing(wait), {"migrate.lock_timeout": "5"})
     invoke(ini, "upgrade", "aaaa1111")
     with connection_to(postgresql_url) as other:
         other.exec_driver_sql("LOCK TABLE a")

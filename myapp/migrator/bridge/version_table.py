@@ -89,7 +89,7 @@ def read_each(
     def take(rows: Sequence[Any], migration_context: MigrationContext) -> VersionTable:
         table = version_table(migration_context, rows_of(rows, migration_context))
         require_schema(migration_context, table)
-        return replace(table, missing_file=_missing_file(migration_context))
+        return replace(table, missing_file=missing_file(migration_context))
 
     found = examine(context, script, take, seconds=seconds, lock_wait=lock_wait, has_run=has_run)
     return tuple(dict.fromkeys(found))  # env.py may come to the same one twice
@@ -216,7 +216,8 @@ def _without_creating(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -
     return dialect.connect(":memory:", *cargs[1:], **cparams)
 
 
-def _missing_file(migration_context: MigrationContext) -> str | None:
+def missing_file(migration_context: MigrationContext) -> str | None:
+    """Return the path of the SQLite file that `env.py` has opened, if it doesn't exist yet."""
     connection = migration_context.connection
     path = None if connection is None else sqlite_file(connection.engine.url)
     return path if path is not None and is_absent(path) else None

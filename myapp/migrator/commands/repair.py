@@ -18,7 +18,7 @@ from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.version_column import version_column, widen
 from ..bridge.version_facts import HOW_TO_TELL, mendable, table_name
 from ..bridge.version_row import RowNotKept
-from ..bridge.version_table import examine
+from ..bridge.version_table import examine, missing_file
 from ..database.odd_rows import shown
 from ..revisions.history import History, standing
 from ..run.outcome import interruptible
@@ -57,14 +57,18 @@ def _planned(
     context: RunContext, history: ScriptHistory, *, has_run: bool = False
 ) -> tuple[Repair, ScriptHistory]:
     """Return what has to be written now, and the history of the files that `env.py` names."""
+
+    def take(rows: Sequence[Any], found: MigrationContext) -> _Found | None:
+        return None if missing_file(found) else _Found(rows, found)
+
     try:
-        each = examine(context, history.script, _Found, has_run=has_run)
+        each = examine(context, history.script, take, has_run=has_run)
     finally:
         # A server may have no connection to spare for the lock.
         if made := context.database.engine:
             made.dispose()
     history = settled(context, history)
-    return Repair(tuple(found.plan(history) for found in each)), history
+    return Repair(tuple(found.plan(history) for found in each if found)), history
 
 
 class _Found:

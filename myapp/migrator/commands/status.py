@@ -45,5 +45,5 @@ class Code:
             return VersionTable("", None, options.get("version_table", "alembic_version"), ())
         context = MigrationContext.configure(connection, opts=options)
         # NULL is no revision. Its row is for the next run to complain of.
-        rows = (row for row in context.get_current_heads() if row is not None)
+        rows = dict.fromkeys(row for row in context.get_current_heads() if row is not None)
         return version_table(context, rows)
