@@ -135,8 +135,8 @@ def test_no_command_changes_the_database_while_another_run_does(
         result = invoke(ini, arguments[0], "--lock-wait", "0", *arguments[1:])
     assert (result.returncode, result.stdout) == (5, "")
     assert re.fullmatch(
-        r"Error: Another run is migrating this database: pid \d+ \(alembic \S+:\d+\), since"
-        r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\. It did not finish within 0 s\.\n"
+        r"Error: Another run is migrating this database: pid \d+ of the server \(alembic \S+:\d+\),"
+        r" since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[-+]\d\d:\d\d\. It did not finish within 0 s\.\n"
         r"Hint:  wait for it and run again, or wait longer with `--lock-wait SECONDS`\.\n",
         result.stderr,
     )
@@ -283,8 +283,9 @@ def test_a_run_whose_lock_another_has_taken_stops_before_its_next_revision(
     story = result.stderr.splitlines()
     assert story[0].startswith("[1/2] aaa111 a change")
     assert re.fullmatch(
-        rf"Error: The connection that held the lock is lost, and another run has it now: pid {pid}"
-        r" \(another\), since [-0-9]+ [-+:0-9]+; this one stopped before its next revision\.",
+        r"Error: The connection that held the lock is lost, and another run has it now: "
+        rf"pid {pid} of the server \(another\), since [-0-9]+ [-+:0-9]+; this one stopped before its"
+        r" next revision\.",
         story[1],
     )
     assert story[2:] == [
@@ -378,8 +379,8 @@ def test_a_user_who_may_not_see_others_sessions_is_told_what_may_be_known_of_the
         assert invoke(plain, "upgrade").returncode == 0  # it may hold the lock itself
     assert result.returncode == 5
     assert re.match(
-        r"Error: Another run is migrating this database: pid \d+ \(alembic \S+:\d+\)\. It did not"
-        r" finish within 0 s\.\n",
+        r"Error: Another run is migrating this database: pid \d+ of the server"
+        r" \(alembic \S+:\d+\)\. It did not finish within 0 s\.\n",
         result.stderr,
     )
 
