@@ -284,8 +284,8 @@ def test_a_run_whose_lock_another_has_taken_stops_before_its_next_revision(
     assert story[0].startswith("[1/2] aaa111 a change")
     assert re.fullmatch(
         r"Error: The connection that held the lock is lost, and another run has it now: "
-        rf"pid {pid} of the server \(another\), since [-0-9]+ [-+:0-9]+; this one stopped before its"
-        r" next revision\.",
+        rf"pid {pid} of the server \(another\), since [-0-9]+ [-+:0-9]+; this one stopped before"
+        r" its next revision\.",
         story[1],
     )
     assert story[2:] == [
