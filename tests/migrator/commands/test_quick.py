@@ -47,12 +47,11 @@ def outcome(ask: Callable[[], object]) -> object:
     [
         ("public", None, "public"),
         ("app", None, "app"),
-        ("x", None, None),
         ("x", "app", "app"),
     ],
 )
 def test_the_schema_that_it_names_is_the_ordinary_one(
-    path: str, schema: str | None, expected: str | None, make_app: MakeApp, postgresql_url: str
+    path: str, schema: str | None, expected: str, make_app: MakeApp, postgresql_url: str
 ) -> None:
     settings = {"alembic.version_table_schema": schema} if schema else {}
     url = f"{postgresql_url}&options=-csearch_path%3D{path}"
@@ -61,6 +60,14 @@ def test_the_schema_that_it_names_is_the_ordinary_one(
     theirs = reports.current(AlembicSource(build_context(load_settings(str(ini)))))
     assert reports.current(quick(ini)) == theirs
     assert theirs.databases[0].table.schema == expected
+
+
+def test_where_no_schema_can_be_used_it_leaves_the_answer_to_alembic(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(f"{postgresql_url}&options=-csearch_path%3Dx", [Revision("aaa111")])
+    with pytest.raises(AskAlembic, match="may use no schema"):
+        reports.current(quick(ini))
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
