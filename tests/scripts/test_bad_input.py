@@ -802,7 +802,10 @@ def test_an_application_without_its_revision_files(
     ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url})
     invoke(ini, "upgrade")
     (tmp_path / "migrations" / "versions" / "aaaa1111_.py").unlink()
-    error = "The database stands at aaaa1111, and this code has no revisions."
+    error = (
+        "The database stands at aaaa1111, and this code has no revisions. The version table"
+        " alembic_version says so."
+    )
     hint = f"are the revision files deployed, and may this user read {tmp_path}/migrations?"
     refused(tmp_path, 7, error, hint, ini, "upgrade")
 

@@ -7,8 +7,13 @@ HINT = (
 )
 
 
-def message(revision: str) -> str:
+def message(revision: str, table: str = "alembic_version") -> str:
     """Return the message for a database that stands at `revision`."""
+    return f"{cause(revision)} The version table {table} says so."
+
+
+def cause(revision: str) -> str:
+    """Return the message without the name of the version table."""
     return (
         f"The database stands at {revision}, which this code does not have: a newer version or"
         " another branch of it has migrated this database, or the revision's file was deleted or"

@@ -157,7 +157,7 @@ class DatabaseAhead(MigrateError):
 
     code = "ahead"
     exit_code = 7
-    details_of = ("unknown", "database", "schema")
+    details_of = ("unknown", "database", "schema", "table")
 
 
 class MultipleHeads(MigrateError):

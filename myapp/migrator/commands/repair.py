@@ -20,6 +20,7 @@ from ..bridge.version_facts import HOW_TO_TELL, mendable, table_name
 from ..bridge.version_row import RowNotKept
 from ..bridge.version_table import examine, missing_file
 from ..database.odd_rows import shown
+from ..revisions.answers import naming_table
 from ..revisions.history import History, standing
 from ..run.outcome import interruptible
 from ..run.recording import not_committed
@@ -86,7 +87,8 @@ class _Found:
     def plan(self, history: History) -> TableRepair:
         """Return what has to be written, so that it says the same in good order."""
         ids = tuple(dict.fromkeys(filter(None, (row and row.strip() for row in self._rows))))
-        history.require_known(ids)
+        with naming_table(self._table):
+            history.require_known(ids)
         if self._rows and not ids:
             raise SettingsError(
                 f"The version table {self._table} holds nothing but"

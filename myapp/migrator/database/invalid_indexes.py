@@ -44,10 +44,10 @@ _NAMES = """
 """
 
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)'
+# Only the keywords ignore the case. For the names, Python would compile this for a long time.
 _CREATE_INDEX = re.compile(
-    rf"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})"
-    rf"\s+ON\s+(?P<only>ONLY\s+)?(?P<table>{_NAME}(?:\s*\.\s*{_NAME})*)",
-    re.IGNORECASE,
+    r"(?i:CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?)"
+    rf"(?P<name>{_NAME})\s+(?i:ON)\s+(?P<only>(?i:ONLY)\s+)?(?P<table>{_NAME}(?:\s*\.\s*{_NAME})*)"
 )
 _MAY_REMOVE = re.compile(r"DROP|ALTER|REINDEX", re.IGNORECASE)
 _LONGEST_NAME = 63

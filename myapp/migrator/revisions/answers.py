@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..base.errors import BadRevision, EnvPyFailed, MigrateError, PendingMigrations
+from ..base.errors import BadRevision, DatabaseAhead, EnvPyFailed, MigrateError, PendingMigrations
 from ..base.results import (
     Branch,
     CurrentRevisions,
@@ -80,11 +80,23 @@ def require_any(tables: Sequence[VersionTable], purpose: str) -> None:
 def in_database(table: VersionTable, tables: Sequence[VersionTable]) -> Iterator[None]:
     """Let an error that is raised within name the database, where there are several `tables`."""
     try:
-        yield
+        with naming_table(table.name):
+            yield
     except MigrateError as error:
         error.add_details({"database": table.database, "schema": table.schema})
         if len(tables) > 1:
             error.message += f"\nThat is {name_of(table, tables)}."
+        raise
+
+
+@contextmanager
+def naming_table(name: str) -> Iterator[None]:
+    """Let an error within about a row of the version table say what that table is called."""
+    try:
+        yield
+    except DatabaseAhead as error:
+        error.add_details({"table": name})
+        error.message += f" The version table {name} says so."
         raise
 
 

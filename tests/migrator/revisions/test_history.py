@@ -90,7 +90,7 @@ def test_a_database_beyond_the_code_is_told(history: History, hint: str) -> None
     with pytest.raises(DatabaseAhead) as raised:
         history.require_known(["aaa111", "fff999"], hint=hint)
 
-    assert raised.value.message == ahead.message("fff999")
+    assert raised.value.message == ahead.cause("fff999")
     assert raised.value.hint == f"{ahead.HINT} {hint}".strip()
     assert raised.value.details["unknown"] == ["fff999"]
 
