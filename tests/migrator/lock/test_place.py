@@ -150,7 +150,9 @@ def token(dialect, record, cargs, cparams):
 """
     import support
 
-    ini = make_app("postgresql://nobody@/nowhere?host=/nowhere", [HELD])
+    # With a long wait for locks, nobody asks soon who blocks, for which there is one more.
+    patient = {"migrate.lock_timeout": "60"}
+    ini = make_app("postgresql://nobody@/nowhere?host=/nowhere", [HELD], patient)
     write_env(ini, env_of(postgresql_url, env))
     result = invoke(ini, "upgrade")
     assert result.returncode == 0, result.stderr
