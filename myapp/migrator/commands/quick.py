@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..base.ask_alembic import AskAlembic
 from ..base.faces import ENVIRONMENT
-from ..base.results import CurrentRevisions, Revision, Run, VersionTable
+from ..base.results import CurrentRevisions, Revision, Run, Status, VersionTable
 from ..database.driver import read_version_table
 from ..revisions import answers
 from ..revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
@@ -113,10 +113,9 @@ def nothing_to_do(source: QuickSource, target: str) -> Run:
     history, (table,) = source.stand()
     if target not in ("head", "heads") or (target == "head" and len(history.heads()) > 1):
         raise AskAlembic("the target is not all there is")
-    _require_at_heads(history, table)
+    found = _require_at_heads(history, table)
     if history.implied(table.rows):
         raise AskAlembic("the rows have to be told of")
-    found = answers.status(history, table)
     return Run(table.rows, "upgrade", target, (), False, databases=(found,))
 
 
@@ -127,9 +126,12 @@ def at_heads(source: QuickSource) -> CurrentRevisions:
     return reports.current(source)
 
 
-def _require_at_heads(history: History, table: VersionTable) -> None:
-    if answers.status(history, table).state != "ok":
+def _require_at_heads(history: History, table: VersionTable) -> Status:
+    """Return where the database stands; raises AskAlembic unless that is at all heads."""
+    found = answers.status(history, table)
+    if found.state != "ok":
         raise AskAlembic("there is something to do, to wait for, or to complain of")
+    return found
 
 
 def _require_plain(path: Path) -> None:

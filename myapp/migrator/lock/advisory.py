@@ -18,7 +18,7 @@ _IN_PG_LOCKS = (
     " AND ((classid::bigint << 32) | objid::bigint) = {key}"
 )
 _HOLDER = (
-    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), ''), a.backend_start"  # noqa: S608 - all parts are constants of this file
+    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), ''), a.backend_start, true"  # noqa: S608 - all parts are constants of this file
     f" FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE {_IN_PG_LOCKS}"
     " AND pid NOT IN ({others}) LIMIT 1"
 )

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
@@ -263,4 +262,4 @@ class HeldLock(Lock):
 
 def _holder(connection: Connection, key: int, own: Collection[int] = ()) -> Holder | None:
     row = connection.exec_driver_sql(holder_of(key, own)).one_or_none()
-    return replace(Holder(*row), is_of_server=True) if row else None
+    return Holder(*row) if row else None

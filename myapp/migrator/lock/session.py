@@ -6,7 +6,6 @@ It has the same keys as the lock of a connection of its own, so the two keep eac
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -153,4 +152,4 @@ def _asked(connection: Connection, statement: str) -> Any:
 
 def _holder(connection: Connection, key: int) -> Holder | None:
     row = execute_aside(connection, holder_of(key))
-    return replace(Holder(*row), is_of_server=True) if row else None
+    return Holder(*row) if row else None
