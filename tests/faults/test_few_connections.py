@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 
+import psycopg2
 import pytest
 from support import postgresql
 from support.command import Result, invoke
@@ -89,6 +90,31 @@ def test_the_connection_of_the_migration_is_waited_for(
         assert heads(postgresql_url) == {"r0001"}
     assert "too many connections for role" in result.stderr
     assert result.stderr.count("Warning:") == 1
+
+
+def test_a_run_that_waits_for_its_second_connection_gives_the_first_back(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str, start: Start
+) -> None:
+    with plain_user(postgresql_server, postgresql_url) as url:
+        role = url.removeprefix("postgresql://").partition(":")[0]
+        ini = make_app(url, Line(2).revisions())
+        postgresql.execute(postgresql_url, f"ALTER ROLE {role} CONNECTION LIMIT 2")
+        with session(url, "SELECT 1"):
+            running = start(ini, "upgrade", "--wait-db", "30")
+            running.until_told("waiting for the database. The database can't be used: ")
+            until(lambda: may_connect(url))
+        result = running.finish()
+    assert result.returncode == 0, result.stderr
+
+
+def may_connect(url: str) -> bool:
+    """Tell whether the role may open one more connection now."""
+    try:
+        postgresql.execute(url, "SELECT 1")
+    except psycopg2.OperationalError as error:
+        assert "too many connections for role" in str(error)
+        return False
+    return True
 
 
 @pytest.mark.skipif(not PROGRAM, reason="there is no pgbouncer")

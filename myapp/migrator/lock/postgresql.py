@@ -54,16 +54,28 @@ def advisory_lock(
     def told(error: DBAPIError) -> MigrateError:
         return silence.error() if silence.is_over else failed(error, settings)
 
-    with silence.bounded(), ExitStack() as stack:
-        try:
-            first = until_up(context, connect)
-            stack.callback(first.close)
-            lock = HeldLock(context, engine, connect, first)
-            stack.callback(lock.close)
+    def connect_twice() -> OwnConnection:
+        """Connect, and see that a second connection is to be had.
+
+        Where it isn't, the first is given back: runs that all wait with one connection each would
+        wait for ever.
+        """
+        with ExitStack() as undone:
+            first = connect()
+            undone.callback(first.close)
             try:
                 refuse_pooler(engine, first, is_lock_url=bool(settings.options.lock_url))
             except DBAPIError as error:
                 raise short_of_connections(told(error)) from error
+            undone.pop_all()
+            return first
+
+    with silence.bounded(), ExitStack() as stack:
+        try:
+            first = until_up(context, connect_twice)
+            stack.callback(first.close)
+            lock = HeldLock(context, engine, connect, first)
+            stack.callback(lock.close)
             lock.acquire(settings.options.lock_wait, notice, own)
             stack.callback(lock.leave)
             stack.enter_context(lock.kept_alive())
