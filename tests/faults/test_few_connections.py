@@ -111,8 +111,7 @@ def may_connect(url: str) -> bool:
     """Tell whether the role may open one more connection now."""
     try:
         postgresql.execute(url, "SELECT 1")
-    except psycopg2.OperationalError as error:
-        assert "too many connections for role" in str(error)
+    except psycopg2.OperationalError:
         return False
     return True
 
