@@ -35,7 +35,7 @@ ENGINE = "myapp.migrator"
 #: The modules of the command line: each may import those that stand below its own line.
 SCRIPTS = [
     {"migrate"},
-    {"file_commands", "repair_command"},
+    {"file_commands", "repair_command", "scratch_command"},
     {"cli"},
     {"group"},
     {"asking", "completion"},
@@ -44,7 +44,7 @@ SCRIPTS = [
     {"console"},
     {"document", "endings", "output"},
     {"invocation", "story"},
-    {"durations", "imports", "logs", "signals", "streams"},
+    {"durations", "imports", "logs", "programs", "signals", "streams"},
 ]
 
 

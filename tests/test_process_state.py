@@ -27,6 +27,7 @@ from myapp.migrator.commands import (
     repair,
     reports,
     scaffold,
+    scratch,
     stamping,
     waiting,
 )
@@ -65,8 +66,16 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "revision": lambda context: authoring.revision(context, "new"),
     "merge": lambda context: authoring.merge(context, ["heads"]),
     "edit": lambda context: authoring.edit(context, "aaa111"),
+    "scratch": lambda context: _in_scratch(context),
     "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
 }
+
+
+def _in_scratch(context: RunContext) -> None:
+    with scratch.scratch(context, is_fresh=True):
+        pass
+
+
 #: Alembic's commands with our Config and our env.py.
 ALEMBICS: dict[str, Call] = {
     "upgrade": lambda config: alembic.command.upgrade(config, "bbb222"),
@@ -96,6 +105,7 @@ COMMANDS = [
     ["revision", "-m", "new"],
     ["merge", "heads"],
     ["edit", "aaa111"],
+    ["scratch", "--fresh", "--", "true"],
     ["list-templates"],
     ["nonsense"],
 ]

@@ -26,6 +26,8 @@ class Console:
         self.redactor = Redactor()
         #: Whether the redactor has been given the secrets of the settings.
         self.are_secrets_known = False
+        #: The file descriptor of standard output, for a program whose answer is this command's.
+        self.answers = 1
         #: Whether a revision runs.
         self.in_step = False
         self._story = ExitStack()
@@ -40,7 +42,7 @@ class Console:
     def story(self) -> Iterator[None]:
         """Send all that is printed or logged within to standard error, without secrets."""
         with self._story as stack:
-            stack.enter_context(telling(self.stderr))
+            self.answers = stack.enter_context(telling(self.stderr))
             if "logging" in sys.modules:
                 self.expect_logs()
             if self.typed.verbose and self.typed.command in _WRITES:

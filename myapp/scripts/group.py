@@ -123,7 +123,11 @@ class MigrateCommand(_Helpful):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `-1` be a revision: Click would take it for an option."""
         # With a blank before it, Click takes it for an argument. RevisionType strips the blank.
-        args = [f" {arg}" if _RELATIVE.fullmatch(arg) else arg for arg in args]
+        ours = args.index("--") if "--" in args else len(args)
+        args = [
+            f" {arg}" if number < ours and _RELATIVE.fullmatch(arg) else arg
+            for number, arg in enumerate(args)
+        ]
         try:
             return super().parse_args(ctx, [*args])
         except click.UsageError as error:
@@ -139,7 +143,7 @@ class MigrateCommand(_Helpful):
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with all its output on standard error, then write its answer."""
         session = ctx.ensure_object(Session)
-        session.typed.options = dict(ctx.params)
+        session.typed.options = {k: v for k, v in ctx.params.items() if k != "command"}
         with session.console.story():
             try:
                 result = super().invoke(ctx)
@@ -147,6 +151,8 @@ class MigrateCommand(_Helpful):
                 raise unexpected(error) from error
         if result is not None:
             session.console.answer(result)
+        if status := getattr(result, "exit_code", 0):
+            raise click.exceptions.Exit(status)
 
 
 class IniGroup(_Helpful, click.Group):

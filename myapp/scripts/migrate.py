@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.base.errors import UsageError
-from . import file_commands, repair_command  # noqa: F401 - their commands join the group
+from . import file_commands, repair_command, scratch_command  # noqa: F401 - their commands join the group
 from .asking import ask, ask_first
 from .cli import cli
 from .group import REVISION, SECONDS, option
@@ -216,7 +216,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _start(arguments: list[str], *, ends_the_process: bool) -> int:
     no_color = False if os.environ.get("NO_COLOR") else None
-    session = Session(Invocation(json="--json" in arguments, color=no_color))
+    ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    session = Session(Invocation(json="--json" in ours, color=no_color))
     if _COMPLETION in os.environ:
         from .completion import complete
 

@@ -44,7 +44,8 @@ def _shown(line: "str | tuple[str, str]") -> str:
 
 @singledispatch
 def _lines(result: Any, verbose: bool) -> Iterable["str | tuple[str, str]"]:
-    raise TypeError(f"no text for {type(result).__name__}")
+    lines: list[str] = result.lines()  # a kind of which few runs know
+    return lines
 
 
 @_lines.register

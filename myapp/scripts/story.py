@@ -114,30 +114,31 @@ class _Bytes(io.RawIOBase):
 
 
 @contextmanager
-def telling(story: Story) -> Iterator[None]:
+def telling(story: Story) -> Iterator[int]:
     """Send all that is printed within to `story`, and the output of child processes to stderr.
 
-    Migrations, env.py and Alembic may print. Standard output is for the answer alone.
+    Migrations, env.py and Alembic may print. Standard output is for the answer alone: its file
+    descriptor is yielded.
     """
-    with _children_on_stderr(), redirect_stdout(story), redirect_stderr(story):
+    with _children_on_stderr() as stdout, redirect_stdout(story), redirect_stderr(story):
         try:
-            yield
+            yield stdout
         finally:
             story.clear_passing_line()
 
 
 @contextmanager
-def _children_on_stderr() -> Iterator[None]:
+def _children_on_stderr() -> Iterator[int]:
     """Make file descriptor 1 standard error, as a migration may start a program that prints."""
     try:
         stdout = os.dup(1)
     except OSError:  # it is closed
-        yield
+        yield 1
         return
     try:
         with suppress(OSError):
             os.dup2(2, 1)
-        yield
+        yield stdout
     finally:
         if sys.__stdout__ is not None:
             with suppress(OSError, ValueError):

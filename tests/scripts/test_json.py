@@ -93,6 +93,7 @@ EXAMPLES = {
     "wait": "wait",
     "ensure-version": "ensure-version",
     "repair": "repair",
+    "scratch": "scratch -- true",
     "init": "init {folder}",
     "list-templates": "list-templates",
     "upgrade --sql": "upgrade --sql",

@@ -16,10 +16,13 @@ _DEFAULTS = {
     "lock_url": "",
     "lock_wait": "60",
     "retries": "",
+    "scratch_url": "",
     "statement_timeout": "0",
     "transaction": "revision",
     "wait_db": "0",
 }
+#: Few commands need these, and the variables in them may not be set for the others.
+_READ_LATE = {"lock_url", "scratch_url"}
 #: The values of two settings, and what each means.
 _LOCKS = {"connection": "one of the lock's own", "session": "the migration's own"}
 _TRANSACTIONS = {"revision": "a transaction for each", "single": "one for the whole run"}
@@ -60,10 +63,17 @@ class Options:
     def lock_url(self) -> str:
         """The URL at which the lock is taken, empty for the database's own URL.
 
-        Raises SettingsError when a variable in it is not set. It is read late, as few commands
-        need it.
+        Raises SettingsError when a variable in it is not set.
         """
         return self.given.get("lock_url", "").strip()
+
+    @property
+    def scratch_url(self) -> str:
+        """The URL of a database beside which scratch databases are made, empty for the configured.
+
+        Raises SettingsError when a variable in it is not set.
+        """
+        return self.given.get("scratch_url", "").strip()
 
 
 def read_options(given: Expanded) -> Options:
@@ -72,7 +82,7 @@ def read_options(given: Expanded) -> Options:
     Raises SettingsError on an unknown name, naming the nearest known one, and on a bad value.
     """
     _require_known(given)
-    needed = _DEFAULTS.keys() - {"lock_url"}
+    needed = _DEFAULTS.keys() - _READ_LATE
     values = {key: given.get(key, _DEFAULTS[key]) for key in needed}
     is_counted = "retries" in given
     is_timed = "lock_patience" in given or not is_counted

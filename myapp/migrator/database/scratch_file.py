@@ -1,0 +1,117 @@
+"""Throw-away SQLite files, and templates from which they are copied."""
+
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+_SCRATCH, _TEMPLATES = "migrate-scratch-", "migrate-templates-"
+_OWNER, _FILE = "owner", "scratch.sqlite"
+_KEPT = 10
+#: A folder is left over if it still has no owner's file after so many seconds.
+_MAKING = 60.0
+
+
+class ScratchFiles:
+    """Makes files in a temporary folder, which is locked by the process that uses it.
+
+    So the next run knows which folders a killed run has left.
+    """
+
+    def __init__(self, folder: Path, url: URL) -> None:
+        self._folder = folder
+        self._url = url.set(query={})
+
+    def sweep(self) -> None:
+        """Remove what runs of this user have left that were killed."""
+        for each in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+            if _is_own_folder(each) and _is_left(each):
+                shutil.rmtree(each, ignore_errors=True)
+
+    def make(self) -> URL:
+        """Return the URL of a file that doesn't exist yet."""
+        return self._url.set(database=str(self._folder / _FILE))
+
+    def copy(self, digest: str) -> URL | None:
+        """Make a copy of the template named `digest`, None if there is none."""
+        template = self._template(digest)
+        url = self.make()
+        if template is None or not template.exists():
+            return None
+        with suppress(OSError):
+            shutil.copyfile(template, str(url.database))
+            os.utime(template)
+            return url
+        return None
+
+    def keep(self, url: URL, digest: str) -> None:
+        """Keep a copy of the file at `url` as the template named `digest`, where possible."""
+        template = self._template(digest)
+        if template is None:
+            return
+        with suppress(OSError):
+            part = template.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(str(url.database), part)
+            part.replace(template)
+            by_use = sorted(template.parent.iterdir(), key=_last_use, reverse=True)
+            for old in by_use[_KEPT:]:
+                old.unlink()
+
+    def drop(self, url: URL) -> None:
+        """Remove the file at `url`, and what SQLite has put beside it."""
+        for each in self._folder.glob(f"{_FILE}*"):
+            each.unlink()
+
+    def _template(self, digest: str) -> Path | None:
+        folder = Path(tempfile.gettempdir(), f"{_TEMPLATES}{os.getuid()}")
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        return folder / f"{digest}.sqlite" if _is_own_folder(folder) else None
+
+
+@contextmanager
+def scratch_files(url: URL) -> Iterator[ScratchFiles]:
+    """Make a temporary folder, and remove it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+    try:
+        with (folder / _OWNER).open("w") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            yield ScratchFiles(folder, url)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Tell whether `path` is a folder that only this user may look into."""
+    with suppress(OSError):
+        found = path.lstat()
+        return (
+            stat.S_ISDIR(found.st_mode)
+            and found.st_uid == os.getuid()
+            and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        )
+    return False
+
+
+def _is_left(folder: Path) -> bool:
+    try:
+        with closing((folder / _OWNER).open()) as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except FileNotFoundError:
+        return time.time() - _last_use(folder) > _MAKING
+    except OSError:
+        return False
+
+
+def _last_use(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
