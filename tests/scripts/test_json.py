@@ -93,7 +93,7 @@ EXAMPLES = {
     "wait": "wait",
     "ensure-version": "ensure-version",
     "repair": "repair",
-    "scratch": "scratch -- true",
+    "scratch": "scratch --json -- true",
     "init": "init {folder}",
     "list-templates": "list-templates",
     "upgrade --sql": "upgrade --sql",
