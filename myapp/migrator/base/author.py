@@ -14,6 +14,6 @@ class Author:
         """
         return suggested or None
 
-    def is_renamed(self, old: str, new: str) -> bool:
-        """Tell whether the column `old` is to be renamed to `new`."""
-        return False
+    def is_renamed(self, old: str, new: str) -> bool | None:
+        """Tell whether the column `old` is to be renamed to `new`; None if nobody was asked."""
+        return None

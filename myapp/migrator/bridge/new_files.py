@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,7 +88,8 @@ def new_files(script: ScriptDirectory) -> Iterator[NewFiles]:
 
 def _require_python(content: bytes, path: Path) -> None:
     try:
-        compile(content, path, "exec")
+        with warnings.catch_warnings(action="ignore"):
+            compile(content, path, "exec", dont_inherit=True)
     # A null byte is a ValueError to older Pythons.
     except (SyntaxError, ValueError) as error:
         reason = getattr(error, "msg", None) or str(error)

@@ -1,6 +1,6 @@
 """Columns that may have been renamed: a table lacks one, and has another instead."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,24 +50,28 @@ class Rename:
     @property
     def is_open(self) -> bool:
         """Whether neither column belongs to a rename that has been applied."""
-        tables = self._tables(self.script.upgrade_ops_list)
+        tables = [each for held in self.script.upgrade_ops_list for each in self._tables(held)]
         return any(self.added in each.ops and self.removed in each.ops for each in tables)
 
     def apply(self) -> None:
         """Put the rename into the script, in place of the two columns."""
         upgrade, downgrade = self._both_ways()
-        for container in self.script.upgrade_ops_list:
-            for each in self._tables([container]):
+        # With several databases, each has a list of its own.
+        lists = zip(self.script.upgrade_ops_list, self.script.downgrade_ops_list, strict=False)
+        for forth, back in lists:
+            for each in self._tables(forth):
                 if self.added in each.ops:
                     each.ops[:] = [op for op in each.ops if op not in (self.added, self.removed)]
-                    self._put_first(container, upgrade)
-        for way_back in self.script.downgrade_ops_list:
-            for each in self._tables([way_back]):
-                back = self._columns(each, ops.AddColumnOp, self.old)
-                gone = self._columns(each, ops.DropColumnOp, self.new)
-                if back and gone:
-                    each.ops[:] = [op for op in each.ops if op not in (back[0], gone[0])]
-                    self._put_first(way_back, downgrade)
+                    self._put_first(forth, upgrade)
+                    self._turn_back(back, downgrade)
+
+    def _turn_back(self, container: ops.OpContainer, downgrade: ops.AlterColumnOp) -> None:
+        for each in self._tables(container):
+            added = self._columns(each, ops.AddColumnOp, self.old)
+            removed = self._columns(each, ops.DropColumnOp, self.new)
+            if added and removed:
+                each.ops[:] = [op for op in each.ops if op not in (added[0], removed[0])]
+                self._put_first(container, downgrade)
 
     def _put_first(self, container: ops.OpContainer, rename: ops.AlterColumnOp) -> None:
         """Put `rename` before all that knows the new name only, such as another table's key.
@@ -83,11 +87,10 @@ class Rename:
         downgrade.column_name, downgrade.modify_name = self.new, self.old
         return upgrade, downgrade
 
-    def _tables(self, containers: Sequence[ops.OpContainer]) -> list[ops.ModifyTableOps]:
-        found = [each for container in containers for each in container.ops]
+    def _tables(self, container: ops.OpContainer) -> list[ops.ModifyTableOps]:
         return [
             each
-            for each in found
+            for each in container.ops
             if isinstance(each, ops.ModifyTableOps) and table_of(each) == self.table
         ]
 

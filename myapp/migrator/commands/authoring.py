@@ -26,9 +26,6 @@ from .comparison import require_at_heads, run_comparison
 from .findings import Findings
 from .offline import captured_sql
 
-_MAKE_ONE = "leave out `--rev-id` to have one made."
-_BY_ENV_PY = "env.py has set it, in `process_revision_directives`."
-
 
 def revision(
     context: RunContext,
@@ -179,7 +176,7 @@ def _check_names(
 ) -> None:
     """Raise UsageError where what was typed can't be used."""
     if rev_id is not None:
-        check_id(history.graph, rev_id, _MAKE_ONE)
+        check_id(history.graph, rev_id)
     if branch_label is not None:
         check_label(history.graph, branch_label, rev_id)
     if message is not None:
@@ -193,7 +190,7 @@ def _check_scripts(
     new: list[str] = []
     for each in scripts:
         rev_id = each.rev_id or ""
-        check_id(history.graph, rev_id, _MAKE_ONE if rev_id == typed_id else _BY_ENV_PY)
+        check_id(history.graph, rev_id, typed=rev_id == typed_id)
         for label in _names(each.branch_label):
             check_label(history.graph, label, rev_id)
         follows = [name for name in _names(each.head or "head") if name not in new]

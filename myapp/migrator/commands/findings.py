@@ -21,6 +21,7 @@ class Findings:
         self._generated = generated
         self._losses = Losses()
         self._renames: list[Rename] = []
+        self._unasked: list[Rename] = []
 
     def look(self, migration_context: MigrationContext) -> None:
         """Look at what has just been found, while its database is open."""
@@ -47,14 +48,16 @@ class Findings:
             found = [each for each in self._open() if each.as_typed == name]
             if not found:
                 raise self._not_found(name)
-            found[0].apply()
-        for each in self._renames:
-            if (
-                each.is_open
-                and each.has_same_type
-                and author.is_renamed(f"{each.table}.{each.old}", f"{each.table}.{each.new}")
-            ):
+            for each in found:  # in several databases
                 each.apply()
+        for each in self._renames:
+            if not (each.is_open and each.has_same_type):
+                continue
+            is_one = author.is_renamed(f"{each.table}.{each.old}", f"{each.table}.{each.new}")
+            if is_one:
+                each.apply()
+            elif is_one is None:
+                self._unasked.append(each)
 
     def told(self, revisions: tuple[Revision, ...], sql: str) -> NewRevisions:
         """Return the result, for the `revisions` that were written."""
@@ -64,7 +67,7 @@ class Findings:
             loss = self._losses.described(each)
             losses += [loss] if loss else []
             lines += [loss] if loss else described(each)
-        possible = [each.as_typed for each in self._open() if each.has_same_type]
+        possible = [each.as_typed for each in self._unasked if each.is_open]
         return NewRevisions(revisions, tuple(lines), sql, tuple(losses), tuple(possible))
 
     def _open(self) -> list[Rename]:

@@ -15,40 +15,48 @@ _NOT_IN_ID = re.compile(r"[^\w.]")
 _NOT_IN_LABEL = re.compile(r"[^\w.-]|^-|-(?=\d)")
 
 
-def check_id(graph: Graph, rev_id: str, hint: str) -> None:
-    """Raise UsageError where `rev_id` can't be the id of a new revision of `graph`."""
+def check_id(graph: Graph, rev_id: str, *, typed: bool = True) -> None:
+    """Raise UsageError where `rev_id` can't be the id of a new revision of `graph`.
+
+    If it was not `typed`, env.py has set it.
+    """
+    if why := _why_no_id(graph, rev_id):
+        message, advice = why
+        instead = (
+            "leave out `--rev-id` to have one made."
+            if typed
+            else "have `process_revision_directives`, in env.py, set another one."
+        )
+        raise UsageError(message, hint=f"{advice}, or {instead}" if advice else instead)
+
+
+def _why_no_id(graph: Graph, rev_id: str) -> tuple[str, str] | None:
+    """Return what is wrong with an id, and what to do about it if that is clear."""
     if not rev_id:
-        raise UsageError("The revision's id is empty.", hint=hint)
+        return "The revision's id is empty.", ""
     if rev_id in _RESERVED:
-        raise UsageError(
-            f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.", hint=hint
-        )
+        return f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.", ""
     if odd := _NOT_IN_ID.search(rev_id):
-        raise UsageError(
-            f"A revision's id can't have {odd[0]!r} in it, as `{rev_id}` has.",
-            hint=f"use letters, digits and `_`, or {hint}",
-        )
+        message = f"A revision's id can't have {odd[0]!r} in it, as `{rev_id}` has."
+        return message, "use letters, digits and `_`"
     # A history that has longer ids already has a wider column.
     limit = max([_WIDTH, *map(len, graph.files)])
     if len(rev_id) > limit:
-        raise UsageError(
+        message = (
             f"The revision's id `{rev_id}` has {len(rev_id)} characters. The column of the version"
-            f" table holds {limit}.",
-            hint=f"choose a shorter one, or {hint}",
+            f" table holds {limit}."
         )
+        return message, "choose a shorter one"
     if rev_id in graph.files:
-        raise UsageError(
-            f"There is a revision {rev_id} already: {graph.files[rev_id].path}.", hint=hint
-        )
+        return f"There is a revision {rev_id} already: {graph.files[rev_id].path}.", ""
     if owner := graph.labelled.get(rev_id):
-        raise UsageError(f"`{rev_id}` is the branch label of {owner} already.", hint=hint)
+        return f"`{rev_id}` is the branch label of {owner} already.", ""
     names = [*graph.files, *graph.labelled]
     meant = [name for name in names if len(rev_id) >= _SHORTEST_PREFIX and name.startswith(rev_id)]
     if meant:
-        raise UsageError(
-            f"`{rev_id}` stands for {meant[0]} already, whose first characters it is.",
-            hint=f"choose another one, or {hint}",
-        )
+        message = f"`{rev_id}` stands for {meant[0]} already, whose first characters it is."
+        return message, "choose another one"
+    return None
 
 
 def check_label(graph: Graph, label: str, rev_id: str | None = None) -> None:

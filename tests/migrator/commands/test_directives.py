@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from support.history import MakeApp, Revision, create_table
 
-from myapp.migrator.base.errors import SettingsError, UsageError
+from myapp.migrator.base.errors import SchemaDrift, SettingsError, UsageError
 from myapp.migrator.commands.authoring import revision
+from myapp.migrator.commands.comparison import check
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.config import run_context
 
@@ -134,7 +135,9 @@ def test_an_id_of_env_pys_that_cannot_be_used_writes_nothing(
         revision(run_context(app), "both")
 
     assert raised.value.hint is not None
-    assert raised.value.hint.endswith("env.py has set it, in `process_revision_directives`.")
+    assert raised.value.hint.endswith(
+        "have `process_revision_directives`, in env.py, set another one."
+    )
     assert files(tmp_path) == before
 
 
@@ -150,3 +153,25 @@ def test_a_revision_of_two_that_cannot_be_written_takes_the_other_with_it(
         revision(run_context(app), "both")
 
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [
+        ("ops.DropConstraintOp('ck', 'a', 'check')", "remove constraint ck on a"),
+        ("type('RefreshViewOp', (ops.MigrateOperation,), {})()", "refresh view"),
+    ],
+)
+def test_an_operation_that_says_little_of_itself_is_a_difference(
+    make_app: MakeApp, sqlite_url: str, models: str, operation: str, line: str
+) -> None:
+    app = make_app(
+        sqlite_url, [Revision("aaa111", **create_table("a"))], {"alembic.target_metadata": models}
+    )
+    with_directives(app, f"directives[0].upgrade_ops.ops.append({operation})")
+    upgrade(run_context(app))
+
+    with pytest.raises(SchemaDrift) as raised:
+        check(run_context(app))
+
+    assert raised.value.details["differences"] == [line]

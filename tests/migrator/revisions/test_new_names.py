@@ -13,22 +13,27 @@ GRAPH = Graph(
         RevisionFile("/v/1.py", "1", ("aaa111bbb",), (), (), "one"),
     ]
 )
+MAKE_ONE = "leave out `--rev-id` to have one made."
 UNSET = "is a variable of the shell unset? Give it a value, or leave out"
 
 
 @pytest.mark.parametrize(
     ("rev_id", "message", "hint"),
     [
-        ("", "The revision's id is empty.", "X"),
-        ("head", "`head` has a meaning of its own, so it can't be a revision's id.", "X"),
-        ("heads", "`heads` has a meaning of its own, so it can't be a revision's id.", "X"),
-        ("base", "`base` has a meaning of its own, so it can't be a revision's id.", "X"),
-        ("current", "`current` has a meaning of its own, so it can't be a revision's id.", "X"),
+        ("", "The revision's id is empty.", MAKE_ONE),
+        ("head", "`head` has a meaning of its own, so it can't be a revision's id.", MAKE_ONE),
+        ("heads", "`heads` has a meaning of its own, so it can't be a revision's id.", MAKE_ONE),
+        ("base", "`base` has a meaning of its own, so it can't be a revision's id.", MAKE_ONE),
+        (
+            "current",
+            "`current` has a meaning of its own, so it can't be a revision's id.",
+            MAKE_ONE,
+        ),
         *(
             (
                 rev_id,
                 f"A revision's id can't have {odd!r} in it, as `{rev_id}` has.",
-                "use letters, digits and `_`, or X",
+                f"use letters, digits and `_`, or {MAKE_ONE}",
             )
             for rev_id, odd in [("-a", "-"), ("a@b", "@"), ("a+1", "+"), ("a:b", ":"), ("a b", " ")]
         ),
@@ -36,19 +41,19 @@ UNSET = "is a variable of the shell unset? Give it a value, or leave out"
             "x" * 33,
             f"The revision's id `{'x' * 33}` has 33 characters. The column of the version table"
             " holds 32.",
-            "choose a shorter one, or X",
+            f"choose a shorter one, or {MAKE_ONE}",
         ),
-        ("aaa111bbb", "There is a revision aaa111bbb already: /v/a.py.", "X"),
-        ("users", "`users` is the branch label of aaa111bbb already.", "X"),
+        ("aaa111bbb", "There is a revision aaa111bbb already: /v/a.py.", MAKE_ONE),
+        ("users", "`users` is the branch label of aaa111bbb already.", MAKE_ONE),
         (
             "aaa1",
             "`aaa1` stands for aaa111bbb already, whose first characters it is.",
-            "choose another one, or X",
+            f"choose another one, or {MAKE_ONE}",
         ),
         (
             "user",
             "`user` stands for users already, whose first characters it is.",
-            "choose another one, or X",
+            f"choose another one, or {MAKE_ONE}",
         ),
     ],
 )
@@ -56,22 +61,22 @@ def test_an_id_that_would_break_the_history_is_refused(
     rev_id: str, message: str, hint: str
 ) -> None:
     with pytest.raises(UsageError) as raised:
-        check_id(GRAPH, rev_id, "X")
+        check_id(GRAPH, rev_id)
 
     assert (raised.value.message, raised.value.hint) == (message, hint)
 
 
 @pytest.mark.parametrize("rev_id", ["x" * 32, "aaa", "aaa111bbbc", "10", "v1.0", "ü"])
 def test_another_id_is_accepted(rev_id: str) -> None:
-    check_id(GRAPH, rev_id, "X")
+    check_id(GRAPH, rev_id)
 
 
 def test_a_history_with_longer_ids_may_have_another_one() -> None:
     graph = Graph([RevisionFile("/v/a.py", "y" * 40, (), (), (), "a")])
 
-    check_id(graph, "x" * 40, "X")
+    check_id(graph, "x" * 40)
     with pytest.raises(UsageError, match=r"holds 40\.$"):
-        check_id(graph, "x" * 41, "X")
+        check_id(graph, "x" * 41)
 
 
 @pytest.mark.parametrize(
