@@ -30,4 +30,7 @@ class _AuthorOnTerminal(Author):
 
     def _ask(self, question: str) -> str:
         self._stderr.write(legible(question))
-        return sys.stdin.readline().strip()
+        line = sys.stdin.readline()
+        if not line:  # Ctrl-D
+            raise KeyboardInterrupt
+        return line.strip()

@@ -58,6 +58,14 @@ def test_an_empty_answer_is_no_and_takes_what_is_suggested(app: Path) -> None:
     assert (versions / "bbb222_add_users_nickname_remove_users_handle.py").exists()
 
 
+def test_ctrl_d_writes_nothing(app: Path) -> None:
+    written = run_on_terminal(app, "revision", "--rev-id", "bbb222", columns=200, typed="\x04")
+
+    assert "Message: " in written
+    assert "Interrupted" in written
+    assert not list((app.parent / "migrations" / "versions").glob("bbb222*"))
+
+
 def test_without_a_terminal_nothing_is_asked(app: Path) -> None:
     done = invoke(app, "revision", "--autogenerate", "--rev-id", "bbb222")
 

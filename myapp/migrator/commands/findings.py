@@ -67,7 +67,7 @@ class Findings:
             loss = self._losses.described(each)
             losses += [loss] if loss else []
             lines += [loss] if loss else described(each)
-        possible = [each.as_typed for each in self._unasked if each.is_open]
+        possible = dict.fromkeys(each.as_typed for each in self._unasked if each.is_open)
         return NewRevisions(revisions, tuple(lines), sql, tuple(losses), tuple(possible))
 
     def _open(self) -> list[Rename]:
