@@ -165,4 +165,6 @@ def _summary(operation: ops.MigrateOperation) -> str:
 
 def _value(value: object) -> str:
     """Return a column's attribute as text; for a server default, its SQL."""
-    return f"'{value.arg}'" if isinstance(value, DefaultClause) else repr(value)
+    if isinstance(value, DefaultClause):
+        return f"'{value.arg}'" if isinstance(value.arg, str) else str(value.arg)
+    return repr(value)
