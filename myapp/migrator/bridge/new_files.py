@@ -49,7 +49,9 @@ class NewFiles:
             raise UsageError(
                 f"No revision was written: there is a file {path} already, and"
                 " `alembic.file_template` gives the new one the same name.",
-                hint="choose another message, or add `%%(rev)s` to `alembic.file_template`.",
+                hint="choose another message, or move that file away."
+                if "%(rev)s" in self._script.file_template
+                else "choose another message, or add `%%(rev)s` to `alembic.file_template`.",
             ) from None
         self.paths.append(path)
 

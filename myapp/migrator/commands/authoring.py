@@ -89,7 +89,8 @@ def revision(
         require_renderers(leaves([*each.upgrade_ops_list, *each.downgrade_ops_list]))
         if each.message is None:
             each.message = author.message(message_of(leaves(each.upgrade_ops_list)))
-            check_message(each.message or "-")
+            if each.message:
+                check_message(each.message)
     new = write_revisions(context, history, "revision", lambda: list(generated.generate_scripts()))
     return findings.told(new, written.getvalue())
 
@@ -188,22 +189,31 @@ def _check_scripts(
 ) -> None:
     """Raise an error where a revision can't be written as `env.py` has left it."""
     new: list[str] = []
+
+    def known(names: Any) -> list[str]:
+        """Return those of `names` that are not about another one of `scripts`."""
+        return [name for name in _names(names) if name.partition("@")[0] not in new]
+
     for each in scripts:
-        rev_id = each.rev_id or ""
+        rev_id, labels = each.rev_id or "", _names(each.branch_label)
         check_id(history.graph, rev_id, typed=rev_id == typed_id)
-        for label in _names(each.branch_label):
+        for label in labels:
             check_label(history.graph, label, rev_id)
-        follows = [name for name in _names(each.head or "head") if name not in new]
-        needs = [name for name in _names(each.depends_on) if name not in new]
+        if twice := next((name for name in (rev_id, *labels) if name in new), None):
+            raise UsageError(
+                f"Two of the new revisions have the name `{twice}`.",
+                hint="have `process_revision_directives`, in env.py, set another one.",
+            )
+        follows = known(each.head or "head")
         found = {one.revision for name in follows for one in find(history, name, "revision")}
         require_heads(history, found, splice=bool(each.splice))
-        for name in needs:
+        for name in known(each.depends_on):
             if not find(history, name, "revision"):
                 raise UsageError(
                     f"A revision can't depend on `{name}`, which is no revision.",
                     hint="leave out `--depends-on`.",
                 )
-        new.append(rev_id)
+        new += [rev_id, *labels]
 
 
 def _names(value: Any) -> tuple[str, ...]:

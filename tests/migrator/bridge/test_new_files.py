@@ -58,6 +58,19 @@ def test_a_file_that_is_there_is_not_written_over(
     assert files(tmp_path) == {"aaa111_.py", "bbb222_.py", "fix.py"}
 
 
+def test_a_file_of_the_same_id_is_not_written_over_either(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    config = run_context(make_app(sqlite_url, LINE))
+    versions = tmp_path / "migrations" / "versions"
+    (versions / "aaa111_.py").rename(versions / "ccc333_fix.py")
+
+    with pytest.raises(UsageError) as raised:
+        revision(config, "Fix", rev_id="ccc333")
+
+    assert raised.value.hint == "choose another message, or move that file away."
+
+
 def test_a_merge_writes_over_no_file_either(make_app: MakeApp, sqlite_url: str) -> None:
     config = run_context(make_app(sqlite_url, BRANCHES, {"alembic.file_template": "%(slug)s"}))
     (first,) = revision(config, "Join", head="left").revisions

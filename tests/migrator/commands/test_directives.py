@@ -175,3 +175,30 @@ def test_an_operation_that_says_little_of_itself_is_a_difference(
         check(run_context(app))
 
     assert raised.value.details["differences"] == [line]
+
+
+def test_two_new_revisions_of_one_id_are_not_written(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    app = make_app(sqlite_url, BRANCHES, {"alembic.revision_environment": "true"})
+    with_directives(app, SPLIT.format(ids={"left": "ddd444", "right": "ddd444"}))
+    before = files(tmp_path)
+
+    with pytest.raises(UsageError) as raised:
+        revision(run_context(app), "both")
+
+    assert raised.value.message == "Two of the new revisions have the name `ddd444`."
+    assert files(tmp_path) == before
+
+
+def test_a_new_revision_may_follow_another_new_one(make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(sqlite_url, BRANCHES, {"alembic.revision_environment": "true"})
+    script = "ops.MigrationScript('{}', ops.UpgradeOps(), ops.DowngradeOps(), head='{}'{})"
+    first = script.format("ddd444", "left", ", branch_label='new'")
+    second = script.format("eee555", "new@head", ", depends_on='ddd444'")
+    with_directives(app, f"directives[:] = [{first}, {second}]")
+
+    done = revision(run_context(app), "both")
+
+    follows = {each.revision: each.down_revisions for each in done.revisions}
+    assert follows == {"ddd444": ("bbb222",), "eee555": ("ddd444",)}
