@@ -23,8 +23,8 @@ from .session import Session
     "--rename",
     "renames",
     multiple=True,
-    metavar="TABLE.OLD:NEW",
-    help="A column that has a new name; with --autogenerate.",
+    metavar="[TABLE.]OLD:NEW",
+    help="A column or table that has a new name.",
 )
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:

@@ -139,7 +139,7 @@ def _(result: NewRevisions, verbose: bool) -> Iterable["str | tuple[str, str]"]:
     for revision in result.revisions:
         yield f"{'-- ' if result.sql else ''}Wrote {revision.path}"
     for name in result.possible_renames:
-        yield f"If that was a renamed column, remove the file and add `--rename {name}`."
+        yield f"If that was a rename, remove the file and add `--rename {name}`."
     if not result.revisions:
         yield "Models and database agree: no revision was written."
 

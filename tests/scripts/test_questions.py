@@ -74,7 +74,7 @@ def test_without_a_terminal_nothing_is_asked(app: Path) -> None:
         "Found: add column users.nickname",
         "Found: remove column users.handle: its 2 values go",
         f"Wrote {path}",
-        "If that was a renamed column, remove the file and add `--rename users.handle:nickname`.",
+        "If that was a rename, remove the file and add `--rename users.handle:nickname`.",
     ]
 
 

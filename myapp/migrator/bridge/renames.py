@@ -38,6 +38,11 @@ class Rename:
         return self.added.column.name
 
     @property
+    def names(self) -> tuple[str, str]:
+        """Both columns, with their table."""
+        return f"{self.table}.{self.old}", f"{self.table}.{self.new}"
+
+    @property
     def as_typed(self) -> str:
         """What `--rename` takes for it."""
         return f"{self.table}.{self.old}:{self.new}"

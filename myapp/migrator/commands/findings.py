@@ -12,6 +12,7 @@ from ..base.results import NewRevisions, Revision
 from ..bridge.losses import Losses
 from ..bridge.operations import described, leaves
 from ..bridge.renames import Rename, possible_renames
+from ..bridge.table_renames import TableRename, possible_table_renames
 
 
 class Findings:
@@ -20,8 +21,8 @@ class Findings:
     def __init__(self, generated: RevisionContext) -> None:
         self._generated = generated
         self._losses = Losses()
-        self._renames: list[Rename] = []
-        self._unasked: list[Rename] = []
+        self._renames: list[Rename | TableRename] = []
+        self._unasked: list[Rename | TableRename] = []
 
     def look(self, migration_context: MigrationContext) -> None:
         """Look at what has just been found, while its database is open."""
@@ -29,7 +30,9 @@ class Findings:
             self._losses.look(self._operations(), migration_context.connection)
         for script in self._generated.generated_revisions:
             known = {id(each.added) for each in self._renames}
-            found = possible_renames(script, migration_context)
+            tables = possible_table_renames(script, migration_context)
+            columns = possible_renames(script, migration_context)
+            found: list[Rename | TableRename] = [*tables, *columns]
             self._renames += [each for each in found if id(each.added) not in known]
 
     @property
@@ -40,7 +43,7 @@ class Findings:
         return not any(self._operations()) and not any(map(_has_any, downgrades))
 
     def rename(self, typed: Sequence[str], author: Author) -> None:
-        """Rename the columns that are `typed` as `table.old:new`, and those that `author` confirms.
+        """Rename what is `typed`, as `table.old:new` or `old:new`, and what `author` confirms.
 
         Raises UsageError where one was not found.
         """
@@ -53,7 +56,7 @@ class Findings:
         for each in self._renames:
             if not (each.is_open and each.has_same_type):
                 continue
-            is_one = author.is_renamed(f"{each.table}.{each.old}", f"{each.table}.{each.new}")
+            is_one = author.is_renamed(*each.names)
             if is_one:
                 each.apply()
             elif is_one is None:
@@ -70,7 +73,7 @@ class Findings:
         possible = dict.fromkeys(each.as_typed for each in self._unasked if each.is_open)
         return NewRevisions(revisions, tuple(lines), sql, tuple(losses), tuple(possible))
 
-    def _open(self) -> list[Rename]:
+    def _open(self) -> list[Rename | TableRename]:
         return [each for each in self._renames if each.is_open]
 
     def _operations(self) -> Iterator[MigrateOperation]:
@@ -81,10 +84,11 @@ class Findings:
         possible = [each.as_typed for each in self._open()]
         shown = " or ".join(f"`--rename {each}`" for each in possible[:3])
         return UsageError(
-            f"`--rename {typed}` names no removed and added column of one table.",
+            f"`--rename {typed}` names no removed and added column of one table, and no such"
+            " tables.",
             hint=f"it could be {shown}."
             if possible
-            else "it is written `TABLE.OLD:NEW`, and no table lacks one column and has another.",
+            else "it is written `TABLE.OLD:NEW`, or `OLD:NEW` for a table with the same columns.",
         )
 
 

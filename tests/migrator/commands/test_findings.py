@@ -181,8 +181,8 @@ def test_a_table_of_another_schema_is_named_with_it(
     ("columns", "hint"),
     [
         ((ID, NICKNAME), "it could be `--rename users.age:nickname` or"),
-        ((ID,), "it is written `TABLE.OLD:NEW`, and no table lacks one column and has another."),
-        ((ID, HANDLE, "Column('age', Integer)"), "it is written `TABLE.OLD:NEW`, and no table"),
+        ((ID,), "it is written `TABLE.OLD:NEW`, or `OLD:NEW` for a table with the same columns."),
+        ((ID, HANDLE, "Column('age', Integer)"), "it is written `TABLE.OLD:NEW`, or `OLD:NEW` for"),
     ],
 )
 def test_a_rename_of_what_was_not_found_writes_nothing(
@@ -198,7 +198,8 @@ def test_a_rename_of_what_was_not_found_writes_nothing(
         revision(context, "x", autogenerate=True, renames=["users.handle:nick"])
 
     assert raised.value.message == (
-        "`--rename users.handle:nick` names no removed and added column of one table."
+        "`--rename users.handle:nick` names no removed and added column of one table, and no such"
+        " tables."
     )
     assert raised.value.hint is not None
     assert raised.value.hint.startswith(hint)
@@ -240,3 +241,57 @@ def test_an_empty_table_is_no_loss(make_context: MakeContext, sqlite_url: str) -
     done = revision(context, "x", autogenerate=True)
 
     assert ("remove table users" in done.operations, done.losses) == (True, ())
+
+
+PEOPLE = """
+Table('people', metadata, Column('id', Integer, primary_key=True),
+    Column('handle', String(20), index=True, nullable=False), Column('age', Integer))
+Table('posts', metadata, Column('id', Integer, primary_key=True),
+    Column('author', ForeignKey('people.id', name='fk_author')))
+"""
+POSTS = """
+op.create_table("posts", sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("author", sa.Integer, sa.ForeignKey("users.id", name="fk_author")))
+"""
+
+
+def test_a_table_that_is_renamed_keeps_its_rows_in_both_directions(
+    make_context: MakeContext, database_url: str
+) -> None:
+    context = make_context(database_url, more=PEOPLE, first=FIRST + POSTS)
+
+    done = revision(context, autogenerate=True, renames=["users:people"])
+
+    assert done.operations[:2] == (
+        "rename table users to people",
+        "modify nullable of people.handle: True -> False",
+    )
+    assert (done.losses, done.possible_renames) == ((), ())
+    assert done.revisions[0].message.startswith("rename users to people")
+    upgrade(context)
+    with create_engine(engine_url(database_url)).connect() as connection:
+        assert list(connection.scalars(text("SELECT handle FROM people ORDER BY id"))) == ["a", "b"]
+    assert check(context)
+    downgrade(context, "aaa111")
+    assert handles(database_url, "handle") == ["a", "b"]
+    upgrade(context)
+    assert check(context)
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked"),
+    [
+        ("Column('handle', String(20)), Column('age', Integer)", ["users -> people"]),
+        ("Column('handle', Integer), Column('age', Integer)", []),
+        ("Column('handle', String(20)), Column('years', Integer)", []),
+    ],
+)
+def test_the_author_is_asked_about_tables_of_the_same_columns_only(
+    make_context: MakeContext, sqlite_url: str, columns: str, asked: list[str]
+) -> None:
+    more = f"Table('people', metadata, {ID}, {columns})"
+    author = Yes()
+
+    revision(make_context(sqlite_url, more=more), "x", autogenerate=True, author=author)
+
+    assert author.asked == asked
