@@ -36,6 +36,7 @@ ENGINE = "myapp.migrator"
 SCRIPTS = [
     {"migrate"},
     {"file_commands", "repair_command", "scratch_command"},
+    {"questions"},
     {"cli"},
     {"group"},
     {"asking", "completion"},

@@ -22,6 +22,7 @@ from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.commands import (
     authoring,
     comparison,
+    editing,
     migration,
     offline,
     repair,
@@ -65,7 +66,7 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "ensure_version --sql": offline.ensure_version_sql,
     "revision": lambda context: authoring.revision(context, "new"),
     "merge": lambda context: authoring.merge(context, ["heads"]),
-    "edit": lambda context: authoring.edit(context, "aaa111"),
+    "edit": lambda context: editing.edit(context, "aaa111"),
     "scratch": lambda context: _in_scratch(context),
     "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
 }

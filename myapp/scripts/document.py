@@ -187,6 +187,8 @@ def _(result: NewRevisions) -> dict[str, Any]:
     return {
         "revisions": revisions,
         "operations": result.operations,
+        "losses": result.losses,
+        "possible_renames": result.possible_renames,
         "sql": result.sql or None,
     }
 

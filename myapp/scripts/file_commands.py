@@ -19,17 +19,25 @@ from .session import Session
 @option("--version-path", help="The folder of `version_locations` to write to.")
 @option("--rev-id", help="The revision's id, instead of one made up.")
 @option("--depends-on", multiple=True, type=REVISION, help="A revision that must run before.")
+@option(
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="[TABLE.]OLD:NEW",
+    help="A column or table that has a new name.",
+)
 @click.pass_obj
 def revision(session: Session, /, message: str | None, **options: Any) -> object:
     """Write a new revision file."""
     from ..migrator.commands import authoring
+    from .questions import author
 
     context = session.context()
-    return authoring.revision(context, message, **options)
+    return authoring.revision(context, message, author=author(session), **options)
 
 
 @cli.command("merge")
-@click.argument("revisions", type=REVISION, nargs=-1, required=True)
+@click.argument("revisions", type=REVISION, nargs=-1, metavar="REVISIONS...")
 @option("-m", "--message", help="What the revision does.")
 @option("--branch-label", help="A label for the branch that starts here.")
 @option("--rev-id", help="The revision's id, instead of one made up.")
@@ -50,9 +58,9 @@ def merge(
 @click.pass_obj
 def edit(session: Session, revision: str) -> object:
     """Open the files of REVISION in $EDITOR."""
-    from ..migrator.commands import authoring
+    from ..migrator.commands import editing
 
-    return authoring.edit(session.context(), revision)
+    return editing.edit(session.context(), revision)
 
 
 @cli.command("init")

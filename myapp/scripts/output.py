@@ -130,13 +130,17 @@ def _(result: Agreement, verbose: bool) -> Iterable[str]:
 
 
 @_lines.register
-def _(result: NewRevisions, verbose: bool) -> Iterable[str]:
+def _(result: NewRevisions, verbose: bool) -> Iterable["str | tuple[str, str]"]:
     for operation in result.operations:
-        yield f"Found: {operation}"
+        found = f"Found: {operation}"
+        is_loss = operation in result.losses
+        yield (click.style(legible(found), fg="red"), "") if is_loss else found
     if result.sql:
         yield result.sql.rstrip()
     for revision in result.revisions:
         yield f"{'-- ' if result.sql else ''}Wrote {revision.path}"
+    for name in result.possible_renames:
+        yield f"If that was a rename, remove the file and add `--rename {name}`."
     if not result.revisions:
         yield "Models and database agree: no revision was written."
 

@@ -229,12 +229,16 @@ class Agreement(OfDatabases):
 class NewRevisions:
     """The revisions that were written, and the operations that autogenerate found for them.
 
-    `sql` is the SQL that env.py wrote for `revision --sql`.
+    `sql` is the SQL that env.py wrote for `revision --sql`. `losses` are those of the operations
+    with which data goes. `possible_renames` are what `--rename` would take for a removed and an
+    added column.
     """
 
     revisions: tuple[Revision, ...]
     operations: tuple[str, ...]
     sql: str = ""
+    losses: tuple[str, ...] = ()
+    possible_renames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

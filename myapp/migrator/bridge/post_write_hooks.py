@@ -23,6 +23,10 @@ _SCRIPT = "REVISION_SCRIPT_FILENAME"
 _Hook = Callable[..., None]
 
 
+class HookFailed(SettingsError):
+    """A hook failed, after the revision file had been written."""
+
+
 @contextmanager
 def failing_hooks_told() -> Iterator[None]:
     """Replace Alembic's own hooks within, through its public registry.
@@ -96,8 +100,8 @@ def _option(path: str, options: Mapping[str, str], name: str) -> str:
     return options[name]
 
 
-def _failed(path: str, options: Mapping[str, str], reason: str) -> SettingsError:
-    return SettingsError(
+def _failed(path: str, options: Mapping[str, str], reason: str) -> HookFailed:
+    return HookFailed(
         f"The post-write hook `{options['_hook_name']}` failed: {reason}. The revision file"
         f" {os.path.normpath(path)} has been written.",
         hint="fix [post_write_hooks] in the .ini file, then run the hook on that file by hand.",

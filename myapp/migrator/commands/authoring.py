@@ -1,35 +1,30 @@
-"""Commands that write or open revision files: revision, merge, edit."""
+"""Commands that write revision files: revision, merge."""
 
 import os
-import re
-import shlex
-import subprocess
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from alembic.autogenerate import RevisionContext
-from alembic.util import open_in_editor
+from alembic.operations.ops import MigrationScript
 from alembic.util import rev_id as new_rev_id
-from alembic.util.exc import CommandError
 
-from ..base.errors import BadRevision, SettingsError, UsageError
-from ..base.results import NewRevisions, Revision
+from ..base.author import Author
+from ..base.errors import UsageError
+from ..base.results import NewRevisions
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
-from ..bridge.lazy_scripts import revision_files
 from ..bridge.loading import ScriptHistory, load_history, settled
-from ..bridge.post_write_hooks import failing_hooks_told
-from ..bridge.targets import find, resolve
-from ..database.failures import described
-from ..revisions.graph import RESERVED
-from .alembic_source import AlembicSource
-from .comparison import describe_operations, require_at_heads, run_comparison
+from ..bridge.new_revisions import require_heads, write_revisions
+from ..bridge.operations import leaves, message_of, require_renderers
+from ..bridge.targets import find
+from ..bridge.version_table import without_creating
+from ..database.listening import listening
+from ..revisions.new_names import check_id, check_label, check_message
+from .comparison import require_at_heads, run_comparison
+from .findings import Findings
 from .offline import captured_sql
-from .reports import show
-
-T = TypeVar("T")
 
 
 def revision(
@@ -44,18 +39,21 @@ def revision(
     version_path: str | None = None,
     rev_id: str | None = None,
     depends_on: Sequence[str] = (),
+    renames: Sequence[str] = (),
+    author: Author | None = None,
 ) -> NewRevisions:
     """Write a new revision file. With `autogenerate`, write none if there is no difference.
+
+    `renames` are columns, as `table.old:new`. `author` is asked for what is not given.
 
     Raises PendingMigrations when the database to compare with is behind the code, MultipleHeads,
     BadRevision, UsageError, or SettingsError when a post-write hook fails.
     """
-    folder = os.path.abspath(version_path) if version_path else ""
+    author = author or Author()
+    folder = _folder(version_path)
     history = load_history(context, writes=folder)
-    if autogenerate and sql:
-        raise UsageError(
-            "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
-        )
+    _check_options(autogenerate=autogenerate, sql=sql, renames=renames)
+    _check_names(history, rev_id, branch_label, message)
     arguments = {
         "message": message,
         "autogenerate": autogenerate,
@@ -71,8 +69,9 @@ def revision(
         if autogenerate:
             history, _ = require_at_heads(context, history)
         generated = RevisionContext(context.config, history.script, arguments)
+        findings = Findings(generated)
         if autogenerate or _uses_environment(context):
-            run_comparison(context, history, generated)
+            run_comparison(context, history, generated, findings.look)
             history = settled(context, history)
             generated.script_directory = history.script
         elif sql:
@@ -80,14 +79,20 @@ def revision(
                 "`revision --sql` has nothing to write: no env.py runs for an empty revision.",
                 hint="set `alembic.revision_environment = true`, or leave `--sql` out.",
             )
-    _check_new(history, rev_id, branch_label)
-    for name in (head, *depends_on):
-        find(history, name, "revision")
-    found = tuple(line for s in generated.generated_revisions for line in describe_operations(s))
-    if autogenerate and not found:
+    scripts = generated.generated_revisions
+    _check_scripts(history, scripts, rev_id)
+    if autogenerate and findings.is_empty:
+        findings.rename(renames, Author())
         return NewRevisions((), ())
-    _write(history, "revision", lambda: list(generated.generate_scripts()))
-    return NewRevisions(_added(context, history), found, written.getvalue())
+    findings.rename(renames, author)
+    for each in scripts:
+        require_renderers(leaves([*each.upgrade_ops_list, *each.downgrade_ops_list]))
+        if each.message is None:
+            each.message = author.message(message_of(leaves(each.upgrade_ops_list)))
+            if each.message:
+                check_message(each.message)
+    new = write_revisions(context, history, "revision", lambda: list(generated.generate_scripts()))
+    return findings.told(new, written.getvalue())
 
 
 def merge(
@@ -103,8 +108,13 @@ def merge(
 
     Raises UsageError when they are fewer than two, and what `revision` raises.
     """
+    if not revisions:
+        raise UsageError(
+            "`merge` needs the revisions that it joins.",
+            hint='`{cmd} merge heads -m "join"` joins all heads.',
+        )
     history = load_history(context)
-    _check_new(history, rev_id, branch_label)
+    _check_names(history, rev_id, branch_label, message)
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:
         what = f"only {history.titles(joined)}" if joined else "none"
@@ -112,123 +122,99 @@ def merge(
             f"`merge` joins two revisions or more; {' '.join(revisions)} names {what}.",
             hint="`{cmd} heads` lists the heads.",
         )
+    require_heads(history, joined, splice=splice)
     arguments: dict[str, Any] = {"config": context.config}  # which a script.py.mako may ask
     if _uses_environment(context):
-        with told_as_errors():
+        with told_as_errors(), listening(do_connect=without_creating):
             run_env(
                 context, history.script, lambda rev, migration_context: [], template_args=arguments
             )
-    _write(
+    new = write_revisions(
+        context,
         history,
         "merge",
-        lambda: history.script.generate_revision(
-            rev_id or new_rev_id(),
-            message,
-            head=list(revisions),
-            splice=splice,
-            branch_labels=branch_label,
-            refresh=True,
-            **arguments,
-        ),
-    )
-    return NewRevisions(_added(context, history), ())
-
-
-def edit(context: RunContext, target: str) -> tuple[Revision, ...]:
-    """Open the files of the revisions `target` in $EDITOR; `current` asks the database.
-
-    Raises BadRevision when it names none, UsageError when the editor can't be run.
-    """
-    found = show(AlembicSource(context), target, command="edit")
-    for each in found:
-        if reason := _open_editor(each):
-            raise UsageError(
-                f"{each.path} can't be edited: {reason}.", hint="set EDITOR to the editor's name."
+        lambda: [
+            history.script.generate_revision(
+                rev_id or new_rev_id(),
+                message,
+                head=list(revisions),
+                splice=splice,
+                branch_labels=branch_label,
+                refresh=True,
+                **arguments,
             )
-    return found
+        ],
+    )
+    return NewRevisions(new, ())
 
 
 def _uses_environment(context: RunContext) -> bool:
     return context.config.get_alembic_boolean_option("revision_environment")
 
 
-def _added(context: RunContext, history: ScriptHistory) -> tuple[Revision, ...]:
-    """Return the revisions that were written since `history` was loaded."""
-    now = settled(context, load_history(context))
-    return tuple(now.get(name) for name in now.ids if name not in history.graph.files)
-
-
-def _open_editor(revision: Revision) -> str | None:
-    """Return why the editor failed, None if it didn't."""
-    # Alembic finds an editor if none is named. But it takes $EDITOR for the name of a file, so
-    # for `EDITOR="code --wait"` it would open another editor.
-    editor = shlex.split(os.environ.get("EDITOR") or os.environ.get("VISUAL") or "")
-    try:
-        if not editor:
-            open_in_editor(revision.path)
-            return None
-        status = subprocess.run([*editor, revision.path], check=False).returncode  # noqa: S603 - the user's own
-    except CommandError as error:
-        return str(error)
-    except OSError as error:
-        return f"`{editor[0]}` can't be run: {error.strerror}"
-    return f"`{editor[0]}` ended with exit status {status}" if status else None
-
-
-def _check_new(history: ScriptHistory, rev_id: str | None, branch_label: str | None) -> None:
-    if rev_id in RESERVED:
+def _folder(version_path: str | None) -> str:
+    if version_path is not None and not version_path:
         raise UsageError(
-            f"`{rev_id}` has a meaning of its own, so it can't be a revision's id.",
-            hint="leave out `--rev-id` to have one made.",
+            "The folder of `--version-path` is empty.",
+            hint="is a variable of the shell unset? Name a folder.",
         )
-    if rev_id and (odd := re.search(r"[^\w.]", rev_id)):
+    return os.path.abspath(version_path) if version_path else ""
+
+
+def _check_options(*, autogenerate: bool, sql: bool, renames: Sequence[str]) -> None:
+    if autogenerate and sql:
         raise UsageError(
-            f"A revision's id can't have {odd[0]!r} in it, as `{rev_id}` has.",
-            hint="use letters, digits and `_`, or leave out `--rev-id` to have one made.",
+            "`--autogenerate` compares with a database, and `--sql` uses none.", hint="drop one."
         )
-    if rev_id in history.graph.files:
+    if renames and not autogenerate:
         raise UsageError(
-            f"There is a revision {rev_id} already: {history.get(str(rev_id)).path}.",
-            hint="leave out `--rev-id` to have one made.",
-        )
-    if owner := history.graph.labelled.get(branch_label or ""):
-        raise UsageError(
-            f"The branch label `{branch_label}` is used by {owner}.",
-            hint="choose another label.",
+            "`--rename` is about what `--autogenerate` finds.", hint="add `--autogenerate`."
         )
 
 
-def _write(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:
-    before = set(revision_files(history.script))
-    try:
-        with failing_hooks_told():
-            return resolve(history, "", name, write)
-    except SyntaxError as error:
-        # Quotes or a backslash in the message can break the docstring. A file that can't be loaded
-        # would stop every command, so it is removed.
-        for path in set(revision_files(history.script)) - before:
-            os.remove(path)
-        raise UsageError(
-            f"No revision was written: the file would not be valid Python, {error.msg}.",
-            hint="leave quotes and backslashes out of the message, or fix script.py.mako.",
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            f"No revision was written: {error.filename}: {error.strerror}.",
-            hint="the folder must be writable, and script.py.mako stand beside env.py.",
-        ) from error
-    except (LookupError, TypeError, ValueError) as error:
-        raise SettingsError(
-            f"No revision was written: {described(error)}.",
-            hint="fix `alembic.file_template` (it may have rev, slug, year, month, day, hour,"
-            " minute, second and epoch) or `alembic.output_encoding`.",
-        ) from error
-    except BadRevision as error:
-        reason = str(error.__context__ or error.message).rstrip(".")
-        written = [str(path) for path in set(revision_files(history.script)) - before]
-        raise UsageError(
-            f"{written[0]} was written, and then: {reason}."
-            if written
-            else f"No revision was written: {reason}.",
-            hint=f"`{{cmd}} {name} --help` shows the options.",
-        ) from None
+def _check_names(
+    history: ScriptHistory, rev_id: str | None, branch_label: str | None, message: str | None
+) -> None:
+    """Raise UsageError where what was typed can't be used."""
+    if rev_id is not None:
+        check_id(history.graph, rev_id)
+    if branch_label is not None:
+        check_label(history.graph, branch_label, rev_id)
+    if message is not None:
+        check_message(message)
+
+
+def _check_scripts(
+    history: ScriptHistory, scripts: Sequence[MigrationScript], typed_id: str | None
+) -> None:
+    """Raise an error where a revision can't be written as `env.py` has left it."""
+    new: list[str] = []
+
+    def known(names: Any) -> list[str]:
+        """Return those of `names` that are not about another one of `scripts`."""
+        return [name for name in _names(names) if name.partition("@")[0] not in new]
+
+    for each in scripts:
+        rev_id, labels = each.rev_id or "", _names(each.branch_label)
+        check_id(history.graph, rev_id, typed=rev_id == typed_id)
+        for label in labels:
+            check_label(history.graph, label, rev_id)
+        if twice := next((name for name in (rev_id, *labels) if name in new), None):
+            raise UsageError(
+                f"Two of the new revisions have the name `{twice}`.",
+                hint="have `process_revision_directives`, in env.py, set another one.",
+            )
+        follows = known(each.head or "head")
+        found = {one.revision for name in follows for one in find(history, name, "revision")}
+        require_heads(history, found, splice=bool(each.splice))
+        for name in known(each.depends_on):
+            if not find(history, name, "revision"):
+                raise UsageError(
+                    f"A revision can't depend on `{name}`, which is no revision.",
+                    hint="leave out `--depends-on`.",
+                )
+        new += [rev_id, *labels]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())

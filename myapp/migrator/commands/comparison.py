@@ -1,13 +1,12 @@
 """Compare the models with the database, for `check` and `revision --autogenerate`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
-from sqlalchemy import Column, Constraint, DefaultClause, Index, Table
 
 from ..base.errors import DatabaseUnreachable, SchemaDrift, SettingsError
 from ..base.results import Agreement, Status, name_of
@@ -16,8 +15,11 @@ from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
+from ..bridge.literals import mend_literals
 from ..bridge.loading import ScriptHistory, load_history, require_loadable, settled
-from ..bridge.version_table import read_each
+from ..bridge.operations import described, leaves
+from ..bridge.version_table import read_each, without_creating
+from ..database.listening import listening
 from ..revisions import answers
 
 #: How many seconds the database has for one question. It may have many thousand tables.
@@ -90,19 +92,32 @@ def compare(context: RunContext, history: ScriptHistory) -> list[MigrationScript
 
 
 def run_comparison(
-    context: RunContext, history: ScriptHistory, revision_context: RevisionContext
+    context: RunContext,
+    history: ScriptHistory,
+    revision_context: RevisionContext,
+    then: Callable[[MigrationContext], None] = lambda _: None,
 ) -> None:
-    """Run `env.py` to fill `revision_context`; it compares if the arguments say `autogenerate`."""
+    """Run `env.py` to fill `revision_context`; it compares if the arguments say `autogenerate`.
+
+    `then` is called after each comparison, while its database is open. An SQLite file that doesn't
+    exist yet is not made.
+    """
     arguments = revision_context.command_args
 
     def fill(rev: Any, migration_context: MigrationContext) -> list[Any]:
+        mend_literals(migration_context)
         if arguments["autogenerate"]:
             revision_context.run_autogenerate(rev, migration_context)
+            then(migration_context)
         else:
             revision_context.run_no_autogenerate(rev, migration_context)
         return []
 
-    with told_as_errors(), looking(context, silence=_SILENCE):
+    with (
+        told_as_errors(),
+        listening(do_connect=without_creating),
+        looking(context, silence=_SILENCE),
+    ):
         try:
             run_env(
                 context,
@@ -133,40 +148,10 @@ def _differences(script: MigrationScript, found: Sequence[Status]) -> Iterator[s
         yield from describe_operations(script)
         return
     for table, ops in zip(tables, each_ops, strict=True):
-        yield from (f"{name_of(table, tables)}: {line}" for line in _lines(ops.as_diffs()))
+        lines = (line for each in leaves([ops]) for line in described(each))
+        yield from (f"{name_of(table, tables)}: {line}" for line in lines)
 
 
 def describe_operations(script: MigrationScript) -> list[str]:
     """Return one line for each operation that would make the database match the models."""
-    return [line for ops in script.upgrade_ops_list for line in _lines(ops.as_diffs())]
-
-
-def _lines(diffs: Any) -> Iterator[str]:
-    for diff in diffs:
-        if isinstance(diff, list):
-            yield from _lines(diff)
-        else:
-            yield _line(*diff)
-
-
-def _line(operation: str, *what: Any) -> str:
-    verb = operation.replace("_", " ")
-    if operation.startswith("modify_"):
-        _, table, column, _, existing, wanted = what
-        return f"{verb} of {table}.{column}: {_value(existing)} -> {_value(wanted)}"
-    thing = what[0] if isinstance(what[0], Table) else what[-1]
-    if isinstance(thing, Table):
-        return f"{verb} {thing.fullname}"
-    if isinstance(thing, Column):
-        return f"{verb} {what[1]}.{thing.name}"
-    if isinstance(thing, Index | Constraint):
-        table = getattr(thing, "table", None)
-        columns = ", ".join(column.name for column in getattr(thing, "columns", ()))
-        on = f" on {table.fullname}" if table is not None else ""
-        return f"{verb} {thing.name or '(unnamed)'}{on}{f' ({columns})' if columns else ''}"
-    return f"{verb} {', '.join(map(str, what))}"
-
-
-def _value(value: object) -> str:
-    """Return a column's attribute as text; for a server default, its SQL."""
-    return f"'{value.arg}'" if isinstance(value, DefaultClause) else repr(value)
+    return [line for each in leaves(script.upgrade_ops_list) for line in described(each)]

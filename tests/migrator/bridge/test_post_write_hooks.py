@@ -130,15 +130,31 @@ def test_a_failing_hook_is_an_error_that_names_the_written_file(
         ("mine.type = nope", "No formatter with name 'nope' registered"),
     ],
 )
-def test_a_hook_of_no_known_type_is_an_error_that_names_the_written_file(
+def test_a_hook_of_no_known_type_leaves_no_file(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path, lines: str, reason: str
 ) -> None:
     with pytest.raises(UsageError) as raised:
         revision(run_context(make_app(sqlite_url, extra=HOOK + lines)), "First", rev_id="aaa111")
 
-    path = tmp_path / "migrations" / "versions" / "aaa111_first.py"
-    assert raised.value.message == f"{path} was written, and then: {reason}."
-    assert path.exists()
+    assert raised.value.message == f"No revision was written: {reason}."
+    assert raised.value.hint == "fix [post_write_hooks] in the .ini file."
+    assert not (tmp_path / "migrations" / "versions" / "aaa111_first.py").exists()
+
+
+def test_a_hook_that_makes_a_file_no_python_leaves_none(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    lines = "mine.type = exec\nmine.executable = sed\nmine.options = -i '1i def'"
+    config = run_context(make_app(sqlite_url, extra=f"{HOOK}{lines} REVISION_SCRIPT_FILENAME"))
+
+    with pytest.raises(SettingsError) as raised:
+        revision(config, "First")
+
+    assert raised.value.message == (
+        "No revision was written: a post-write hook has made of it what is no valid Python,"
+        " invalid syntax."
+    )
+    assert list((tmp_path / "migrations" / "versions").iterdir()) == []
 
 
 def test_the_hooks_after_a_failing_one_do_not_run(

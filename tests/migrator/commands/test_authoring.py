@@ -1,6 +1,5 @@
 """Commands that write or open revision files."""
 
-import stat
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from myapp.migrator.base.errors import (
     UsageError,
 )
 from myapp.migrator.bridge.loading import load_history
-from myapp.migrator.commands.authoring import edit, merge, revision
+from myapp.migrator.commands.authoring import merge, revision
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.config import run_context
 
@@ -130,9 +129,8 @@ def test_a_new_revision_goes_to_the_folder_that_is_named(
         (
             {"head": "aaa111"},
             UsageError,
-            "No revision was written: Revision aaa111 is not a head revision; please specify"
-            " --splice to create a new branch from this revision.",
-            "`{cmd} revision --help` shows the options.",
+            "aaa111 (root) is no head: other revisions follow it.",
+            "name a head (`{cmd} heads` lists them), or add `--splice` to begin a branch there.",
         ),
         (
             {"head": "left@head", "rev_id": "a-b"},
@@ -304,6 +302,49 @@ def test_autogenerate_wants_models(make_app: MakeApp, sqlite_url: str, tmp_path:
     assert files(tmp_path) == set()
 
 
+def test_nothing_is_made_of_an_sqlite_file_that_is_missing(
+    make_app: MakeApp, sqlite_url: str, models: str, tmp_path: Path
+) -> None:
+    settings = {"alembic.target_metadata": models, "alembic.revision_environment": "true"}
+    config = run_context(make_app(sqlite_url, BRANCHES[:1], settings))
+
+    revision(config, "Second")
+    with pytest.raises(PendingMigrations):
+        revision(config, "Third", autogenerate=True)
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_an_sqlite_file_that_is_missing_is_compared_as_an_empty_database(
+    make_app: MakeApp, sqlite_url: str, models: str, tmp_path: Path
+) -> None:
+    config = run_context(make_app(sqlite_url, [], {"alembic.target_metadata": models}))
+
+    assert revision(config, "First", autogenerate=True).operations == ("add table a",)
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_a_revision_without_a_message_is_called_after_its_operations(
+    make_app: MakeApp, sqlite_url: str, models: str
+) -> None:
+    config = run_context(make_app(sqlite_url, [], {"alembic.target_metadata": models}))
+
+    (first,) = revision(config, autogenerate=True).revisions
+    (empty,) = revision(config).revisions
+
+    assert (first.message, Path(first.path).name) == ("create a", f"{first.revision}_create_a.py")
+    assert (empty.message, Path(empty.path).name) == ("empty message", f"{empty.revision}_.py")
+
+
+def test_a_merge_of_nothing_names_what_there_is_to_merge(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        merge(run_context(make_app(sqlite_url, BRANCHES)), [], "Join")
+
+    assert raised.value.message == "`merge` needs the revisions that it joins."
+    assert raised.value.hint == '`{cmd} merge heads -m "join"` joins all heads.'
+
+
 def test_a_merge_joins_the_heads(make_app: MakeApp, sqlite_url: str) -> None:
     config = run_context(make_app(sqlite_url, BRANCHES))
 
@@ -326,7 +367,7 @@ def test_a_merge_of_what_is_no_head_needs_splice(make_app: MakeApp, sqlite_url: 
     graph = [*BRANCHES, Revision("ddd444", "bbb222")]
     config = run_context(make_app(sqlite_url, graph))
 
-    with pytest.raises(UsageError, match="Revision bbb222 is not a head revision"):
+    with pytest.raises(UsageError, match=r"^bbb222 .* is no head: other revisions"):
         merge(config, ["bbb222", "ccc333"])
     (new,) = merge(config, ["bbb222", "ccc333"], splice=True).revisions
 
@@ -357,85 +398,3 @@ def test_a_merge_of_one_revision_is_refused(
 
     assert raised.value.message == f"`merge` joins two revisions or more; {what}."
     assert files(tmp_path) == before
-
-
-@pytest.fixture
-def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An editor that leaves its arguments in `edited`."""
-    program = tmp_path / "my editor"
-    program.write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path / "edited"}"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("EDITOR", f"'{program}' --wait")
-    return tmp_path / "edited"
-
-
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        ("bbb222", ["bbb222"]),
-        ("heads", ["bbb222", "ccc333"]),
-        ("left", ["bbb222"]),
-        ("current", ["aaa111"]),
-    ],
-)
-def test_edit_opens_the_files_of_a_revision(
-    make_app: MakeApp,
-    sqlite_url: str,
-    tmp_path: Path,
-    editor: Path,
-    target: str,
-    expected: list[str],
-) -> None:
-    config = run_context(make_app(sqlite_url, BRANCHES))
-    upgrade(config, "aaa111")
-
-    found = edit(config, target)
-
-    versions = tmp_path / "migrations" / "versions"
-    assert sorted(each.revision for each in found) == expected
-    assert sorted(editor.read_text().splitlines()) == [
-        f"--wait {versions / f'{each}_.py'}" for each in expected
-    ]
-
-
-@pytest.mark.parametrize(
-    ("command", "why"),
-    [
-        ("false", "`false` ended with exit status 1"),
-        ("/no/such/editor", "`/no/such/editor` can't be run: No such file or directory"),
-    ],
-)
-def test_an_editor_that_fails_is_told(
-    make_app: MakeApp,
-    sqlite_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    command: str,
-    why: str,
-) -> None:
-    monkeypatch.setenv("EDITOR", command)
-
-    with pytest.raises(UsageError) as raised:
-        edit(run_context(make_app(sqlite_url, LINE)), "aaa111")
-
-    path = tmp_path / "migrations" / "versions" / "aaa111_.py"
-    assert raised.value.message == f"{path} can't be edited: {why}."
-    assert raised.value.hint == "set EDITOR to the editor's name."
-
-
-def test_edit_without_any_editor_is_told(
-    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("EDITOR", raising=False)
-    monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setenv("PATH", "/no/such/folder")
-
-    with pytest.raises(UsageError, match=r"can't be edited: .*No suitable editor found"):
-        edit(run_context(make_app(sqlite_url, LINE)), "aaa111")
-
-
-def test_edit_at_base_has_nothing_to_open(make_app: MakeApp, sqlite_url: str, editor: Path) -> None:
-    with pytest.raises(BadRevision):
-        edit(run_context(make_app(sqlite_url, LINE)), "current")
-
-    assert not editor.exists()
