@@ -50,15 +50,18 @@ class Console:
             yield
 
     def expect_logs(self) -> None:
-        """Redact what is logged from now on, to the end of the story.
+        """Redact what is logged from now on, to the end of the story, and bear what logs badly.
 
         To import `logging` takes a part of an answer's time, and most answers log nothing.
         """
-        from .logs import redacted_logs
-
         if not self._expects_logs:
+            from .log_handlers import failures_told
+            from .logs import quieter_alembic, redacted_logs
+
             self._expects_logs = True
             self._story.enter_context(redacted_logs(self.redactor, quiet=self.typed.quiet))
+            self._story.enter_context(quieter_alembic(verbose=self.typed.verbose))
+            self._story.enter_context(failures_told(self.warn))
 
     def answer(self, result: object) -> None:
         """Write a command's result to standard output."""

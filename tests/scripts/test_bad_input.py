@@ -1202,11 +1202,6 @@ format = %(message)s
         ("(sys.stderr,)", "(sys.stdin.nothing,)", "AttributeError: "),
         ("(sys.stderr,)", "(exit(3),)", "SystemExit: 3"),
         ("(sys.stderr,)", "(1 / 0,)", "ZeroDivisionError: division by zero"),
-        (
-            "StreamHandler\nargs = (sys.stderr,)",
-            "FileHandler\nargs = ('/nowhere/app.log',)",
-            "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/app.log'",
-        ),
     ],
 )
 def test_logging_sections_that_cannot_be_used(
@@ -1222,7 +1217,5 @@ def test_logging_sections_that_cannot_be_used(
     assert result.returncode == 2
     assert result.stdout == ""
     assert first.startswith(f"Error: The logging sections of {path} can't be used: {error}")
-    assert second == (
-        "Hint:  fix [loggers], [handlers] and [formatters]; a log file's folder must exist."
-    )
+    assert second == "Hint:  fix [loggers], [handlers] and [formatters]."
     assert files(tmp_path) == before
