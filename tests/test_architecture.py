@@ -44,7 +44,7 @@ SCRIPTS = [
     {"console"},
     {"document", "endings", "output"},
     {"invocation", "story"},
-    {"durations", "imports", "log_handlers", "logs", "signals", "streams"},
+    {"durations", "imports", "log_handlers", "logs", "signals", "streams", "wrapping"},
 ]
 
 

@@ -14,6 +14,7 @@ from .endings import interrupted, misused, unexpected
 from .invocation import Invocation
 from .story import Story, telling
 from .streams import discard, write_json, write_sql
+from .wrapping import columns_of
 
 _WRITES = {"upgrade", "downgrade", "stamp", "ensure-version", "repair"}
 
@@ -71,7 +72,12 @@ class Console:
             write_json(document.result_document(self.typed.command, result))
         elif isinstance(result, str):
             write_sql(result)
-        elif text := output.as_text(result, verbose=self.typed.verbose, quiet=self.typed.quiet):
+        elif text := output.as_text(
+            result,
+            verbose=self.typed.verbose,
+            quiet=self.typed.quiet,
+            columns=columns_of(sys.stdout),
+        ):
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             text = text.encode(encoding, "backslashreplace").decode(encoding)
             click.echo(text, nl=not text.endswith("\n"), color=self.typed.color)
@@ -153,4 +159,4 @@ class Console:
     def _tell(self, label: str, color: str, message: str) -> None:
         indented = legible(message).replace("\n", "\n       ")
         styled = click.style(label, fg=color, bold=True)
-        self.stderr.write_line(f"{styled} {indented}", color=self.typed.color)
+        self.stderr.write_line(f"{styled} {indented}", color=self.typed.color, indent=7)

@@ -215,8 +215,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _start(arguments: list[str], *, ends_the_process: bool) -> int:
-    no_color = False if os.environ.get("NO_COLOR") else None
-    session = Session(Invocation(json="--json" in arguments, color=no_color))
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    color = False if is_plain else None
+    session = Session(Invocation(json="--json" in arguments, color=color))
     if _COMPLETION in os.environ:
         from .completion import complete
 

@@ -25,21 +25,24 @@ from ..migrator.base.results import (
 from ..migrator.database.odd_rows import shown
 from ..migrator.revisions.answers import NO_DATABASE
 from .durations import format_seconds
+from .wrapping import width, wrapped
 
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
 
 
-def as_text(result: object, *, verbose: bool, quiet: bool) -> str:
-    """Return a result as text. With `quiet`, it may be empty."""
+def as_text(result: object, *, verbose: bool, quiet: bool, columns: int | None = None) -> str:
+    """Return a result as text, in lines of up to `columns`. With `quiet`, it may be empty."""
     if quiet and isinstance(result, Run | Stamp | Agreement | Repair):
         return ""
-    return "\n".join(map(_shown, _lines(result, verbose)))
+    if isinstance(result, Scaffold | NewRevisions):  # lines of a file and SQL are to be copied
+        columns = None
+    return "\n".join(_shown(line, columns) for line in _lines(result, verbose))
 
 
-def _shown(line: "str | tuple[str, str]") -> str:
+def _shown(line: "str | tuple[str, str]", columns: int | None) -> str:
     """Return a line that is safe for a terminal. The first of a pair is our own, and coloured."""
     style, text = ("", line) if isinstance(line, str) else line
-    return style + legible(text)
+    return wrapped(style + legible(text), columns, width(style) or 4)
 
 
 @singledispatch
