@@ -44,7 +44,16 @@ SCRIPTS = [
     {"console"},
     {"document", "endings", "output"},
     {"invocation", "story"},
-    {"durations", "imports", "log_handlers", "logs", "signals", "streams", "wrapping"},
+    {
+        "durations",
+        "imports",
+        "log_handlers",
+        "logs",
+        "revision_text",
+        "signals",
+        "streams",
+        "wrapping",
+    },
 ]
 
 
