@@ -70,17 +70,23 @@ class Console:
 
         if self.typed.json:
             write_json(document.result_document(self.typed.command, result))
-        elif isinstance(result, str):
+            return
+        if isinstance(result, str):
             write_sql(result)
-        elif text := output.as_text(
+            return
+        text = output.as_text(
             result,
             verbose=self.typed.verbose,
             quiet=self.typed.quiet,
             columns=columns_of(sys.stdout),
-        ):
+        )
+        if text:
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             text = text.encode(encoding, "backslashreplace").decode(encoding)
             click.echo(text, nl=not text.endswith("\n"), color=self.typed.color)
+        elif not self.typed.quiet and self.typed.command in output.EMPTY:
+            # Not to standard output, where a script would take it for a revision.
+            self.stderr.write_line(output.EMPTY[self.typed.command])
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""

@@ -29,6 +29,12 @@ from .durations import format_seconds
 from .revision_text import long, short, with_parents
 from .wrapping import width, wrapped
 
+#: What is told of an answer that has nothing in it.
+EMPTY = {
+    "branches": "No revision is followed by several others.",
+    "heads": "There is no revision yet.",
+    "history": "There is no revision to list.",
+}
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
 
 

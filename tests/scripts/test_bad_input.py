@@ -607,6 +607,18 @@ def test_an_sqlite_file_that_cannot_be_opened(
     refused(tmp_path, 6, error, SQLITE_HINT, ini, *command.split())
 
 
+def test_an_sqlite_file_that_this_user_may_not_read(
+    tmp_path: Path, make_ini: MakeIni, sqlite_url: str
+) -> None:
+    ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url})
+    invoke(ini, "upgrade")
+    with without_modes(tmp_path / "test.sqlite"):
+        result = run(ini, "current", obeys_modes=True)
+    error = f"The SQLite file {tmp_path}/test.sqlite can't be opened: unable to open database file."
+    hint = "let this user read it; a command that changes the database writes it and its folder."
+    assert result == Result(6, "", told(error, hint))
+
+
 @pytest.mark.parametrize("command", ["upgrade", "current", "stamp head"])
 def test_a_file_that_is_no_database(
     tmp_path: Path, make_ini: MakeIni, sqlite_url: str, command: str

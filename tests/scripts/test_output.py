@@ -99,9 +99,22 @@ def test_current_tells_each_branch_and_in_full_the_database(ini: Path, sqlite_ur
     assert text(ini, "current", "-v").startswith(f"Current revision(s) for {sqlite_url}:\nRev: ")
 
 
-def test_nothing_to_list_is_nothing(make_app: MakeApp, sqlite_url: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("heads", "There is no revision yet.\n"),
+        ("history", "There is no revision to list.\n"),
+        ("branches", "No revision is followed by several others.\n"),
+    ],
+)
+def test_an_empty_answer_says_so_on_standard_error(
+    make_app: MakeApp, sqlite_url: str, command: str, told: str
+) -> None:
     ini = make_app(sqlite_url)
-    assert [text(ini, command) for command in ("heads", "history", "branches")] == ["", "", ""]
+    result = invoke(ini, command)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", told)
+    assert text(ini, command, "-q") == ""
+    assert invoke(ini, command, "--json").stderr == ""
 
 
 def test_a_run_of_one_revision_is_told_in_the_singular(ini: Path) -> None:

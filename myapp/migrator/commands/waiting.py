@@ -23,7 +23,8 @@ def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> C
 
     Raises PendingMigrations or DatabaseUnreachable when it isn't in time, DatabaseAhead at once.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = began + timeout
     history = load_history(context)
     told = None
     with shared_engine(context):
@@ -33,12 +34,18 @@ def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> C
             if isinstance(found, CurrentRevisions):
                 return found
             if is_last or time.monotonic() >= deadline:
+                if timeout:
+                    found.message += f"\nWaited {_seconds(time.monotonic() - began)}."
                 raise found
             # Only the first line counts: the rest says how long another session has held a lock.
             if found.message.partition("\n")[0] != told:
                 told = found.message.partition("\n")[0]
                 context.watcher.notice(f"waiting. {told}")
     raise AssertionError("attempts() ends with a last one")
+
+
+def _seconds(waited: float) -> str:
+    return f"{waited:.{0 if waited >= 9.5 else 1}f} seconds"
 
 
 def _look(
