@@ -183,7 +183,8 @@ def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     def wait(context: "RunContext") -> object:
         from ..migrator.commands import waiting
 
-        return waiting.wait(context, session.typed.left_of(timeout), allow_ahead=allow_ahead)
+        began = session.typed.began
+        return waiting.wait(context, timeout, allow_ahead=allow_ahead, began=began)
 
     # Half of the time is left to find out, and tell, what is in the way.
     return ask_first(session, at_heads, wait, max(timeout / 2, 0.5))

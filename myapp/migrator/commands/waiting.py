@@ -15,20 +15,23 @@ from ..revisions import answers
 _LEAST = 1.0
 
 
-def wait(context: RunContext, timeout: float, *, allow_ahead: bool = False) -> CurrentRevisions:
+def wait(
+    context: RunContext, timeout: float, *, allow_ahead: bool = False, began: float | None = None
+) -> CurrentRevisions:
     """Wait up to `timeout` seconds until each database is at the code's heads.
 
     For containers of the application that start beside the one that migrates. With `allow_ahead`,
-    a database at a revision that the code lacks counts as there.
+    a database at a revision that the code lacks counts as there. The time counts from `began` on,
+    a moment of `time.monotonic()`; by default, that is now.
 
     Raises PendingMigrations or DatabaseUnreachable when it isn't in time, DatabaseAhead at once.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     deadline = began + timeout
     history = load_history(context)
     told = None
     with shared_engine(context):
-        for is_last in attempts(timeout):
+        for is_last in attempts(deadline - time.monotonic()):
             seconds = max(deadline - time.monotonic(), _LEAST)
             found = _look(context, history, allow_ahead, seconds)
             if isinstance(found, CurrentRevisions):
