@@ -49,9 +49,15 @@ def warnings(story: str) -> list[str]:
     return [line for line in story.splitlines(keepends=True) if not line.startswith("[")]
 
 
-@pytest.mark.parametrize("env", [None, OWN_ENV], ids=["own", "foreign"])
 @pytest.mark.parametrize(
-    "handler", ["FileHandler", "handlers.RotatingFileHandler", "handlers.WatchedFileHandler"]
+    ("handler", "env"),
+    [
+        ("FileHandler", None),
+        ("FileHandler", OWN_ENV),
+        ("handlers.RotatingFileHandler", OWN_ENV),
+        ("handlers.WatchedFileHandler", None),
+    ],
+    ids=["file", "file, own env.py", "rotating, own env.py", "watched"],
 )
 def test_a_log_file_that_cannot_be_opened_is_a_warning(
     make_app: MakeApp, sqlite_url: str, handler: str, env: str | None

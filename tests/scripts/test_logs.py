@@ -126,8 +126,16 @@ def logging_of(name: str = "", level: str = "INFO") -> str:
     return LOGGING.format(more=", own" if name else "", name=name, level=level)
 
 
-@pytest.mark.parametrize("command", [["history"], ["show", "head"], ["downgrade", "base"]])
-@pytest.mark.parametrize("env", [None, COOKIECUTTERS_ENV], ids=["own", "cookiecutter"])
+@pytest.mark.parametrize(
+    ("command", "env"),
+    [
+        (["history"], COOKIECUTTERS_ENV),
+        (["show", "head"], None),
+        (["downgrade", "base"], COOKIECUTTERS_ENV),
+        (["downgrade", "base"], None),
+    ],
+    ids=lambda value: "cookiecutter" if value == COOKIECUTTERS_ENV else None,
+)
 def test_a_root_logger_at_info_is_not_alembics(
     make_app: MakeApp, sqlite_url: str, command: list[str], env: str | None
 ) -> None:

@@ -48,8 +48,10 @@ def test_what_is_no_terminal_is_not_wrapped() -> None:
 LONG = "rename the column that holds the number of the street in every table of addresses"
 
 
-@pytest.mark.parametrize("columns", [40, 80, 200])
-@pytest.mark.parametrize("command", [["upgrade"], ["history"], ["show", "head"], ["upgrade", "zz"]])
+@pytest.mark.parametrize(
+    ("command", "columns"),
+    [(["upgrade"], 40), (["history"], 80), (["show", "head"], 40), (["upgrade", "zz"], 200)],
+)
 def test_no_word_is_broken_on_a_terminal(
     make_app: MakeApp, sqlite_url: str, columns: int, command: list[str]
 ) -> None:
