@@ -20,10 +20,10 @@ def failures_told(tell: Callable[[str], object]) -> Iterator[None]:
     open_file = logging.FileHandler.__init__
 
     def failed(handler: logging.Handler, error: BaseException | None) -> None:
-        failure = (name := _named(handler), type(error))
-        if failure not in told:
-            told.add(failure)
-            tell(f"{name} can't be written: {_described(error)}. The command goes on without it.")
+        name = _named(handler)
+        if name not in told:
+            told.add(name)
+            tell(f"{name} can't be written: {why(error)}. The command goes on without it.")
 
     def opened(
         handler: logging.FileHandler,
@@ -96,6 +96,7 @@ def _named(handler: logging.Handler) -> str:
     return f"the log handler {name or type(handler).__name__}"
 
 
-def _described(error: BaseException | None) -> str:
+def why(error: BaseException | None) -> str:
+    """Return what the operating system says, or the kind of another error and its text."""
     said = getattr(error, "strerror", None) or str(error)
     return said if isinstance(error, OSError) and said else f"{type(error).__name__}: {said}"

@@ -106,6 +106,14 @@ class Session:
                 disable_existing_loggers=False,
                 encoding="utf-8",
             )
+        except OSError as error:  # of a handler that opens something at its birth, and is no file
+            from .log_handlers import why
+
+            self.console.warn(
+                f"the logging sections of {settings.path} can't be used: {why(error)}."
+                " What is logged goes to standard error."
+            )
+            self._log_to_stderr()
         # A handler's `class` and `args` are Python, which may raise anything.
         except (Exception, SystemExit) as error:
             from ..migrator.database.failures import described

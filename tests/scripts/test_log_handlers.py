@@ -89,7 +89,8 @@ def test_a_syslog_that_is_not_there_is_a_warning(make_app: MakeApp, sqlite_url: 
 
 def test_so_is_a_host_that_has_no_address(make_app: MakeApp, sqlite_url: str) -> None:
     logging_of = LOGGING.format(handler="handlers.SysLogHandler", args="(('none.invalid', 514),)")
-    result = run(make_app(sqlite_url, ONE, extra=logging_of), "upgrade")
+    ini = make_app(sqlite_url, [Revision("aaaa1", upgrade=LOGS)], extra=logging_of)
+    result = run(ini, "upgrade")
     assert (result.returncode, len(warnings(result.stderr))) == (0, 1)
 
 
@@ -111,6 +112,19 @@ def test_a_file_that_is_opened_with_its_first_record_ends_no_run(
     ini = make_app(sqlite_url, [Revision("aaaa1", upgrade=LOGS)], extra=logging_of)
     result = invoke(ini, "upgrade")
     assert (result.returncode, len(warnings(result.stderr))) == (0, 1)
+
+
+def test_so_is_a_handler_that_opens_something_by_itself(make_app: MakeApp, sqlite_url: str) -> None:
+    logging_of = LOGGING.format(handler="StreamHandler", args="(open('/none/x', 'w'),)")
+    ini = make_app(sqlite_url, [Revision("aaaa1", upgrade=LOGS)], extra=logging_of)
+    result = invoke(ini, "upgrade")
+    warning, *logged = warnings(result.stderr)
+    assert (result.returncode, warning) == (
+        0,
+        f"Warning: the logging sections of {ini} can't be used: No such file or directory. What is"
+        " logged goes to standard error.\n",
+    )
+    assert logged[0] == "WARNING:shop:0\n"
 
 
 def test_quiet_tells_nothing_of_it(make_app: MakeApp, sqlite_url: str) -> None:
