@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 
@@ -58,7 +58,7 @@ def failures_told(tell: Callable[[str], object]) -> Iterator[None]:
         (logging.FileHandler, "__init__", opened),
     ]
     if "logging.handlers" in sys.modules:  # it takes long to import
-        replaced.append(_syslog(failed))
+        replaced.append(_syslog())
     with ExitStack() as stack:
         for owner, name, function in replaced:
             stack.callback(setattr, owner, name, getattr(owner, name))
@@ -66,18 +66,16 @@ def failures_told(tell: Callable[[str], object]) -> Iterator[None]:
         yield
 
 
-def _syslog(failed: Callable[[logging.Handler, BaseException], None]) -> tuple[type, str, Any]:
+def _syslog() -> tuple[type, str, Any]:
     from logging.handlers import SysLogHandler
 
-    create_socket = SysLogHandler.createSocket
+    make = SysLogHandler.__init__
 
-    def created(handler: SysLogHandler) -> None:
-        try:
-            create_socket(handler)
-        except OSError as error:
-            failed(handler, error)
+    def made(handler: SysLogHandler, *args: Any, **options: Any) -> None:
+        with suppress(OSError):  # it tries again with each record, and fails as others do
+            make(handler, *args, **options)
 
-    return SysLogHandler, "createSocket", created
+    return SysLogHandler, "__init__", made
 
 
 def _is_wrong(record: logging.LogRecord) -> bool:

@@ -156,7 +156,7 @@ def test_the_handlers_classes_are_as_before_afterwards(tmp_path: Path) -> None:
             logging.Handler.handle,
             logging.Handler.handleError,
             logging.FileHandler.__init__,
-            logging.handlers.SysLogHandler.createSocket,
+            logging.handlers.SysLogHandler.__init__,
         ]
 
     before = state()
