@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+# These are compiled when they are needed, as most lines are short.
 #: What is not broken: a command in backticks, what is coloured, and a word, which may be a path.
-_WORD = re.compile(r"(\s*)((?:`[^`\n]*`|\x1b\[[\d;]*m.*?\x1b\[0m|\S)+)")
-_STYLE = re.compile(r"\x1b\[[\d;]*m")
-#: libpq marks a place in the line above with this. Both have to stay as they are.
-_CARET = re.compile(r" *\^")
+_WORD = r"(\s*)((?:`[^`\n]*`|\x1b\[[\d;]*m.*?\x1b\[0m|\S)+)"
+_STYLE = r"\x1b\[[\d;]*m"
 _USUAL = 80
 
 
@@ -25,13 +24,14 @@ def columns_of(stream: Any) -> int | None:
         if columns := os.get_terminal_size(stream.fileno()).columns:
             return columns
     with suppress(ValueError):
-        return int(os.environ.get("COLUMNS", "")) or _USUAL
+        return max(int(os.environ.get("COLUMNS", "")), 0) or _USUAL
     return _USUAL
 
 
 def width(text: str) -> int:
     """Return how many columns of a terminal `text` takes at most."""
-    text = _STYLE.sub("", text)
+    if "\x1b" in text:
+        text = re.sub(_STYLE, "", text)
     if text.isascii():
         return len(text)
     from unicodedata import east_asian_width  # most text doesn't need it
@@ -61,7 +61,7 @@ def wrapped(text: str, columns: int | None, indent: int) -> str:
     following = [*lines[1:], ""]
     return "\n".join(
         line
-        if _CARET.fullmatch(line) or _CARET.fullmatch(after)
+        if "^" in (line.strip(), after.strip())  # libpq marks a place in the line above so
         else _broken(line, columns, indent)
         for line, after in zip(lines, following, strict=True)
     )
@@ -89,7 +89,7 @@ def _pieces(line: str, columns: int) -> Iterable[tuple[str, str]]:
 
     But a path or a command stays whole.
     """
-    for blanks, word in _WORD.findall(line):
+    for blanks, word in re.findall(_WORD, line):
         if width(word) <= columns or word.isascii() or "/" in word or "`" in word:
             yield blanks, word
             continue

@@ -11,7 +11,7 @@ State = Literal["applied", "current", "pending"]
 DatabaseState = Literal["ok", "pending", "ahead"]
 
 _USER = re.compile(r"(?<=://)[^/?]*@")
-_PARTS = re.compile(r"[^:/]+://(?:[^/?]*@)?(?P<host>[^/?]*)/(?P<name>[^?]+)")
+_PARTS = r"[^:/]+://(?:[^/?]*@)?(?P<host>[^/?]*)/(?P<name>[^?]+)"
 _CREATE_DATE = re.compile(r"^Create Date: *(.+?) *$", re.MULTILINE)
 
 
@@ -90,7 +90,7 @@ def name_of(table: VersionTable, tables: Iterable[VersionTable]) -> str:
 
 def short_name(database: str) -> str:
     """Return a database's URL as people name it: `shop on db.example.com`, or an SQLite file."""
-    parts = _PARTS.fullmatch(database)
+    parts = re.fullmatch(_PARTS, database)
     if not parts:
         return database
     return f"{parts['name']} on {parts['host']}" if parts["host"] else parts["name"]
