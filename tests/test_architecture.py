@@ -45,7 +45,17 @@ SCRIPTS = [
     {"console"},
     {"document", "endings", "output"},
     {"invocation", "story"},
-    {"durations", "imports", "logs", "programs", "signals", "streams"},
+    {
+        "durations",
+        "imports",
+        "log_handlers",
+        "logs",
+        "programs",
+        "revision_text",
+        "signals",
+        "streams",
+        "wrapping",
+    },
 ]
 
 

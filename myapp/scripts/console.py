@@ -14,6 +14,7 @@ from .endings import interrupted, misused, unexpected
 from .invocation import Invocation
 from .story import Story, telling
 from .streams import discard, write_json, write_sql
+from .wrapping import columns_of
 
 _WRITES = {"upgrade", "downgrade", "stamp", "ensure-version", "repair"}
 
@@ -52,15 +53,18 @@ class Console:
             yield
 
     def expect_logs(self) -> None:
-        """Redact what is logged from now on, to the end of the story.
+        """Redact what is logged from now on, to the end of the story, and bear what logs badly.
 
         To import `logging` takes a part of an answer's time, and most answers log nothing.
         """
-        from .logs import redacted_logs
-
         if not self._expects_logs:
+            from .log_handlers import failures_told
+            from .logs import quieter_alembic, redacted_logs
+
             self._expects_logs = True
             self._story.enter_context(redacted_logs(self.redactor, quiet=self.typed.quiet))
+            self._story.enter_context(quieter_alembic(verbose=self.typed.verbose))
+            self._story.enter_context(failures_told(self.warn))
 
     def answer(self, result: object) -> None:
         """Write a command's result to standard output."""
@@ -68,12 +72,23 @@ class Console:
 
         if self.typed.json:
             write_json(document.result_document(self.typed.command, result))
-        elif isinstance(result, str):
+            return
+        if isinstance(result, str):
             write_sql(result)
-        elif text := output.as_text(result, verbose=self.typed.verbose, quiet=self.typed.quiet):
+            return
+        text = output.as_text(
+            result,
+            verbose=self.typed.verbose,
+            quiet=self.typed.quiet,
+            columns=columns_of(sys.stdout),
+        )
+        if text:
             encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
             text = text.encode(encoding, "backslashreplace").decode(encoding)
             click.echo(text, nl=not text.endswith("\n"), color=self.typed.color)
+        elif not self.typed.quiet and self.typed.command in output.EMPTY:
+            # Not to standard output, where a script would take it for a revision.
+            self.stderr.write_line(output.EMPTY[self.typed.command])
 
     def fail(self, error: BaseException) -> int:
         """Tell of `error` and return the exit status."""
@@ -152,4 +167,4 @@ class Console:
     def _tell(self, label: str, color: str, message: str) -> None:
         indented = legible(message).replace("\n", "\n       ")
         styled = click.style(label, fg=color, bold=True)
-        self.stderr.write_line(f"{styled} {indented}", color=self.typed.color)
+        self.stderr.write_line(f"{styled} {indented}", color=self.typed.color, indent=7)

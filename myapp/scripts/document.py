@@ -123,16 +123,19 @@ def _databases(result: OfDatabases) -> dict[str, Any]:
     return {"databases": [_fields(status) for status in result.databases]}
 
 
+def _change(result: Run | Stamp) -> dict[str, Any]:
+    told = {"before": result.before, "after": result.after, "database": result.database}
+    return told | _databases(result)
+
+
 @_fields.register
 def _(result: Run) -> dict[str, Any]:
     return {
         "direction": result.direction,
         "target": result.target,
-        "before": result.before,
-        "after": result.after,
         "steps": [_fields(step) for step in result.steps],
         "is_past": result.is_past,
-    } | _databases(result)
+    } | _change(result)
 
 
 @_fields.register
@@ -146,7 +149,7 @@ def _(result: Step) -> dict[str, Any]:
 
 @_fields.register
 def _(result: Stamp) -> dict[str, Any]:
-    return {"before": result.before, "after": result.after} | _databases(result)
+    return _change(result)
 
 
 @_fields.register

@@ -8,3 +8,9 @@ def format_seconds(seconds: float) -> str:
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     return f"{round(seconds) // 60} min {round(seconds) % 60} s"
+
+
+def format_whole_seconds(seconds: float) -> str:
+    """Return a time that is still running, for people: `12 s`, `3 min 20 s`."""
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

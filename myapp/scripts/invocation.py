@@ -27,10 +27,6 @@ class Invocation:
     wait_db: float | None = None
     began: float = field(default_factory=time.monotonic)
 
-    def left_of(self, seconds: float) -> float:
-        """Return what is left of a time that began with the command."""
-        return max(self.began + seconds - time.monotonic(), 0.0)
-
     def command_line(self, redact: Callable[[str], str], *, are_secrets_known: bool) -> str:
         """Return what to type before a subcommand, for use in a hint."""
         variables = [

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..migrator.base.legible import legible
@@ -11,6 +11,8 @@ from ..migrator.settings.redaction import Redactor
 
 #: The loggers that show text from revision files.
 _TELLS_MESSAGES = "alembic."
+#: The logger that tells of each part of Alembic when it is imported.
+_PLUGINS = "alembic.runtime.plugins"
 
 
 @contextmanager
@@ -54,6 +56,29 @@ def redacted_logs(redactor: Redactor, *, quiet: bool = False) -> Iterator[None]:
 
 
 @contextmanager
+def quieter_alembic(*, verbose: bool) -> Iterator[None]:
+    """Let Alembic log warnings only within, unless `verbose` or the .ini file wants more of it.
+
+    A root logger at INFO is meant for the application, and the command tells the story of a run.
+    """
+    alembic, plugins = logging.getLogger("alembic"), logging.getLogger(_PLUGINS)
+    level = alembic.level
+    if not verbose and level == logging.NOTSET:
+        # Logging sections that name this logger set its level after this.
+        alembic.setLevel(logging.WARNING)
+    plugins.addFilter(_is_warning)  # which logging sections leave alone, unlike a level
+    try:
+        yield
+    finally:
+        plugins.removeFilter(_is_warning)
+        alembic.setLevel(level)
+
+
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+@contextmanager
 def logging_as_before() -> Iterator[None]:
     """Undo what is done within to the loggers, by the .ini file's logging sections above all.
 
@@ -71,7 +96,8 @@ def logging_as_before() -> Iterator[None]:
         for name, logger in _loggers().items():
             level, handlers, propagate, disabled = before.get(name, (logger.level, [], True, False))
             for handler in set(logger.handlers) - kept:
-                handler.close()
+                with suppress(OSError):  # its disk may be full
+                    handler.close()
             logger.setLevel(level)
             logger.handlers[:] = handlers
             logger.propagate, logger.disabled = propagate, disabled

@@ -183,7 +183,8 @@ def wait(session: Session, timeout: float, allow_ahead: bool) -> object:
     def wait(context: "RunContext") -> object:
         from ..migrator.commands import waiting
 
-        return waiting.wait(context, session.typed.left_of(timeout), allow_ahead=allow_ahead)
+        began = session.typed.began
+        return waiting.wait(context, timeout, allow_ahead=allow_ahead, began=began)
 
     # Half of the time is left to find out, and tell, what is in the way.
     return ask_first(session, at_heads, wait, max(timeout / 2, 0.5))
@@ -215,9 +216,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _start(arguments: list[str], *, ends_the_process: bool) -> int:
-    no_color = False if os.environ.get("NO_COLOR") else None
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+    color = False if is_plain else None
     ours = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    session = Session(Invocation(json="--json" in ours, color=no_color))
+    session = Session(Invocation(json="--json" in ours, color=color))
     if _COMPLETION in os.environ:
         from .completion import complete
 

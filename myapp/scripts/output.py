@@ -21,25 +21,36 @@ from ..migrator.base.results import (
     Stamp,
     Status,
     name_of,
+    short_name,
 )
 from ..migrator.database.odd_rows import shown
 from ..migrator.revisions.answers import NO_DATABASE
 from .durations import format_seconds
+from .revision_text import long, short, with_parents
+from .wrapping import width, wrapped
 
+#: What is told of an answer that has nothing in it.
+EMPTY = {
+    "branches": "No revision is followed by several others.",
+    "heads": "There is no revision yet.",
+    "history": "There is no revision to list.",
+}
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
 
 
-def as_text(result: object, *, verbose: bool, quiet: bool) -> str:
-    """Return a result as text. With `quiet`, it may be empty."""
+def as_text(result: object, *, verbose: bool, quiet: bool, columns: int | None = None) -> str:
+    """Return a result as text, in lines of up to `columns`. With `quiet`, it may be empty."""
     if quiet and isinstance(result, Run | Stamp | Agreement | Repair):
         return ""
-    return "\n".join(map(_shown, _lines(result, verbose)))
+    if isinstance(result, Scaffold | NewRevisions):  # lines of a file and SQL are to be copied
+        columns = None
+    return "\n".join(_shown(line, columns) for line in _lines(result, verbose))
 
 
-def _shown(line: "str | tuple[str, str]") -> str:
+def _shown(line: "str | tuple[str, str]", columns: int | None) -> str:
     """Return a line that is safe for a terminal. The first of a pair is our own, and coloured."""
     style, text = ("", line) if isinstance(line, str) else line
-    return style + legible(text)
+    return wrapped(style + legible(text), columns, width(style) or 4)
 
 
 @singledispatch
@@ -58,7 +69,7 @@ def _(result: Run, verbose: bool) -> Iterable[str]:
         return _where("Nothing to do", result)
     if len(result.databases) == 1:
         return [
-            f"Nothing to do: the database is already past {result.target}; it is at"
+            f"Nothing to do: {_name(result)} is already past {result.target}; it is at"
             f" {result.standing}. To go back, use `downgrade`."
         ]
     past = f"Nothing to do: the databases are already past {result.target}. To go back, use"
@@ -67,7 +78,23 @@ def _(result: Run, verbose: bool) -> Iterable[str]:
 
 @_lines.register
 def _(result: Stamp, verbose: bool) -> Iterable[str]:
-    return _where("The version table says" if result.databases else "Nothing to do", result)
+    if not result.databases:
+        return _where("Nothing to do", result)
+    if not result.stood:
+        return _where("The version table says", result)
+    before = {status.table.place: status for status in result.stood}
+    if len(result.databases) == 1:
+        return [f"Stamped {_name(result)}{_way(before, result.databases[0])}."]
+    each = zip(_names(result.databases), result.databases, strict=True)
+    return ["Stamped:", *(f"  {name}{_way(before, status)}." for name, status in each)]
+
+
+def _way(before: dict[Any, Status], status: Status) -> str:
+    """Return from where to where a stamp has moved a database."""
+    stood = before[status.table.place]
+    if stood.rows == status.rows:
+        return f", which was at {status.standing} before"
+    return f" from {stood.standing} to {status.standing}"
 
 
 @_lines.register
@@ -81,12 +108,12 @@ def _(result: CurrentRevisions, verbose: bool) -> Iterable[str]:
         unknown = [] if found else [", ".join(status.rows) or "base (no revision)"]
         if verbose:
             yield f"Current revision(s) for {name}:"
-            yield from [*map(_long, found), *unknown]
+            yield from [*map(long, found), *unknown]
             yield from [f"{pending}.\n"] if pending and len(names) > 1 else []
         elif len(names) == 1:
-            yield from [*map(_short, found), *unknown]
+            yield from [*map(short, found), *unknown]
         else:
-            shown = "; ".join([*map(_short, found), *unknown])
+            shown = "; ".join([*map(short, found), *unknown])
             yield f"{name}: {shown}{f' ({pending})' if pending else ''}"
     if not names:
         yield NO_DATABASE
@@ -96,7 +123,7 @@ def _(result: CurrentRevisions, verbose: bool) -> Iterable[str]:
 def _(result: HistoryReport, verbose: bool) -> Iterable["str | tuple[str, str]"]:
     states = {state: click.style(f"{state:8}", fg=color) for state, color in _COLORS.items()}
     for marked in result.revisions:
-        text = _long(marked.revision) if verbose else _with_parents(marked.revision)
+        text = long(marked.revision) if verbose else with_parents(marked.revision)
         if marked.state is None:
             yield text
         elif verbose:
@@ -107,15 +134,15 @@ def _(result: HistoryReport, verbose: bool) -> Iterable["str | tuple[str, str]"]
 
 @_lines.register
 def _(result: Branch, verbose: bool) -> Iterable[str]:
-    yield _long(result.revision) if verbose else _short(result.revision)
+    yield long(result.revision) if verbose else short(result.revision)
     indent = " " * len(result.revision.revision)
     for revision in result.next_revisions:
-        yield f"{indent} -> {_short(revision)}"
+        yield f"{indent} -> {short(revision)}"
 
 
 @_lines.register
 def _(result: Revision, verbose: bool) -> Iterable[str]:
-    yield _long(result) if verbose else _short(result)
+    yield long(result) if verbose else short(result)
 
 
 @_lines.register(tuple)
@@ -206,58 +233,19 @@ def _where(what: str, result: OfDatabases) -> list[str]:
     if not databases:
         return [f"{what}: {NO_DATABASE}"]
     if len(databases) == 1:
-        return [f"{what}: the database is at {result.standing}."]
+        return [f"{what}: {_name(result)} is at {result.standing}."]
     names = _names(databases)
     each = zip(names, databases, strict=True)
     return [f"{what}.", *(f"  {name} is at {status.standing}." for name, status in each)]
 
 
+def _name(result: OfDatabases) -> str:
+    return short_name(str(result.database))
+
+
 def _names(databases: Sequence[Status]) -> list[str]:
     tables = [status.table for status in databases]
     return [name_of(table, tables) for table in tables]
-
-
-def _short(revision: Revision) -> str:
-    return f"{revision.revision}{_marks(revision)}{_message(revision)}"
-
-
-def _with_parents(revision: Revision) -> str:
-    depends = f" ({', '.join(revision.depends_on)})" if revision.depends_on else ""
-    return f"{_parents(revision)}{depends} -> {_short(revision)}"
-
-
-def _long(revision: Revision) -> str:
-    merged = "Merges" if revision.is_merge_point else "Parent"
-    lines = [f"Rev: {revision.revision}{_flags(revision)}", f"{merged}: {_parents(revision)}"]
-    named = {
-        "Also depends on": revision.depends_on,
-        "Branches into": revision.next_revisions if revision.is_branch_point else (),
-        "Branch names": revision.branch_labels,
-    }
-    lines += [f"{name}: {', '.join(values)}" for name, values in named.items() if values]
-    lines += [f"Path: {revision.path}", ""]
-    lines += [f"    {line}".rstrip() for line in revision.doc.splitlines()]
-    return "\n".join([*lines, ""])
-
-
-def _parents(revision: Revision) -> str:
-    return ", ".join(revision.down_revisions) or "<base>"
-
-
-def _marks(revision: Revision) -> str:
-    labels = f" ({', '.join(revision.branch_labels)})" if revision.branch_labels else ""
-    return labels + _flags(revision)
-
-
-def _flags(revision: Revision) -> str:
-    head = " (head)" if revision.is_head else ""
-    branchpoint = " (branchpoint)" if revision.is_branch_point else ""
-    mergepoint = " (mergepoint)" if revision.is_merge_point else ""
-    return f"{head}{branchpoint}{mergepoint}"
-
-
-def _message(revision: Revision) -> str:
-    return f", {revision.message}" if revision.message else ""
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,24 +2,25 @@
 
 import threading
 import time
-from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
-from unicodedata import east_asian_width
 
 import click
 
 from ..migrator.base.legible import legible
 from ..migrator.base.watcher import Watcher
 from .console import Console
-from .durations import format_seconds
+from .durations import format_seconds, format_whole_seconds
+from .wrapping import cut, width
 
 if TYPE_CHECKING:
     from ..migrator.base.results import Step
+    from .story import Story
 
 _RUNNING = " ..."
 #: The name of the thread that says that a revision is still running.
 STILL_RUNNING = "still-running"
 _FIRST_SIGN = 5.0
+_TICK = 1.0
 # A CI service may end a job that has been silent for ten minutes.
 _LONGEST_SILENCE = 300.0
 
@@ -27,7 +28,8 @@ _LONGEST_SILENCE = 300.0
 class Terminal(Watcher):
     """Writes the progress of a run to standard error.
 
-    In a log, it says after `first_sign` seconds that a revision is still running.
+    On a terminal, a passing line says every second for how long a revision has been running. In a
+    log, a line says so after `first_sign` seconds for the first time.
     """
 
     def __init__(self, console: Console, first_sign: float = _FIRST_SIGN) -> None:
@@ -37,12 +39,16 @@ class Terminal(Watcher):
 
     def step(self, step: "Step") -> None:
         """Write a line for each finished step. On a terminal, show the running one too."""
-        _write(self._console, step)
-        if self._console.typed.quiet or self._console.stderr.overwrites:
+        if self._signs:
+            self._signs.running = None  # before its line is written, after which it runs no more
+        self._console.in_step = step.seconds is None
+        if self._console.typed.quiet:
             return
-        if self._signs is None:
-            self._signs = _SignsOfLife(self._console, self._first_sign)
-        self._signs.running = (step, time.monotonic()) if step.seconds is None else None
+        _write(self._console, step)
+        if step.seconds is None:
+            if self._signs is None:
+                self._signs = _SignsOfLife(self._console, self._first_sign)
+            self._signs.running = (step, time.monotonic())
 
     def ended(self) -> None:
         """Stop saying that a revision is still running."""
@@ -56,7 +62,7 @@ class Terminal(Watcher):
 
 
 class _SignsOfLife:
-    """Says at growing intervals that a revision is still running.
+    """Says that a revision is still running, at growing intervals in a log.
 
     It needs a thread of its own: the main thread is blocked while the driver waits for the server.
     """
@@ -66,7 +72,8 @@ class _SignsOfLife:
         self._story, self._color = console.stderr, console.typed.color
         self._first = first
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._tell, name=STILL_RUNNING, daemon=True)
+        tell = self._tell_passing if self._story.overwrites else self._tell
+        self._thread = threading.Thread(target=tell, name=STILL_RUNNING, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -89,27 +96,36 @@ class _SignsOfLife:
                 due = now + min(now - start, _LONGEST_SILENCE)
             pause = due - now
 
+    def _tell_passing(self) -> None:
+        while not self._stopped.wait(_TICK):
+            running = self.running
+            if running and (seconds := time.monotonic() - running[1]) >= _TICK:
+                self._story.write_passing_line(_passing(self._story, running[0], seconds))
+
 
 def _write(console: Console, step: "Step") -> None:
-    console.in_step = step.seconds is None
-    if console.typed.quiet or (step.seconds is None and not console.stderr.overwrites):
-        return
     line, stderr = _titled(step), console.stderr
     if step.seconds is None:
-        # One column stays free, as some terminals wrap a line that fills the last one.
-        stderr.write_passing_line(_cut(line, stderr.columns - len(_RUNNING) - 1) + _RUNNING)
+        stderr.write_passing_line(_passing(stderr, step))
     else:
         duration = click.style(format_seconds(step.seconds), fg="green")
-        stderr.write_line(f"{line}  {duration}", color=console.typed.color)
+        stderr.write_line(
+            f"{line}  {duration}", color=console.typed.color, indent=width(_counter(step))
+        )
+
+
+def _passing(story: "Story", step: "Step", seconds: float = 0) -> str:
+    elapsed = f" {format_whole_seconds(seconds)}" if seconds else ""
+    # One column stays free, as some terminals wrap a line that fills the last one.
+    room = story.columns - len(_RUNNING + elapsed) - 1
+    return f"{cut(_titled(step), room)}{_RUNNING}{elapsed}"
+
+
+def _counter(step: "Step") -> str:
+    return f"[{step.number:{len(str(step.total))}}/{step.total}] "
 
 
 def _titled(step: "Step") -> str:
-    line = f"[{step.number}/{step.total}] {step.revision.revision} {step.revision.message}".rstrip()
+    line = f"{_counter(step)}{step.revision.revision} {step.revision.message}".rstrip()
     line = f"{line} (downgrade)" if step.direction == "downgrade" else line
     return legible(f"{line} in {step.place}" if step.place else line)
-
-
-def _cut(line: str, columns: int) -> str:
-    """Return as much of `line` as `columns` columns of a terminal hold."""
-    ends = accumulate(2 if east_asian_width(char) in "WF" else 1 for char in line)
-    return line[: sum(1 for _ in takewhile(lambda end: end <= columns, ends))]

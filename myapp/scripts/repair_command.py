@@ -39,5 +39,5 @@ def _agrees(session: Session, planned: "Repair", *, is_sure: bool) -> bool:
         return True
     if session.typed.json or not (sys.stdin and sys.stdin.isatty() and console.stderr.isatty()):
         return False
-    console.stderr.write("Write this? [y/N] ")
+    console.stderr.write_question("Write this? [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")

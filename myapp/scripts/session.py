@@ -24,7 +24,6 @@ class Session:
         self.console = Console(self.typed)
         self.canceller = Canceller()
         self._settings: Settings | None = None
-        self._expects_logs = False
 
     def context(self, asked: "QuickSource | None" = None, **cmd_opts: Any) -> "RunContext":
         """Build what a command works with, for the .ini file, with its logging set up.
@@ -40,7 +39,8 @@ class Session:
 
         imported()
         settings = self.settings()
-        self._expect_logs(settings)
+        if not settings.has_logging:
+            self._log_to_stderr()
         if self.typed.verbose and (sentence := untested_alembic()):
             self.console.warn(sentence)
         cmd_opts = {"verbose": self.typed.verbose, **self.typed.options, **cmd_opts}
@@ -71,8 +71,10 @@ class Session:
             load_settings(self.typed.config_uri, self.typed.config_vars, learn=learn)
         )
         self.console.redactor.add_parts(settings.config_vars.values())
-        if settings.has_logging or "logging" in sys.modules:
-            self._expect_logs(settings)
+        if settings.has_logging:
+            self._log_as_the_file_says(settings)
+        elif "logging" in sys.modules:
+            self._log_to_stderr()
         for warning in settings.warnings:
             self.console.warn(warning)
         self.console.are_secrets_known = True
@@ -86,27 +88,32 @@ class Session:
         }
         return replace(settings, options=replace(settings.options, **changes))
 
-    def _expect_logs(self, settings: "Settings") -> None:
-        """Set up logging, as the .ini file says or on standard error."""
-        if self._expects_logs:
-            return
-        self._expects_logs = True
+    def _log_to_stderr(self) -> None:
+        self.console.expect_logs()
+        from logging import basicConfig
+
+        basicConfig(force=True)
+
+    def _log_as_the_file_says(self, settings: "Settings") -> None:
+        from logging.config import fileConfig  # takes longer to import than `--help`
+
         self.console.expect_logs()
         here = {"here": str(settings.path.parent), "__file__": str(settings.path)}
         try:
-            if settings.has_logging:
-                from logging.config import fileConfig  # takes longer to import than `--help`
+            fileConfig(
+                settings.path,
+                {**here, **settings.config_vars},
+                disable_existing_loggers=False,
+                encoding="utf-8",
+            )
+        except OSError as error:  # of a handler that opens something at its birth, and is no file
+            from .log_handlers import why
 
-                fileConfig(
-                    settings.path,
-                    {**here, **settings.config_vars},
-                    disable_existing_loggers=False,
-                    encoding="utf-8",
-                )
-            else:
-                from logging import basicConfig
-
-                basicConfig(force=True)
+            self.console.warn(
+                f"the logging sections of {settings.path} can't be used: {why(error)}."
+                " What is logged goes to standard error."
+            )
+            self._log_to_stderr()
         # A handler's `class` and `args` are Python, which may raise anything.
         except (Exception, SystemExit) as error:
             from ..migrator.database.failures import described
@@ -114,5 +121,5 @@ class Session:
             raise SettingsError(
                 f"The logging sections of {settings.path} can't be used:"
                 f" {described(error.__cause__ or error)}.",
-                hint="fix [loggers], [handlers] and [formatters]; a log file's folder must exist.",
+                hint="fix [loggers], [handlers] and [formatters].",
             ) from error

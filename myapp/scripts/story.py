@@ -3,11 +3,14 @@
 import io
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from .wrapping import columns_of, wrapped
 
 if TYPE_CHECKING:
     from ..migrator.settings.redaction import Redactor
@@ -25,22 +28,39 @@ class Story(io.TextIOBase):
         self._stream = stream
         self._redactor = redactor
         self._has_passing_line = False
+        #: Whether somebody has begun a line and not ended it.
+        self._is_in_line = False
+        self._lock = threading.RLock()
 
     def write(self, text: str) -> int:
         """Write `text` without its secrets."""
         self._put(self._redactor.redact(text))
         return len(text)
 
-    def write_line(self, text: str, *, color: bool | None = None) -> None:
-        """Write a line that holds no secret. `color` None: it is coloured on a terminal only."""
+    def write_line(self, text: str, *, color: bool | None = None, indent: int = 4) -> None:
+        """Write a line that holds no secret. `color` None: it is coloured on a terminal only.
+
+        On a terminal a long line is broken between words, and goes on `indent` columns further in.
+        """
         is_colored = self.isatty() if color is None else color
-        self._put(f"{text if is_colored else click.unstyle(text)}\n")
+        text = wrapped(text, columns_of(self), indent)
+        self._put(f"{text if is_colored else click.unstyle(text)}\n", begins_line=True)
+
+    def write_question(self, text: str) -> None:
+        """Write what somebody answers in the same line, which holds no secret."""
+        self._put(text)
+        self._is_in_line = False  # the answer's Enter ends it
 
     def write_passing_line(self, text: str) -> None:
-        """Show a line until the next one is written. Do nothing if it couldn't be cleared."""
-        if self.overwrites:
-            self._put(f"{text}\r")
-            self._has_passing_line = True
+        """Show a line until the next one is written. Do nothing if it couldn't be cleared.
+
+        What somebody has begun to write, without an end of the line, is not overwritten.
+        """
+        with self._lock:
+            if self.overwrites and not self._is_in_line:
+                self._put(f"{text}\r")
+                self._is_in_line = False
+                self._has_passing_line = True
 
     def clear_passing_line(self) -> None:
         """Clear the passing line."""
@@ -54,20 +74,22 @@ class Story(io.TextIOBase):
 
     @property
     def columns(self) -> int:
-        """The terminal's width, 80 when it doesn't tell."""
-        with suppress(OSError, ValueError):
-            return os.get_terminal_size(self.fileno()).columns or 80
-        return 80
+        """How many columns the terminal has."""
+        return columns_of(self) or 80
 
-    def _put(self, text: str) -> None:
+    def _put(self, text: str, *, begins_line: bool = False) -> None:
         if self._stream is None:
             return
-        clear = _CLEAR_TO_END if self._has_passing_line else ""
-        self._has_passing_line = False
-        # It may be closed, or its disk full. The run is worth more than its progress.
-        with suppress(OSError, ValueError):
-            self._stream.write(clear + text)
-            self._stream.flush()
+        with self._lock:  # a thread tells how long a revision has been running
+            start = _CLEAR_TO_END if self._has_passing_line else ""
+            if begins_line and self._is_in_line:
+                start = "\n"
+            self._has_passing_line = False
+            self._is_in_line = not text.endswith("\n") if text else self._is_in_line
+            # It may be closed, or its disk full. The run is worth more than its progress.
+            with suppress(OSError, ValueError):
+                self._stream.write(start + text)
+                self._stream.flush()
 
     def flush(self) -> None:
         """Do nothing: every write is flushed."""

@@ -452,7 +452,7 @@ def test_a_full_standard_output_undoes_no_migration(ini: Path, sqlite_url: str) 
 def test_a_lost_standard_error_stops_no_migration(ini: Path, sqlite_url: str, stream: str) -> None:
     result = shell(f"M '{ini}' upgrade aaaa1111 {stream}")
     assert result.returncode == 0
-    assert result.stdout.endswith("the database is at aaaa1111 (add a).\n")
+    assert result.stdout.endswith(" is at aaaa1111 (add a).\n")
     assert heads(sqlite_url) == {"aaaa1111"}
 
 

@@ -200,6 +200,7 @@ def test_an_upgrade_tells_its_steps(ini: Path, sqlite_url: str) -> None:
         "before": [],
         "after": ["bbbb1"],
         "is_past": False,
+        "database": sqlite_url,
     }
 
 
@@ -220,6 +221,24 @@ def test_a_downgrade_tells_its_steps(ini: Path) -> None:
         ["aaaa1"],
     )
     assert {step["revision"] for step in found["steps"]} == {"cccc1", "bbbb1", "bbbb2"}
+
+
+def test_a_stamp_tells_from_where_to_where_and_in_which_database(
+    ini: Path, sqlite_url: str
+) -> None:
+    document(ini, "stamp", "bbbb1")
+    found = document(ini, "stamp", "cccc1")
+    assert (found["before"], found["after"]) == (["bbbb1"], ["cccc1"])
+    assert found["database"] == sqlite_url
+
+
+def test_a_database_on_a_server_is_told_without_its_password(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    user, _, rest = postgresql_url.removeprefix("postgresql://").partition(":")
+    assert document(make_app(postgresql_url, REVISIONS), "upgrade")["database"] == (
+        f"postgresql+psycopg2://{user}:***{rest[rest.index('@') : rest.index('?')]}"
+    )
 
 
 def test_history_gives_each_revision_its_state(ini: Path) -> None:
@@ -552,7 +571,7 @@ def test_what_migrations_print_stays_off_standard_output(noisy_ini: Path, comman
 
 def test_text_on_standard_output_is_the_answer_alone_too(noisy_ini: Path) -> None:
     assert re.fullmatch(
-        r"Upgraded 1 revision in \d+ ms: the database is at aaaa1 \(a change\)\.\n",
+        r"Upgraded 1 revision in \d+ ms: \S+ is at aaaa1 \(a change\)\.\n",
         run(noisy_ini, "upgrade").stdout,
     )
 

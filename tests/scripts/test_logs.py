@@ -5,6 +5,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from support.command import invoke, run
+from support.history import MakeApp, Revision, create_table
 
 from myapp.migrator.settings.redaction import Redactor
 from myapp.scripts.logs import redacted_logs
@@ -83,3 +85,88 @@ def test_log_records_are_left_alone_afterwards(redactor: Redactor, log: io.Strin
     with redacted_logs(redactor):
         pass
     assert logging.getLogRecordFactory() is before
+
+
+# What Alembic logs, where the .ini file's root logger is at INFO, as the cookiecutter's is
+
+LOGGING = """
+[loggers]
+keys = root{more}
+[handlers]
+keys = console
+[formatters]
+keys =
+[logger_root]
+level = INFO
+handlers = console
+[logger_own]
+level = {level}
+handlers =
+qualname = {name}
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+"""
+ONE = [Revision("aaaa1", None, "create a", **create_table("a"))]
+COOKIECUTTERS_ENV = """\
+from alembic import context
+from pyramid.paster import get_appsettings, setup_logging
+from sqlalchemy import engine_from_config
+
+setup_logging(context.config.config_file_name)
+settings = get_appsettings(context.config.config_file_name)
+with engine_from_config(settings, "sqlalchemy.").connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def logging_of(name: str = "", level: str = "INFO") -> str:
+    return LOGGING.format(more=", own" if name else "", name=name, level=level)
+
+
+@pytest.mark.parametrize(
+    ("command", "env"),
+    [
+        (["history"], COOKIECUTTERS_ENV),
+        (["show", "head"], None),
+        (["downgrade", "base"], COOKIECUTTERS_ENV),
+        (["downgrade", "base"], None),
+    ],
+    ids=lambda value: "cookiecutter" if value == COOKIECUTTERS_ENV else None,
+)
+def test_a_root_logger_at_info_is_not_alembics(
+    make_app: MakeApp, sqlite_url: str, command: list[str], env: str | None
+) -> None:
+    ini = make_app(sqlite_url, ONE, extra=logging_of())
+    if env:
+        (ini.parent / "migrations" / "env.py").write_text(env)
+    # Pyramid itself warns of pkg_resources.
+    result = run(ini, *command, "--json", env={"PYTHONWARNINGS": "ignore"})
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("alembic", "-q"), ("alembic.runtime.migration", "--json"), ("", "-v")]
+)
+def test_alembic_logs_what_was_asked_for_but_no_plugins(
+    make_app: MakeApp, sqlite_url: str, name: str, option: str
+) -> None:
+    ini = make_app(sqlite_url, ONE, extra=logging_of(name))
+    story = run(ini, "upgrade", option).stderr
+    assert ("Context impl SQLiteImpl" in story, "plugin" in story) == (option != "-q", False)
+
+
+def test_what_the_application_logs_is_shown_as_before(make_app: MakeApp, sqlite_url: str) -> None:
+    logs = "import logging; logging.getLogger('shop').info('filled')"
+    ini = make_app(sqlite_url, [Revision("aaaa1", upgrade=logs)], extra=logging_of())
+    assert "filled\n" in invoke(ini, "upgrade").stderr
+
+
+def test_a_level_that_a_calling_program_gave_alembic_is_left_alone(
+    make_app: MakeApp, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ini = make_app(sqlite_url, ONE, extra=logging_of())
+    with caplog.at_level("INFO", logger="alembic"):
+        assert "Context impl SQLiteImpl" in invoke(ini, "upgrade").stderr

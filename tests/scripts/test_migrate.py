@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.command import SCRIPTS, Result, invoke, run
-from support.database import change, feed, heads, tables
+from support.database import change, feed, heads, name_of, tables
 from support.history import MakeApp, Revision, create_table
 
 LINE = [
@@ -53,7 +53,7 @@ def test_an_upgrade_tells_each_revision_and_where_it_ended(line: Path, database_
 
     assert result.returncode == 0
     assert without_times(result.stdout) == (
-        "Upgraded 3 revisions in N ms: the database is at ccc333 (add c).\n"
+        f"Upgraded 3 revisions in N ms: {name_of(database_url)} is at ccc333 (add c).\n"
     )
     assert without_times(result.stderr) == (
         "[1/3] aaa111 add a  N ms\n[2/3] bbb222 add b  N ms\n[3/3] ccc333 add c  N ms\n"
@@ -68,7 +68,7 @@ def test_a_downgrade_by_one_needs_no_dashes_before_it(line: Path, database_url: 
 
     assert result.returncode == 0
     assert without_times(result.stdout) == (
-        "Downgraded 1 revision in N ms: the database is at bbb222 (add b).\n"
+        f"Downgraded 1 revision in N ms: {name_of(database_url)} is at bbb222 (add b).\n"
     )
     assert without_times(result.stderr) == "[1/1] ccc333 add c (downgrade)  N ms\n"
     assert heads(database_url) == {"bbb222"}
@@ -102,23 +102,23 @@ def test_a_run_ends_where_it_is_told_to(
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        (["upgrade"], "Nothing to do: the database is at ccc333 (add c).\n"),
-        (["upgrade", "head"], "Nothing to do: the database is at ccc333 (add c).\n"),
-        (["upgrade", "+1"], "Nothing to do: the database is at ccc333 (add c).\n"),
+        (["upgrade"], "Nothing to do: NAME is at ccc333 (add c).\n"),
+        (["upgrade", "head"], "Nothing to do: NAME is at ccc333 (add c).\n"),
+        (["upgrade", "+1"], "Nothing to do: NAME is at ccc333 (add c).\n"),
         (
             ["upgrade", "aaa"],
-            "Nothing to do: the database is already past aaa; it is at ccc333 (add c). To go back,"
+            "Nothing to do: NAME is already past aaa; it is at ccc333 (add c). To go back,"
             " use `downgrade`.\n",
         ),
-        (["downgrade", "ccc333"], "Nothing to do: the database is at ccc333 (add c).\n"),
+        (["downgrade", "ccc333"], "Nothing to do: NAME is at ccc333 (add c).\n"),
     ],
 )
 def test_a_run_with_nothing_to_do_says_where_the_database_stands(
-    line: Path, command: list[str], text: str
+    line: Path, database_url: str, command: list[str], text: str
 ) -> None:
     invoke(line, "upgrade")
 
-    assert answer(invoke(line, *command)) == text
+    assert answer(invoke(line, *command)).replace(name_of(database_url), "NAME") == text
 
 
 @pytest.mark.parametrize(
@@ -643,14 +643,15 @@ def test_edit_opens_the_editor(line: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["ensure-version", "ensure_version"])
 def test_ensure_version_makes_the_version_table(line: Path, database_url: str, name: str) -> None:
     assert answer(invoke(line, name)) == (
-        "The version table says: the database is at base (no revision).\n"
+        f"The version table says: {name_of(database_url)} is at base (no revision).\n"
     )
     assert tables(database_url) == {"alembic_version"}
 
 
 def test_stamp_writes_several_revisions(branches: Path, sqlite_url: str) -> None:
     assert answer(invoke(branches, "stamp", "left@head", "right@head")) == (
-        "The version table says: the database is at bbb222 (left one), ccc333 (right one).\n"
+        f"Stamped {name_of(sqlite_url)} from base (no revision) to"
+        " bbb222 (left one), ccc333 (right one).\n"
     )
     assert tables(sqlite_url) == {"alembic_version"}
 
@@ -664,7 +665,7 @@ def test_stamp_purge_forgets_a_revision_that_no_file_has(line: Path, database_ur
 
     assert refused.returncode == 7
     assert "stamp --purge REVISION` for the revision that the database is like" in refused.stderr
-    assert answer(forced) == "The version table says: the database is at bbb222 (add b).\n"
+    assert answer(forced) == f"Stamped {name_of(database_url)} from fff999 to bbb222 (add b).\n"
     assert heads(database_url) == {"bbb222"}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.command import invoke, run
+from support.database import name_of
 from support.history import MakeApp, Revision, add_revision, create_table
 from support.ini import MakeIni
 
@@ -98,30 +99,52 @@ def test_current_tells_each_branch_and_in_full_the_database(ini: Path, sqlite_ur
     assert text(ini, "current", "-v").startswith(f"Current revision(s) for {sqlite_url}:\nRev: ")
 
 
-def test_nothing_to_list_is_nothing(make_app: MakeApp, sqlite_url: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("heads", "There is no revision yet.\n"),
+        ("history", "There is no revision to list.\n"),
+        ("branches", "No revision is followed by several others.\n"),
+    ],
+)
+def test_an_empty_answer_says_so_on_standard_error(
+    make_app: MakeApp, sqlite_url: str, command: str, told: str
+) -> None:
     ini = make_app(sqlite_url)
-    assert [text(ini, command) for command in ("heads", "history", "branches")] == ["", "", ""]
+    result = invoke(ini, command)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", told)
+    assert text(ini, command, "-q") == ""
+    assert invoke(ini, command, "--json").stderr == ""
 
 
 def test_a_run_of_one_revision_is_told_in_the_singular(ini: Path) -> None:
     result = invoke(ini, "upgrade", "aaaa1")
     assert re.fullmatch(
-        r"Upgraded 1 revision in \d+ ms: the database is at aaaa1 \(create a\)\.\n", result.stdout
+        r"Upgraded 1 revision in \d+ ms: \S+/test\.sqlite is at aaaa1 \(create a\)\.\n",
+        result.stdout,
     )
 
 
-def test_a_target_that_is_past_is_told(ini: Path) -> None:
+def test_a_target_that_is_past_is_told(ini: Path, sqlite_url: str) -> None:
     invoke(ini, "upgrade", "cccc1")
     assert text(ini, "upgrade", "aaaa1") == (
-        "Nothing to do: the database is already past aaaa1; it is at cccc1 (join)."
+        f"Nothing to do: {name_of(sqlite_url)} is already past aaaa1; it is at cccc1 (join)."
         " To go back, use `downgrade`.\n"
     )
 
 
-def test_stamp_and_ensure_version_tell_where_the_database_is(ini: Path) -> None:
-    written = "The version table says: the database is at "
-    assert text(ini, "ensure-version") == f"{written}base (no revision).\n"
-    assert text(ini, "stamp", "cccc1") == f"{written}cccc1 (join).\n"
+def test_ensure_version_tells_where_the_database_is(ini: Path, sqlite_url: str) -> None:
+    assert text(ini, "ensure-version") == (
+        f"The version table says: {name_of(sqlite_url)} is at base (no revision).\n"
+    )
+
+
+def test_a_stamp_tells_from_where_to_where(ini: Path, sqlite_url: str) -> None:
+    name, base = name_of(sqlite_url), "base (no revision)"
+    assert text(ini, "stamp", "cccc1") == f"Stamped {name} from {base} to cccc1 (join).\n"
+    assert text(ini, "stamp", "aaaa1") == f"Stamped {name} from cccc1 (join) to aaaa1 (create a).\n"
+    assert text(ini, "stamp", "aaaa1") == f"Stamped {name}, which was at aaaa1 (create a) before.\n"
+    assert text(ini, "stamp", "base") == f"Stamped {name} from aaaa1 (create a) to {base}.\n"
 
 
 def test_a_repair_tells_what_the_version_table_holds(ini: Path) -> None:

@@ -68,7 +68,8 @@ format = %(levelname)s %(message)s
 
 
 def timeless(text: str) -> str:
-    """Return `text` with every duration the same."""
+    """Return `text` with every duration and the database's name the same."""
+    text = re.sub(r"/\S+/test\.sqlite", "NAME", text)
     return re.sub(r"\b(\d+ ms|\d+\.\d s)", "5 ms", text)
 
 
@@ -84,7 +85,7 @@ def test_each_revision_is_one_line_with_its_message_and_time(ini: Path) -> None:
     result = run(ini, "upgrade")
     assert timeless(result.stderr) == ("[1/2] aaaa1 create a  5 ms\n[2/2] bbbb2 create b  5 ms\n")
     assert timeless(result.stdout) == (
-        "Upgraded 2 revisions in 5 ms: the database is at bbbb2 (create b).\n"
+        "Upgraded 2 revisions in 5 ms: NAME is at bbbb2 (create b).\n"
     )
 
 
@@ -95,17 +96,43 @@ def test_a_downgrade_says_so(ini: Path) -> None:
         "[1/2] bbbb2 create b (downgrade)  5 ms\n[2/2] aaaa1 create a (downgrade)  5 ms\n"
     )
     assert timeless(result.stdout) == (
-        "Downgraded 2 revisions in 5 ms: the database is at base (no revision).\n"
+        "Downgraded 2 revisions in 5 ms: NAME is at base (no revision).\n"
     )
 
 
 def test_a_run_that_has_nothing_to_do_says_where_the_database_stands(ini: Path) -> None:
     invoke(ini, "upgrade")
     result = invoke(ini, "upgrade")
-    assert (result.stdout, result.stderr) == (
-        "Nothing to do: the database is at bbbb2 (create b).\n",
+    assert (timeless(result.stdout), result.stderr) == (
+        "Nothing to do: NAME is at bbbb2 (create b).\n",
         "",
     )
+
+
+def test_counters_align(make_app: MakeApp, sqlite_url: str) -> None:
+    ids = [f"r{number}" for number in range(10)]
+    line = [Revision(id_, before) for before, id_ in pairwise([None, *ids])]
+    last = invoke(make_app(sqlite_url, line), "upgrade").stderr.splitlines()[-2:]
+    assert [timeless(line) for line in last] == [
+        "[ 9/10] r8 a change  5 ms",
+        "[10/10] r9 a change  5 ms",
+    ]
+
+
+def test_a_line_that_a_revision_has_begun_is_ended_first(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    begins = Revision("aaaa1", upgrade="print('10 rows', end='')")
+    assert timeless(invoke(make_app(sqlite_url, [begins]), "upgrade").stderr) == (
+        "10 rows\n[1/1] aaaa1 a change  5 ms\n"
+    )
+
+
+def test_an_engine_that_echoes_keeps_its_own_lines(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, TWO[:1], {"sqlalchemy.echo": "true"})
+    result = invoke(ini, "upgrade")
+    assert "\n[1/1] aaaa1 create a  " in result.stderr
+    assert result.stdout.startswith("Upgraded 1 revision in ")
 
 
 def test_a_revision_without_a_message_is_its_id(make_app: MakeApp, sqlite_url: str) -> None:
@@ -164,9 +191,7 @@ def test_the_answer_is_whole_when_the_story_is_thrown_away(ini: Path) -> None:
             check=True,
             text=True,
         )
-    assert timeless(done.stdout) == (
-        "Upgraded 2 revisions in 5 ms: the database is at bbbb2 (create b).\n"
-    )
+    assert timeless(done.stdout) == ("Upgraded 2 revisions in 5 ms: NAME is at bbbb2 (create b).\n")
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
@@ -268,11 +293,21 @@ def test_the_first_sign_of_life_comes_after_five_seconds(
     assert timeless(last) == "[1/1] aaaa1 fill a  5 ms"
 
 
-def test_a_terminal_that_shows_what_runs_needs_no_sign_of_life(
+def test_a_terminal_shows_every_second_for_how_long_a_revision_has_been_running(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
-    slow = Revision("aaaa1", upgrade="import time; time.sleep(5.3)")
-    assert "still" not in run_on_terminal(make_app(sqlite_url, [slow]), "upgrade")
+    slow = Revision("aaaa1", message="fill a", upgrade="import time; time.sleep(2.4)")
+    written = run_on_terminal(make_app(sqlite_url, [slow]), "upgrade")
+    assert re.findall(r"\[1/1\] aaaa1 fill a \.\.\.(.*?)\r", written) == ["", " 1 s", " 2 s"]
+    assert timeless(screen(written)[0]) == "[1/1] aaaa1 fill a  5 ms"
+
+
+def test_what_a_revision_has_begun_to_print_is_not_overwritten(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    slow = "print('10 rows', end=''); import time; time.sleep(1.2); print(', 20 rows', end='')"
+    written = run_on_terminal(make_app(sqlite_url, [Revision("aaaa1", upgrade=slow)]), "upgrade")
+    assert timeless("|".join(screen(written)[:2])) == "10 rows, 20 rows|[1/1] aaaa1 a change  5 ms"
 
 
 # Colour
@@ -305,13 +340,17 @@ def test_an_option_wins_over_no_color(ini: Path) -> None:
 def test_a_terminal_without_colour_is_overwritten_all_the_same(ini: Path, way: str) -> None:
     arguments = ["--no-color"] if way == "option" else []
     written = run_on_terminal(
-        ini, "upgrade", *arguments, env={"NO_COLOR": "1" if way == "variable" else ""}
+        ini,
+        "upgrade",
+        *arguments,
+        columns=200,
+        env={"NO_COLOR": "1" if way == "variable" else ""},
     )
     assert not re.search(r"\x1b\[[0-9;]*m", written)
-    assert timeless("\n".join(screen(written))) == (
+    assert timeless("\n".join(screen(written, 200))) == (
         "[1/2] aaaa1 create a  5 ms\n"
         "[2/2] bbbb2 create b  5 ms\n"
-        "Upgraded 2 revisions in 5 ms: the database is at bbbb2 (create b).\n"
+        "Upgraded 2 revisions in 5 ms: NAME is at bbbb2 (create b).\n"
     )
 
 
@@ -324,12 +363,12 @@ def test_a_terminal_gets_colour(ini: Path) -> None:
 
 
 def test_the_running_revision_is_shown_and_overwritten(ini: Path) -> None:
-    written = run_on_terminal(ini, "upgrade")
+    written = run_on_terminal(ini, "upgrade", columns=200)
     assert "[1/2] aaaa1 create a ...\r\x1b[K[1/2] aaaa1 create a  \x1b[32m" in written
-    assert timeless("\n".join(screen(written))) == (
+    assert timeless("\n".join(screen(written, 200))) == (
         "[1/2] aaaa1 create a  5 ms\n"
         "[2/2] bbbb2 create b  5 ms\n"
-        "Upgraded 2 revisions in 5 ms: the database is at bbbb2 (create b).\n"
+        "Upgraded 2 revisions in 5 ms: NAME is at bbbb2 (create b).\n"
     )
 
 
@@ -349,7 +388,8 @@ def test_a_long_message_leaves_nothing_behind(
     assert passing.endswith(" ...")
     assert len(screen(passing, columns - 1)) == 1
     assert timeless("".join(screen(rest, columns))) == timeless("".join(screen(written, columns)))
-    assert timeless("".join(screen(written, columns))).startswith(f"[1/1] aaaa1 {message}  5 ms")
+    shown = re.sub(r"\s", "", timeless("".join(screen(written, columns))))
+    assert shown.startswith(re.sub(r"\s", "", f"[1/1] aaaa1 {message}  5 ms"))
 
 
 def test_a_terminal_that_does_not_tell_its_size_is_taken_for_80_columns(
@@ -375,12 +415,12 @@ def test_an_error_takes_the_place_of_the_running_line(make_app: MakeApp, sqlite_
     assert shown[1] == "       The database stands at base (no revision)."
 
 
-def test_a_dumb_terminal_gets_a_log(ini: Path) -> None:
-    written = run_on_terminal(ini, "upgrade", "--no-color", env={"TERM": "dumb"})
+def test_a_dumb_terminal_gets_a_log_without_colour(ini: Path) -> None:
+    written = run_on_terminal(ini, "upgrade", columns=200, env={"TERM": "dumb"})
     assert timeless(written) == (
         "[1/2] aaaa1 create a  5 ms\r\n"
         "[2/2] bbbb2 create b  5 ms\r\n"
-        "Upgraded 2 revisions in 5 ms: the database is at bbbb2 (create b).\r\n"
+        "Upgraded 2 revisions in 5 ms: NAME is at bbbb2 (create b).\r\n"
     )
 
 
@@ -505,7 +545,7 @@ def test_a_message_is_shown_in_every_encoding(
     env = {"PYTHONIOENCODING": "", **env}
     result = run(ini, "upgrade", env=env)
     assert timeless(result.stderr) == f"[1/1] aaaa1 {shown}  5 ms\n"
-    assert result.stdout.endswith(f" ms: the database is at aaaa1 ({shown}).\n")
+    assert timeless(result.stdout).endswith(f" ms: NAME is at aaaa1 ({shown}).\n")
     assert run(ini, "heads", env=env).stdout == f"aaaa1 (head), {shown}\n"
     failed = run(ini, "downgrade", "+1", env=env)
     assert failed.returncode == 2

@@ -195,7 +195,7 @@ def test_logging_sections_that_are_wrong_are_an_error_without_a_traceback(
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         f"Error: The logging sections of {ini} can't be used: ValueError: Unknown level: 'LOUD'.\n"
-        "Hint:  fix [loggers], [handlers] and [formatters]; a log file's folder must exist.\n"
+        "Hint:  fix [loggers], [handlers] and [formatters].\n"
     )
     assert not Path(sqlite_url.removeprefix("sqlite:///")).exists()
 

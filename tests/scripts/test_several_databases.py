@@ -216,8 +216,8 @@ def test_a_downgrade_that_fails_in_the_second_database_is_told_as_rolled_back(
 
 def test_a_stamp_tells_of_each_database(ini: Path, urls: list[str]) -> None:
     assert invoke(ini, "stamp", "r1").stdout.splitlines() == [
-        "The version table says.",
-        *(f"  {url} is at r1 (make t)." for url in urls),
+        "Stamped:",
+        *(f"  {url} from base (no revision) to r1 (make t)." for url in urls),
     ]
     found = document(invoke(ini, "stamp", "r2", "--json"))
     assert [(each["database"], each["rows"]) for each in found["databases"]] == [

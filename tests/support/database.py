@@ -65,3 +65,10 @@ def feed(url: str, script: str) -> None:
     done = subprocess.run(command, input=script, capture_output=True, check=False, encoding="utf-8")
     if done.returncode or done.stderr:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stderr}")
+
+
+def name_of(url: str) -> str:
+    """Return how the command names the database of `url` in an answer."""
+    parts = sa.make_url(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.database} on {parts.host}{port}" if parts.host else str(parts.database)

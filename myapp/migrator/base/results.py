@@ -11,6 +11,7 @@ State = Literal["applied", "current", "pending"]
 DatabaseState = Literal["ok", "pending", "ahead"]
 
 _USER = re.compile(r"(?<=://)[^/?]*@")
+_PARTS = r"[^:/]+://(?:[^/?]*@)?(?P<host>[^/?]*)/(?P<name>[^?]+)"
 _CREATE_DATE = re.compile(r"^Create Date: *(.+?) *$", re.MULTILINE)
 
 
@@ -87,6 +88,14 @@ def name_of(table: VersionTable, tables: Iterable[VersionTable]) -> str:
     return f"{table.database}{schema}{name}"
 
 
+def short_name(database: str) -> str:
+    """Return a database's URL as people name it: `shop on db.example.com`, or an SQLite file."""
+    parts = re.fullmatch(_PARTS, database)
+    if not parts:
+        return database
+    return f"{parts['name']} on {parts['host']}" if parts["host"] else parts["name"]
+
+
 @dataclass(frozen=True)
 class Status:
     """Where one database stands against the code.
@@ -127,8 +136,13 @@ class OfDatabases:
         return union(status.table for status in self.databases)
 
     @property
+    def database(self) -> str | None:
+        """The database's URL without its secrets, None unless it is one."""
+        return self.databases[0].table.database if len(self.databases) == 1 else None
+
+    @property
     def standing(self) -> str:
-        """The same in words."""
+        """Where they stand, in words."""
         return ", ".join(dict.fromkeys(status.standing for status in self.databases))
 
 
@@ -185,11 +199,6 @@ class CurrentRevisions(OfDatabases):
     current: tuple[Revision, ...]
     pending: tuple[str, ...]
 
-    @property
-    def database(self) -> str | None:
-        """The database's URL without its secrets, None unless it is one."""
-        return self.databases[0].table.database if len(self.databases) == 1 else None
-
 
 @dataclass(frozen=True)
 class MarkedRevision:
@@ -217,7 +226,9 @@ class Branch:
 
 @dataclass(frozen=True)
 class Stamp(_Change):
-    """What a stamp did."""
+    """What a stamp did. `stood` is where each database was before; `ensure-version` leaves it."""
+
+    stood: tuple[Status, ...] = ()
 
 
 @dataclass(frozen=True)

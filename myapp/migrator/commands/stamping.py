@@ -89,7 +89,11 @@ def _stamp(
             with answers.in_database(table, found):
                 if not named <= history.applied(table.rows):
                     raise RowNotKept(table.name)
-    return Stamp(union(before), databases=answers.statuses(history, found))
+    return Stamp(
+        union(before),
+        databases=answers.statuses(history, found),
+        stood=answers.statuses(history, before),
+    )
 
 
 def _require_committed(

@@ -126,7 +126,9 @@ def _check(url: URL) -> None:
 def _unopened(path: str, error: DBAPIError) -> DatabaseUnreachable:
     return DatabaseUnreachable(
         f"The SQLite file {path} can't be opened: {why_not_opened(path) or first_line(error)}.",
-        hint="fix the path in `sqlalchemy.url`, or make the folder and let this user write there.",
+        hint="let this user read it; a command that changes the database writes it and its folder."
+        if os.path.isfile(path)
+        else "fix the path in `sqlalchemy.url`, or make the folder and let this user write there.",
         retryable=False,
     )
 

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 from support.command import invoke, run
-from support.database import heads
+from support.database import heads, name_of
 from support.history import MakeApp, Revision, add_revision, create_table
 
 #: A foreign env.py that has the database's URL from the .ini file each time.
@@ -52,7 +52,7 @@ def test_what_is_removed_while_a_revision_runs_is_not_needed_any_more(
         0,
         "Upgraded 2 revisions in " + result.stdout.partition(" in ")[2],
     )
-    assert result.stdout.endswith("the database is at b2 (a change).\n")
+    assert result.stdout.endswith(" is at b2 (a change).\n")
     assert heads(database_url) == {"b2"}
 
 
@@ -177,7 +177,7 @@ def test_the_files_that_count_are_those_that_env_py_names(ini: Path, database_ur
     assert told("current") == (0, "a1, one\n")
     status, text = told("upgrade")
     assert (status, text.partition(" in ")[0]) == (0, "Upgraded 1 revision")
-    assert told("upgrade") == (0, "Nothing to do: the database is at b2 (two).\n")
+    assert told("upgrade") == (0, f"Nothing to do: {name_of(database_url)} is at b2 (two).\n")
     assert told("current", "--check-heads") == (0, "b2 (head), two\n")
     assert told("wait", "--timeout", "0") == (0, "b2 (head), two\n")
     assert told("heads") == (0, "b2 (head), two\n")
@@ -188,7 +188,10 @@ def test_the_files_that_count_are_those_that_env_py_names(ini: Path, database_ur
     assert told("show", "a1")[0] == 0
     assert told("check") == (0, "Models and database agree.\n")
     assert told("downgrade", "-1")[0] == 0
-    assert told("stamp", "b2") == (0, "The version table says: the database is at b2 (two).\n")
+    assert told("stamp", "b2") == (
+        0,
+        f"Stamped {name_of(database_url)} from a1 (one) to b2 (two).\n",
+    )
     assert heads(database_url) == {"b2"}
 
 

@@ -1,6 +1,7 @@
 """Waiting for a database that is not up yet, and for one that is not migrated yet."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -178,9 +179,10 @@ def test_a_database_that_is_not_migrated_in_time_is_status_3(
     if first == "base":
         pending, standing = "2 revisions", "base (no revision)"
     assert (result.returncode, result.stdout) == (3, "")
-    assert result.stderr == (
+    assert re.sub(r"0\.\d", "0.3", result.stderr) == (
         f"Warning: waiting. {pending} pending: the database stands at {standing}.\n"
         f"Error: {pending} pending: the database stands at {standing}.\n"
+        "       Waited 0.3 seconds.\n"
         f"Hint:  apply them with `myapp-migrate {ini} upgrade`.\n"
     )
     assert seconds >= 0.3
@@ -216,6 +218,12 @@ def test_a_database_that_is_never_up_is_status_6(make_app: MakeApp) -> None:
     result, seconds = timed(make_app(REFUSED, LINE), "wait", "--timeout", "0.3")
     assert result.returncode == 6
     assert seconds >= 0.3
+    assert re.search(r"\n +Waited \d\.\d seconds\.\nHint:  is the server ", result.stderr)
+
+
+def test_a_wait_of_no_seconds_has_waited_for_nothing(make_app: MakeApp, sqlite_url: str) -> None:
+    result = invoke(make_app(sqlite_url, LINE), "wait", "--timeout", "0")
+    assert (result.returncode, "Waited" in result.stderr) == (3, False)
 
 
 # A database that newer code has migrated

@@ -93,7 +93,7 @@ def test_a_run_waits_for_another_and_reads_where_it_left_the_database(
     go.touch()
     first, second = holder.finish(), waiter.finish()
     assert (first.returncode, second.returncode) == (0, 0), second.stderr
-    assert second.stdout == "Nothing to do: the database is at bbb222 (a change).\n"
+    assert second.stdout.endswith(" is at bbb222 (a change).\n")
 
 
 def test_the_lock_is_free_as_soon_as_its_holder_is_killed(
