@@ -37,7 +37,11 @@ def run_migrations(**options: Any) -> None:
     }
     if context.is_offline_mode():
         url = engine_url(settings.url)
-        defaults: dict[str, Any] = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
+        defaults: dict[str, Any] = {
+            "literal_binds": True,
+            "dialect_opts": {"paramstyle": "named"},
+            **_usual(url.get_backend_name()),
+        }
         if url.get_backend_name() == "sqlite":
             defaults["transactional_ddl"] = True
         context.configure(**{"url": url, **defaults, **options})
@@ -47,6 +51,7 @@ def run_migrations(**options: Any) -> None:
             # DDL on SQLite is transactional only with the engine that `database` makes.
             if is_ours and connection.dialect.name == "sqlite":
                 options.setdefault("transactional_ddl", True)
+            options = {**_usual(connection.dialect.name), **options}
             context.configure(connection=connection, **options)
             _run(run_context)
             if is_ours:
@@ -54,10 +59,24 @@ def run_migrations(**options: Any) -> None:
                 connection.commit()
 
 
+def _usual(dialect_name: str) -> dict[str, Any]:
+    """Return what holds for a kind of database where neither the .ini file nor env.py says it."""
+    is_sqlite = dialect_name == "sqlite"
+    return {
+        # SQLite can change a column only in a new table, which a batch makes.
+        "render_as_batch": is_sqlite,
+        "compare_server_default": is_sqlite or dialect_name == "postgresql",
+    }
+
+
 def _run(run_context: RunContext) -> None:
     opts = context.get_context().opts
     if opts["target_metadata"] is None:
         opts["target_metadata"] = _needed_metadata(run_context, opts)
+    if _compares(opts.get("revision_context")):
+        from .bridge.autogenerate import plugins  # which no other command needs
+
+        opts.setdefault("autogenerate_plugins", plugins())
     with context.begin_transaction():
         context.run_migrations()
 

@@ -1,6 +1,6 @@
 """Compare the models with the database, for `check` and `revision --autogenerate`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
@@ -22,6 +22,7 @@ from ..revisions import answers
 
 #: How many seconds the database has for one question. It may have many thousand tables.
 _SILENCE = 300.0
+_LARGE = ("enum", "table", "column")
 
 
 def check(context: RunContext) -> Agreement:
@@ -133,12 +134,24 @@ def _differences(script: MigrationScript, found: Sequence[Status]) -> Iterator[s
         yield from describe_operations(script)
         return
     for table, ops in zip(tables, each_ops, strict=True):
-        yield from (f"{name_of(table, tables)}: {line}" for line in _lines(ops.as_diffs()))
+        lines = in_order(_lines(ops.as_diffs()))
+        yield from (f"{name_of(table, tables)}: {line}" for line in lines)
 
 
 def describe_operations(script: MigrationScript) -> list[str]:
     """Return one line for each operation that would make the database match the models."""
-    return [line for ops in script.upgrade_ops_list for line in _lines(ops.as_diffs())]
+    each_ops = script.upgrade_ops_list
+    return [line for ops in each_ops for line in in_order(_lines(ops.as_diffs()))]
+
+
+def in_order(lines: Iterable[str]) -> list[str]:
+    """Return the lines in one order, the larger things first; Alembic takes some from sets."""
+
+    def place(line: str) -> tuple[int, str]:
+        kind = "".join(line.split()[1:2])
+        return _LARGE.index(kind) if kind in _LARGE else len(_LARGE), line
+
+    return sorted(lines, key=place)
 
 
 def _lines(diffs: Any) -> Iterator[str]:
