@@ -147,7 +147,7 @@ def _ask_each(
     try:
         with (
             told_as_errors(has_run=has_run),
-            listening(do_connect=_without_creating, engine_connect=opened),
+            listening(do_connect=without_creating, engine_connect=opened),
             looking(context, seconds=seconds, lock_wait=lock_wait),
         ):
             try:
@@ -209,7 +209,7 @@ def _close(connections: Iterable[Connection], own: Engine | None) -> None:
             engine.dispose()
 
 
-def _without_creating(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
+def without_creating(dialect: Dialect, record: Any, cargs: Any, cparams: Any) -> Any:
     """Open an empty database in memory, in place of an SQLite file that doesn't exist yet."""
     if dialect.name != "sqlite" or not cargs or not _can_be_made(str(cargs[0])):
         return None

@@ -1,6 +1,8 @@
 """Compare the models with the database, for `check` and `revision --autogenerate`."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
@@ -17,7 +19,8 @@ from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, require_loadable, settled
-from ..bridge.version_table import read_each
+from ..bridge.version_table import read_each, without_creating
+from ..database.listening import listening
 from ..revisions import answers
 
 #: How many seconds the database has for one question. It may have many thousand tables.
@@ -33,8 +36,8 @@ def check(context: RunContext) -> Agreement:
     SettingsError when there are no models to compare with.
     """
     history = load_history(context)
-    require_loadable(history)
-    with shared_engine(context):
+    with shared_engine(context), _without_caches():
+        require_loadable(history)
         settled_history, found = require_at_heads(context, history)
         if settled_history is not history:
             history = settled_history
@@ -56,6 +59,17 @@ def check(context: RunContext) -> Agreement:
             differences=differences,
         )
     return Agreement(databases=found)
+
+
+@contextmanager
+def _without_caches() -> Iterator[None]:
+    """Let Python write no bytecode beside the revisions and models that it imports within."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def require_at_heads(
@@ -103,7 +117,11 @@ def run_comparison(
             revision_context.run_no_autogenerate(rev, migration_context)
         return []
 
-    with told_as_errors(), looking(context, silence=_SILENCE):
+    with (
+        told_as_errors(),
+        listening(do_connect=without_creating),
+        looking(context, silence=_SILENCE),
+    ):
         try:
             run_env(
                 context,

@@ -1,9 +1,10 @@
 """Models against the database."""
 
+import sys
 from pathlib import Path
 
 import pytest
-from support.command import run
+from support.command import invoke, run
 from support.database import change, tables
 from support.history import ENV, MakeApp, Revision, create_table
 from support.models import ID, SETTING, MakeModels, table
@@ -175,6 +176,36 @@ def test_a_database_that_does_not_exist_is_not_made(
         'write the first revision with `{cmd} revision --autogenerate -m "..."`.'
     )
     assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_a_first_revision_is_written_without_making_the_database(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str, tmp_path: Path
+) -> None:
+    app = make_app(sqlite_url, [], {SETTING: make_models(table(ID))})
+
+    done = invoke(app, "revision", "--autogenerate", "-m", "First")
+
+    assert done.stdout.startswith("Found: add table a\n")
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_no_cache_is_written_beside_what_is_compared(
+    make_app: MakeApp,
+    make_models: MakeModels,
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(sqlite_url, [FIRST], {SETTING: make_models(table(ID))})
+    assert invoke(app, "upgrade").returncode == 0
+    for path in tmp_path.rglob("*.pyc"):
+        path.unlink()
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+    assert invoke(app, "check").returncode == 0
+
+    assert list(tmp_path.rglob("*.pyc")) == []
+    assert sys.dont_write_bytecode is False
 
 
 def test_a_database_without_a_version_table_is_compared_as_it_is(
