@@ -39,15 +39,25 @@ class User(NamedTuple):
 
 
 class EnumOp(MigrateOperation):
-    """Statements for one enum. `title` says what they do; `undo` has the same for the way back."""
+    """Statements for one enum. `title` says what they do.
+
+    `undo` has the title and the statements for the way back. `is_apart`: what follows needs them to
+    be committed.
+    """
 
     def __init__(
-        self, title: str, statements: Sequence[str], undo: tuple[str, Sequence[str]]
+        self,
+        title: str,
+        statements: Sequence[str],
+        undo: tuple[str, Sequence[str]],
+        *,
+        is_apart: bool = False,
     ) -> None:
         self.title, self.statements, self.undo = title, statements, undo
+        self.is_apart = is_apart
 
     def reverse(self) -> "EnumOp":
-        """Return the operation for the way back."""
+        """Return the operation for the way back, which nothing follows that needs it."""
         return EnumOp(*self.undo, (self.title, self.statements))
 
     def to_diff_tuple(self) -> tuple[str, str]:
@@ -61,7 +71,9 @@ def _render(autogen_context: AutogenContext, op: EnumOp) -> list[str]:
     prefix = autogen_context.opts["alembic_module_prefix"]
     # Alembic takes `:name` for a parameter, but not `::type`.
     escaped = (re.sub(r"(?<![:\w\\]):(?=\w+(?!:))", r"\\:", sql) for sql in op.statements)
-    return [f"{prefix}execute({sql!r})" for sql in escaped]
+    lines = [f"{prefix}execute({sql!r})" for sql in escaped]
+    # The empty line ends the block.
+    return [f"with {prefix}get_context().autocommit_block():", *lines, ""] if op.is_apart else lines
 
 
 class EnumWriter:
@@ -79,12 +91,24 @@ class EnumWriter:
             (f"remove enum {enum.title}", [f"DROP TYPE {self._named(enum)}"]),
         )
 
-    def change(self, before: EnumType, after: EnumType, users: Sequence[User]) -> EnumOp:
-        """Add what is missing, or make the type of `users` again where a value has to go."""
+    def change(
+        self, before: EnumType, after: EnumType, users: Sequence[User], *, is_used: bool
+    ) -> EnumOp:
+        """Add what is missing, or make the type of `users` again where a value has to go.
+
+        `is_used`: the same revision uses a new value. PostgreSQL allows that once it is committed.
+        """
+        is_apart = is_used and set(before.labels) <= set(after.labels)
+        statements = self._changed(before, after, users)
+        if is_apart:  # it stays where the rest fails, and the revision is run again
+            statements = [
+                each.replace("ADD VALUE", "ADD VALUE IF NOT EXISTS", 1) for each in statements
+            ]
         return EnumOp(
             _title(before, after),
-            self._changed(before, after, users),
+            statements,
             (_title(after, before), self._changed(after, before, users)),
+            is_apart=is_apart,
         )
 
     def _changed(self, before: EnumType, after: EnumType, users: Sequence[User]) -> list[str]:

@@ -10,7 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.plugins import Plugin
 from alembic.util import DispatchPriority, PriorityDispatchResult
-from sqlalchemy import ARRAY, Column, Dialect, inspect, text
+from sqlalchemy import ARRAY, Column, DefaultClause, Dialect, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -59,7 +59,9 @@ def _compare(
             if enum.is_ours:
                 first.append(writer.add(enum, is_implied=key in created))
         elif set(enum.labels) != set(before.labels):
-            first.append(writer.change(before, enum, looker.users(before)))
+            new = set(enum.labels) - set(before.labels)
+            used = [sql for sql in _defaults(operations) for label in new if label in sql]
+            first.append(writer.change(before, enum, looker.users(before), is_used=bool(used)))
     last: list[ops.MigrateOperation] = []
     dropped = looker.in_tables(op for op in operations if isinstance(op, ops.DropTableOp))
     gone = set(_columns_gone(operations))
@@ -83,6 +85,21 @@ def _columns_gone(operations: Sequence[ops.MigrateOperation]) -> Iterator[_Gone]
             isinstance(op, ops.AlterColumnOp) and op.modify_type is not None
         ):
             yield op.schema, op.table_name, op.column_name
+
+
+def _defaults(operations: Sequence[ops.MigrateOperation]) -> Iterator[str]:
+    """Yield the server defaults that columns get."""
+    for op in operations:
+        given: list[Any] = []
+        if isinstance(op, ops.ModifyTableOps):
+            yield from _defaults(op.ops)
+        elif isinstance(op, ops.CreateTableOp):
+            given = [column.server_default for column in op.to_table().columns]
+        elif isinstance(op, ops.AddColumnOp):
+            given = [op.column.server_default]
+        elif isinstance(op, ops.AlterColumnOp):
+            given = [op.modify_server_default]
+        yield from (str(each.arg) for each in given if isinstance(each, DefaultClause))
 
 
 class _Looker:

@@ -105,6 +105,19 @@ def test_new_values_come_where_the_models_have_them(
     assert before == {"mood": ["sad", "ok"]}
 
 
+def test_a_new_value_can_be_a_default_at_once(
+    make_app: MakeApp, make_models: MakeModels, postgresql_url: str
+) -> None:
+    column = "Column('m', Enum('sad', 'ok', 'new', name='mood'), server_default='new')"
+    app = make_app(postgresql_url, [], {SETTING: make_models(table(ID, column))})
+    change(postgresql_url, TYPE, TABLE)
+
+    after, before, again = written_up_down_and_up(app, postgresql_url)
+
+    assert after == again == {"mood": ["sad", "ok", "new"]}
+    assert before == {"mood": ["sad", "ok"]}
+
+
 def test_a_value_goes_and_the_columns_keep_theirs(
     make_app: MakeApp, make_models: MakeModels, postgresql_url: str
 ) -> None:
