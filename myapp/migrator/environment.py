@@ -92,8 +92,9 @@ def _needed_metadata(
         if sentence := convention_missed(settings, given):
             run_context.watcher.notice(sentence)
         return found
-    # A command that only reads runs no revision.
-    return None if opts.get("dont_mutate") else naming_convention(settings)
+    # What only reads runs no revision, and neither does `stamp`, which alone may purge.
+    runs_none = opts.get("dont_mutate") or "purge" in opts
+    return None if runs_none else naming_convention(settings)
 
 
 def _compares(revision_context: "RevisionContext | None") -> bool:

@@ -104,7 +104,9 @@ def test_the_metadata_of_env_py_wins(make_app: MakeApp, sqlite_url: str) -> None
     assert names_of(sqlite_url) == (None, "another_b")
 
 
-@pytest.mark.parametrize("command", ["upgrade", "current", "history", "heads", "revision -m x"])
+@pytest.mark.parametrize(
+    "command", ["upgrade", "current", "history", "heads", "revision -m x", "stamp base"]
+)
 def test_the_convention_is_imported_only_where_a_revision_runs(
     command: str, make_app: MakeApp, sqlite_url: str, names: Path
 ) -> None:
