@@ -4,7 +4,7 @@ import sys
 
 from alembic.runtime.plugins import Plugin
 
-from . import check_constraints, enums, server_defaults
+from . import check_constraints, enums, operation_order, server_defaults
 
 _CHECKS = "alembic.ext.checkconstraint_byname"
 _ALEMBICS = ("alembic.autogenerate.*", _CHECKS)
@@ -12,6 +12,7 @@ _OURS = {
     "migrator.checks": check_constraints,
     "migrator.defaults": server_defaults,
     "migrator.enums": enums,
+    "migrator.order": operation_order,
 }
 # Alembic keeps its plugins for the process, as Python keeps this module.
 for _name, _module in _OURS.items():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import MigrateOperation
+from alembic.operations.ops import AlterColumnOp, MigrateOperation
 
 
 class EnumType(NamedTuple):
@@ -111,6 +111,19 @@ class EnumWriter:
             is_apart=is_apart,
         )
 
+    def cast(
+        self, op: AlterColumnOp, before: tuple[str, str | None], after: tuple[str, str | None]
+    ) -> EnumOp:
+        """Give a column another type and default, by way of text."""
+        what = f"modify type of {self._dotted(op.schema, op.table_name)}.{op.column_name}"
+
+        def way(old: tuple[str, str | None], new: tuple[str, str | None]) -> tuple[str, list[str]]:
+            user = User(op.schema, op.table_name, op.column_name, False, old[1])
+            names = [f"{name} DEFAULT {sql}" if sql else name for name, sql in (old, new)]
+            return f"{what}: {' -> '.join(names)}", list(self._moved(user, *new))
+
+        return EnumOp(*way(before, after), way(after, before))
+
     def _changed(self, before: EnumType, after: EnumType, users: Sequence[User]) -> list[str]:
         name = self._named(before)
         if set(before.labels) <= set(after.labels):
@@ -124,19 +137,22 @@ class EnumWriter:
         return [
             f"ALTER TYPE {name} RENAME TO {self._quote(old.name)}",
             self._create(EnumType(before.schema, before.name, after.labels)),
-            *(line for user in users for line in self._moved(user, name)),
+            *(
+                line
+                for user in users
+                for line in self._moved(user, f"{name}{'[]' * user.is_array}", user.default)
+            ),
             f"DROP TYPE {self._named(old)}",
         ]
 
-    def _moved(self, user: User, name: str) -> Iterator[str]:
+    def _moved(self, user: User, to: str, default: str | None) -> Iterator[str]:
         table, column = self._dotted(user.schema, user.table), self._quote(user.column)
-        array = "[]" if user.is_array else ""
         alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
         if user.default:
             yield f"{alter} DROP DEFAULT"
-        yield f"{alter} TYPE {name}{array} USING {column}::text{array}::{name}{array}"
-        if user.default:
-            yield f"{alter} SET DEFAULT {user.default}"
+        yield f"{alter} TYPE {to} USING {column}::text{'[]' * user.is_array}::{to}"
+        if default:
+            yield f"{alter} SET DEFAULT {default}"
 
     def _create(self, enum: EnumType) -> str:
         return f"CREATE TYPE {self._named(enum)} AS ENUM ({', '.join(map(_literal, enum.labels))})"

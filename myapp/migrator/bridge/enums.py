@@ -3,6 +3,7 @@
 Alembic compares none, and its `drop_table` leaves a type behind.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from .enum_operations import EnumType, EnumWriter, User
+from .server_defaults import sql_of
 
 _USERS = """
 SELECT n.nspname, c.relname, a.attname, a.atttypid = t.typarray, pg_get_expr(d.adbin, d.adrelid)
@@ -70,6 +72,9 @@ def _compare(
         # A type that no column had is not the models' business.
         if users and all(gone & {(*user[:2], None), user[:3]} for user in users):
             last.append(writer.add(existing[key], is_implied=key in dropped).reverse())
+    for op in operations:
+        if isinstance(op, ops.ModifyTableOps):
+            op.ops = [each for own in op.ops for each in looker.cast(own, writer)]
     upgrade_ops.ops = [*first, *operations, *last]
     return PriorityDispatchResult.CONTINUE
 
@@ -134,6 +139,33 @@ class _Looker:
         names = {"name": enum.name, "schema": enum.schema or self._default_schema}
         found = self._connection.execute(text(_USERS), names)
         return [User(self._schema(schema), *others) for schema, *others in found]
+
+    def cast(self, op: ops.MigrateOperation, writer: EnumWriter) -> Iterator[ops.MigrateOperation]:
+        """Yield an operation; for a column that becomes an enum or was one, with the cast it needs.
+
+        PostgreSQL casts neither the column's values nor its default to an enum by itself.
+        """
+        dialect = self._context.dialect
+        types = [op.existing_type, op.modify_type] if isinstance(op, ops.AlterColumnOp) else []
+        if not isinstance(op, ops.AlterColumnOp) or not all(types):
+            yield op
+            return
+        old, new = op.existing_server_default or None, op.modify_server_default
+        is_plain = all(isinstance(each, DefaultClause | None) for each in (old, new or None))
+        if not is_plain or not any(_enum_of(each, dialect) for each in types if each):
+            yield op
+            return
+        before = str(old.arg) if isinstance(old, DefaultClause) else None
+        if new is False:  # the same one, of another type
+            after = before and re.sub(r"::[^':]+$", "", before)
+        else:
+            after = sql_of(new if isinstance(new, DefaultClause) else None, dialect)
+        names = [each.compile(dialect=dialect) for each in types if each]
+        yield writer.cast(op, (names[0], before), (names[1], after))
+        op.existing_type, op.modify_type, op.modify_server_default = op.modify_type, None, False
+        op.existing_server_default = False
+        if op.has_changes():
+            yield op
 
     def _schema(self, name: str | None) -> str | None:
         return None if name == self._default_schema else name

@@ -33,7 +33,7 @@ def _compare(
     assert connection is not None  # noqa: S101 - there is one to compare with
     # What stands in the database is no text with parameters, as SQLAlchemy reads it.
     one = before.arg.text if before and isinstance(before.arg, TextClause) else None
-    other = _sql(after, connection.dialect)
+    other = sql_of(after, connection.dialect)
     if one is None or other is None:
         is_equal = one == other or (after is None and _is_serial(one, wanted))
     else:
@@ -43,8 +43,8 @@ def _compare(
     return PriorityDispatchResult.STOP
 
 
-def _sql(default: DefaultClause | None, dialect: Dialect) -> str | None:
-    """Return the SQL of a default, where a string stands for itself."""
+def sql_of(default: DefaultClause | None, dialect: Dialect) -> str | None:
+    """Return the SQL of a model's default, in which a string stands for itself."""
     if default is None:
         return None
     if isinstance(default.arg, str):

@@ -58,11 +58,7 @@ def written_up_down_and_up(app: Path, url: str) -> tuple[dict[str, list[str]], .
         (
             "Column('m', Enum('sad', native_enum=False, name='mood'))",
             [TYPE, TABLE],
-            [
-                "modify type of a.m: ENUM('sad', 'ok', name='mood') -> Enum('sad', name='mood',"
-                " native_enum=False)",
-                "remove enum mood",
-            ],
+            ["modify type of a.m: mood -> VARCHAR(3)", "remove enum mood"],
         ),
     ],
     ids=[
@@ -116,6 +112,37 @@ def test_a_new_value_can_be_a_default_at_once(
 
     assert after == again == {"mood": ["sad", "ok", "new"]}
     assert before == {"mood": ["sad", "ok"]}
+
+
+@pytest.mark.parametrize(
+    ("made", "default"),
+    [
+        ("VARCHAR(9)", ""),
+        ("VARCHAR(9) DEFAULT 'ok'", "server_default='ok'"),
+        ("other DEFAULT 'ok'", "server_default='ok'"),
+        ("other DEFAULT 'ok'", "server_default='new'"),
+        ("other", "server_default='new'"),
+        ("other DEFAULT 'ok'", ""),
+    ],
+)
+def test_a_column_becomes_an_enum_and_its_values_are_cast(
+    made: str, default: str, make_app: MakeApp, make_models: MakeModels, postgresql_url: str
+) -> None:
+    column = f"Column('m', Enum('ok', 'new', name='mood'), nullable=False, {default})"
+    app = make_app(postgresql_url, [], {SETTING: make_models(table(ID, column))})
+    change(
+        postgresql_url,
+        "CREATE TYPE other AS ENUM ('ok', 'gone')",
+        f"CREATE TABLE a (id SERIAL PRIMARY KEY, m {made})",
+        "INSERT INTO a (m) VALUES ('ok')",
+    )
+
+    after, before, again = written_up_down_and_up(app, postgresql_url)
+
+    kept = {} if made.startswith("other") else {"other": ["ok", "gone"]}
+    assert after == again == {"mood": ["ok", "new"], **kept}
+    assert before == {"other": ["ok", "gone"]}
+    assert rows(postgresql_url, "SELECT m::text FROM a") == [("ok",)]
 
 
 def test_a_value_goes_and_the_columns_keep_theirs(
