@@ -1,5 +1,6 @@
 """Compare server defaults by what they mean to the database, not by their text."""
 
+import re
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
@@ -9,6 +10,10 @@ from alembic.util import PriorityDispatchResult
 from sqlalchemy import Column, DefaultClause, TextClause, text
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import CompileError, DBAPIError
+
+#: With the cast that PostgreSQL adds.
+_LITERAL = re.compile(r"('(?:[^']|'')*')(?:::[\w\s.\"\[\](),]+)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def setup(plugin: Plugin) -> None:
@@ -61,10 +66,16 @@ def _is_serial(sql: str | None, column: "Column[Any]") -> bool:
 
 
 def _bare(sql: str) -> str:
+    """Return a default without parentheses, and a number or a literal as its plain text.
+
+    Most defaults are then equal, and the database need not be asked.
+    """
     sql = sql.strip()
     while sql.startswith("(") and sql.endswith(")"):
         sql = sql[1:-1].strip()
-    return sql
+    if literal := _LITERAL.fullmatch(sql):
+        return literal[1]
+    return f"'{sql}'" if _NUMBER.fullmatch(sql) else sql
 
 
 def _mean_the_same(connection: Connection, one: str, other: str, column: "Column[Any]") -> bool:
