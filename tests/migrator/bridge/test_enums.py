@@ -1,5 +1,7 @@
 """Enums of PostgreSQL, compared with the models' and brought together, both ways."""
 
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,16 @@ def test_a_type_of_another_schema_is_named_with_it(
 
     assert after == again == {"Mood": ["sad", "ok", "new"]}
     assert before == {"Mood": ["sad", "ok"]}
+
+
+def test_alembic_postgresql_enum_has_its_way_where_env_py_imports_it(
+    make_app: MakeApp,
+    make_models: MakeModels,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(postgresql_url, [], {SETTING: make_models(table(ID, MORE))})
+    change(postgresql_url, TYPE, TABLE)
+    monkeypatch.setitem(sys.modules, "alembic_postgresql_enum", types.ModuleType("stands for it"))
+
+    assert invoke(app, "check").returncode == 0
