@@ -24,55 +24,66 @@ class Models(NamedTuple):
 
 
 def find_models(settings: Settings) -> Models | None:
-    """Return where the application has its models; None if its package isn't known."""
-    package = _package(settings)
-    if package is None:
+    """Return where the application has its models; None if its package isn't known.
+
+    Where `alembic.target_metadata` is set, it is known by that.
+    """
+    given = settings.alembic.get("target_metadata", "").replace(",", " ").split()
+    module = given[0].partition(":")[0] if given else _factory(settings)
+    if module is None or not all(part.isidentifier() for part in module.split(".")):
         return None
-    place, folder = _place(package, settings.path.parent)
-    for name in _MODULES:
+    place, package, folder = _place(module, settings.path.parent)
+    modules = (module.removeprefix(f"{package}."), *_MODULES) if given else _MODULES
+    for name in modules:
         base, convention = _names(place, name) if place else (None, None)
         if base:
-            module = f"{package}.{name}"
-            named = f"{module}:{convention}" if convention else None
-            return Models(f"{module}:{base}", named, folder)
+            named = f"{package}.{name}:{convention}" if convention else None
+            return Models(f"{package}.{name}:{base}", named, folder)
     return Models(f"{package}.models:Base.metadata", folder=folder)
 
 
-def _package(settings: Settings) -> str | None:
-    """Return the package that `use = egg:...` or its like leads to."""
-    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+def _factory(settings: Settings) -> str | None:
+    """Return the module that `use = egg:...` or its like leads to."""
+    parser = configparser.RawConfigParser(strict=False)
     parser.read(settings.path, encoding="utf-8")
     section = settings.section.partition("]")[0].removeprefix("[")
     used = parser.get(section, "use", fallback=None)
     used = used or f"call:{parser.get(section, 'paste.app_factory', fallback='')}"
     scheme, _, spec = used.partition(":")
-    name = spec.strip()
-    if scheme.strip() == "egg":
-        distribution, _, entry = name.partition("#")
-        name = distribution.replace("-", "_")
-        with suppress(importlib.metadata.PackageNotFoundError):
-            found = importlib.metadata.distribution(distribution).entry_points.select(
-                group="paste.app_factory", name=entry or "main"
-            )
-            name = next((each.module for each in found), name)
-    elif scheme.strip() != "call":
+    if scheme.strip() == "call":
+        return spec.partition(":")[0].strip()
+    if scheme.strip() != "egg":
         return None
-    package = name.partition(":")[0].partition(".")[0]
-    return package if package.isidentifier() else None
+    distribution, _, entry = spec.strip().partition("#")
+    with suppress(importlib.metadata.PackageNotFoundError, ValueError):
+        factories = importlib.metadata.distribution(distribution).entry_points.select(
+            group="paste.app_factory", name=entry or "main"
+        )
+        return next((each.module for each in factories), None)
+    return distribution.replace("-", "_")
 
 
-def _place(package: str, here: Path) -> tuple[Path | None, Path | None]:
-    """Return the package's folder, and the one to import from if Python doesn't find it there."""
-    # This imports nothing, as the package has no parent.
+def _place(module: str, here: Path) -> tuple[Path | None, str, Path | None]:
+    """Return the folder and the name of the package that a module is or is in.
+
+    The third is the folder to import from, if Python doesn't find the package.
+    """
+    package, *inner = module.split(".")
     spec = None
     with suppress(ImportError, ValueError):
-        spec = importlib.util.find_spec(package)
-    if spec is not None and spec.submodule_search_locations:
-        return Path(next(iter(spec.submodule_search_locations))), None
-    for folder in (here, here / "src"):
-        if (folder / package).is_dir():
-            return folder / package, folder
-    return None, None
+        spec = importlib.util.find_spec(package)  # it imports nothing, as there is no parent
+    known = [Path(each) for each in (spec and spec.submodule_search_locations) or ()]
+    beside = [folder / package for folder in (here, here / "src") if (folder / package).is_dir()]
+    if not known and not beside:
+        return None, package, None
+    place = (known or beside)[0]
+    folder = None if known else place.parent
+    # Of `shop.wsgi` it is `shop`, of `acme.shop`, a package in another, `acme.shop`.
+    for part in inner:
+        if part == "models" or not (place / part).is_dir():
+            break
+        place, package = place / part, f"{package}.{part}"
+    return place, package, folder
 
 
 def _names(place: Path, name: str) -> tuple[str | None, str | None]:

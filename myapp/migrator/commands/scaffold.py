@@ -11,7 +11,7 @@ from ..base.faces import ENVIRONMENT
 from ..base.results import Scaffold
 from ..bridge.context import RunContext
 from ..settings.settings import Settings
-from .application import find_models
+from .application import Models, find_models
 
 DEFAULT_TEMPLATE = "pyramid"
 _ENV_PY = f'''"""Run the migrations: every decision stands in the .ini file and in the migrator."""
@@ -97,11 +97,9 @@ def _write(folder: Path, template: str, package: bool) -> list[Path]:
 
 
 def _model_lines(settings: Settings) -> Iterator[str]:
-    models = find_models(settings)
-    if models is None:
-        yield "alembic.target_metadata = yourapp.models:Base.metadata"
-        return
-    yield f"alembic.target_metadata = {models.target_metadata}"
+    models = find_models(settings) or Models("yourapp.models:Base.metadata")
+    if "target_metadata" not in settings.alembic:
+        yield f"alembic.target_metadata = {models.target_metadata}"
     if models.naming_convention and "naming_convention" not in settings.alembic:
         yield f"alembic.naming_convention = {models.naming_convention}"
     if models.folder and "prepend_sys_path" not in settings.alembic:
@@ -117,7 +115,7 @@ def _ini_lines(context: RunContext, folder: Path, template: str) -> tuple[str, .
         settings.section.partition(" ")[0],
         f"alembic.script_location = {str(location).replace('%', '%%')}",
     ]
-    if template == DEFAULT_TEMPLATE and "target_metadata" not in settings.alembic:
+    if template == DEFAULT_TEMPLATE:
         lines += _model_lines(settings)
     if template == "multidb":
         lines.append("alembic.databases = engine1, engine2")

@@ -103,6 +103,35 @@ def test_the_package_is_the_one_of_the_application(
     assert found.target_metadata == name
 
 
+def test_a_package_in_another_has_its_own_models(make_ini: MakeIni, tmp_path: Path) -> None:
+    path = tmp_path / "src" / "acme" / "shop" / "models" / "meta.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(COOKIECUTTER)
+
+    found = find_models(load_settings(str(make_ini({"use": "call:acme.shop.wsgi:main"}))))
+
+    assert found == (
+        "acme.shop.models.meta:Base.metadata",
+        "acme.shop.models.meta:NAMING_CONVENTION",
+        tmp_path / "src",
+    )
+
+
+@pytest.mark.parametrize("given", ["shop.models:Base.metadata", "shop.models.meta:metadata"])
+def test_the_naming_convention_of_models_that_are_set_is_named(
+    given: str, make_ini: MakeIni, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop" / "models" / "meta.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(COOKIECUTTER)
+    settings = {"alembic.target_metadata": given, "alembic.prepend_sys_path": "%(here)s"}
+    ini = make_ini({"use": "egg:other", "sqlalchemy.url": "sqlite://", **settings})
+
+    made = init(run_context(ini), str(tmp_path / "migrations"))
+
+    assert made.ini_lines[2:] == ("alembic.naming_convention = shop.models.meta:NAMING_CONVENTION",)
+
+
 def test_an_application_of_another_file_is_not_known(make_ini: MakeIni) -> None:
     make_ini({"use": "egg:shop"}, name="base.ini")
 
