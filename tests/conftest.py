@@ -11,6 +11,7 @@ from support import postgresql
 from support.faults import Figure
 from support.history import MakeApp, Revision, make_history
 from support.ini import MakeIni, write_ini
+from support.models import HEAD, MakeModels
 from support.pool import Pool
 from support.processes import Start, starter
 
@@ -125,6 +126,21 @@ def make_app(tmp_path: Path, make_ini: MakeIni) -> MakeApp:
         location = make_history(tmp_path / "migrations", revisions)
         own = {"sqlalchemy.url": url, "alembic.script_location": str(location)}
         return make_ini(own | dict(settings or {}), extra=extra)
+
+    return make
+
+
+@pytest.fixture
+def make_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> MakeModels:
+    """Write a module that adds tables to a `metadata`, and return what names it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = f"models_{abs(hash(request.node.nodeid))}"
+
+    def make(code: str) -> str:
+        (tmp_path / f"{module}.py").write_text(HEAD + code)
+        return f"{module}:metadata"
 
     return make
 

@@ -74,7 +74,8 @@ ALLOWED = {
     "scripts/": {"click", "myapp", "myapp.scripts", "myapp.migrator"},
     "migrations/env.py": {f"{ENGINE}.environment"},
     "migrations/versions/": {"alembic", "sqlalchemy", f"{ENGINE}.indexes"},
-    "models/": {"sqlalchemy", "pyramid", "myapp.models", "myapp.migrator"},
+    "models/": {"sqlalchemy", "pyramid", "myapp.models", "myapp.naming", "myapp.migrator"},
+    "naming.py": set(),
 }
 
 

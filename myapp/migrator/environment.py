@@ -1,21 +1,18 @@
 """What `env.py` calls: open the connection, and let Alembic run the command."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import Connection
 
-from .base.errors import SettingsError
 from .bridge.configuration import context_of
 from .bridge.connection import connect
 from .bridge.context import RunContext
-from .database.failures import described
+from .bridge.models import convention_missed, naming_convention, target_metadata
 from .database.url import engine_url
-from .settings.settings import Settings
 
 if TYPE_CHECKING:
     from alembic.autogenerate import RevisionContext
@@ -27,7 +24,8 @@ def run_migrations(**options: Any) -> None:
     `options` go to `alembic.context.configure`, and win over those of the .ini file. They are for
     what an .ini file can't hold, such as `include_object` and `process_revision_directives`.
 
-    Raises SettingsError when `alembic.target_metadata` is needed and can't be had.
+    Raises SettingsError when `alembic.target_metadata` or `alembic.naming_convention` is needed and
+    can't be had.
     """
     run_context = context_of(context.config)
     settings = run_context.settings
@@ -39,74 +37,68 @@ def run_migrations(**options: Any) -> None:
     }
     if context.is_offline_mode():
         url = engine_url(settings.url)
-        defaults: dict[str, Any] = {"literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
+        defaults: dict[str, Any] = {
+            "literal_binds": True,
+            "dialect_opts": {"paramstyle": "named"},
+            **_usual(url.get_backend_name()),
+        }
         if url.get_backend_name() == "sqlite":
             defaults["transactional_ddl"] = True
         context.configure(**{"url": url, **defaults, **options})
-        _run(settings)
+        _run(run_context)
     else:
         with _connection(run_context) as (connection, is_ours):
             # DDL on SQLite is transactional only with the engine that `database` makes.
             if is_ours and connection.dialect.name == "sqlite":
                 options.setdefault("transactional_ddl", True)
+            options = {**_usual(connection.dialect.name), **options}
             context.configure(connection=connection, **options)
-            _run(settings)
+            _run(run_context)
             if is_ours:
                 # The revisions are committed by now. A version table that was created alone isn't.
                 connection.commit()
 
 
-def _run(settings: Settings) -> None:
+def _usual(dialect_name: str) -> dict[str, Any]:
+    """Return what holds for a kind of database where neither the .ini file nor env.py says it."""
+    is_sqlite = dialect_name == "sqlite"
+    return {
+        # SQLite can change a column only in a new table, which a batch makes.
+        "render_as_batch": is_sqlite,
+        "compare_server_default": is_sqlite or dialect_name == "postgresql",
+    }
+
+
+def _run(run_context: RunContext) -> None:
     opts = context.get_context().opts
-    if opts["target_metadata"] is None and _compares(opts.get("revision_context")):
-        opts["target_metadata"] = target_metadata(settings)
+    if opts["target_metadata"] is None:
+        opts["target_metadata"] = _needed_metadata(run_context, opts)
+    if _compares(opts.get("revision_context")):
+        from .bridge.autogenerate import plugins  # which no other command needs
+
+        opts.setdefault("autogenerate_plugins", plugins())
     with context.begin_transaction():
         context.run_migrations()
 
 
+def _needed_metadata(
+    run_context: RunContext, opts: Mapping[str, Any]
+) -> MetaData | list[MetaData] | None:
+    """Import what this command needs: the models to compare, or the names for constraints."""
+    settings = run_context.settings
+    if _compares(opts.get("revision_context")):
+        found = target_metadata(settings)
+        given = found if isinstance(found, list) else [found] if found is not None else []
+        if sentence := convention_missed(settings, given):
+            run_context.watcher.notice(sentence)
+        return found
+    # What only reads runs no revision, and neither does `stamp`, which alone may purge.
+    runs_none = opts.get("dont_mutate") or "purge" in opts
+    return None if runs_none else naming_convention(settings)
+
+
 def _compares(revision_context: "RevisionContext | None") -> bool:
     return revision_context is not None and bool(revision_context.command_args["autogenerate"])
-
-
-def target_metadata(settings: Settings) -> MetaData | list[MetaData] | None:
-    """Import what `alembic.target_metadata` names: `package.module:Base.metadata`.
-
-    Several names, separated by commas or white space, give a list. None when it is not set.
-
-    Raises SettingsError when a name can't be resolved.
-    """
-    names = settings.alembic.get("target_metadata", "").replace(",", " ").split()
-    found = [_resolve(name) for name in names]
-    return found[0] if len(found) == 1 else found or None
-
-
-def _resolve(name: str) -> MetaData:
-    hint = "write it as `package.module:Base.metadata`."
-    try:
-        found = resolve_name(name)
-    except ModuleNotFoundError as error:
-        is_named = f"{name.replace(':', '.')}.".startswith(f"{error.name}.")
-        raise SettingsError(
-            f"`alembic.target_metadata` is `{name}`, which can't be imported: {error}.",
-            hint=f"{'is it spelt right, and its' if is_named else 'is that'} package installed"
-            " (`pip install -e .` for the application itself)? A folder beside the .ini file needs"
-            " `alembic.prepend_sys_path = %(here)s`.",
-        ) from error
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(
-            f"`alembic.target_metadata` is `{name}`, which can't be imported: {error}.", hint=hint
-        ) from error
-    except Exception as error:
-        raise SettingsError(
-            f"`alembic.target_metadata` is `{name}`, which can't be imported: {described(error)}.",
-            hint="fix that module; `--traceback` before CONFIG_URI shows the line.",
-        ) from error
-    if not isinstance(found, MetaData):
-        raise SettingsError(
-            f"`alembic.target_metadata` is `{name}`, which is not a MetaData of SQLAlchemy.",
-            hint=hint,
-        )
-    return found
 
 
 @contextmanager

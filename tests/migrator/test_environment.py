@@ -301,6 +301,18 @@ def test_render_as_batch_and_the_prefixes_are_read_from_the_ini(
     assert ("alembic_op.add_column(" in written) is not is_batch
 
 
+def test_batches_are_written_where_the_database_is_sqlite(
+    make_project: MakeProject, models: Path, database_url: str
+) -> None:
+    ini = make_project(database_url)
+    models.write_text(models.read_text() + "\nA.name = Column(String(9))\n")
+    assert invoke(ini, "upgrade").returncode == 0
+    assert invoke(ini, "revision", "--autogenerate", "-m", "x", "--rev-id", "b2").returncode == 0
+    (path,) = (ini.parent / "history" / "versions").glob("b2*")
+    is_sqlite = database_url.startswith("sqlite")
+    assert ("batch_alter_table" in path.read_text()) is is_sqlite
+
+
 @pytest.mark.parametrize(("value", "columns"), [("true", ["version_num"]), ("n", [])])
 def test_version_table_pk_is_read_from_the_ini(
     value: str, columns: list[str], make_project: MakeProject, engine: Engine, database_url: str

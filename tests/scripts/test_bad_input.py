@@ -1108,6 +1108,7 @@ def test_an_env_py_that_does_nothing(
     refused(tmp_path, 2, error, hint, ini, *command.split())
 
 
+FIX_IT = "fix that module; `--traceback` before CONFIG_URI shows the way there."
 AS_METADATA = "write it as `package.module:Base.metadata`."
 INSTALL = (
     "package installed (`pip install -e .` for the application itself)? A folder beside the .ini"
@@ -1135,7 +1136,8 @@ INSTALL = (
         ),
         (
             "shop_models_that_lack:Base.metadata",
-            "which can't be imported: No module named 'gone'",
+            "which can't be imported: {folder}/shop_models_that_lack.py (line 1):"
+            " ModuleNotFoundError: No module named 'gone'",
             f"is that {INSTALL}",
         ),
         (
@@ -1146,8 +1148,21 @@ INSTALL = (
         ("myapp.models:Base", "which is not a MetaData of SQLAlchemy", AS_METADATA),
         (
             "shop_models_that_raise:Base.metadata",
-            "which can't be imported: RuntimeError: no network",
-            "fix that module; `--traceback` before CONFIG_URI shows the line.",
+            "which can't be imported: {folder}/shop_models_that_raise.py (line 1): RuntimeError: no"
+            " network",
+            FIX_IT,
+        ),
+        (
+            "shop_models_in_pieces:Base.metadata",
+            "which can't be imported: {folder}/shop_models_in_pieces.py (line 2): SyntaxError:"
+            " invalid syntax",
+            FIX_IT,
+        ),
+        (
+            "shop_models_that_sqlalchemy_refuses:metadata",
+            "which can't be imported: {folder}/shop_models_that_sqlalchemy_refuses.py (line 3):"
+            " ArgumentError: Column object 'id' already assigned to Table 'a'",
+            FIX_IT,
         ),
     ],
 )
@@ -1165,9 +1180,13 @@ def test_models_that_cannot_be_imported(
     monkeypatch.syspath_prepend(tmp_path)
     write(tmp_path, "raise RuntimeError('no network')\n", "shop_models_that_raise.py")
     write(tmp_path, "import gone\n", "shop_models_that_lack.py")
+    write(tmp_path, "\n1 +\n", "shop_models_in_pieces.py")
+    twice = "from sqlalchemy import *\nm, c = MetaData(), Column('id', Integer)\n"
+    twice += "Table('a', m, c), Table('b', m, c)\n"
+    write(tmp_path, twice, "shop_models_that_sqlalchemy_refuses.py")
     ini = make_ini({**AT_HAND, "sqlalchemy.url": sqlite_url, "alembic.target_metadata": name})
     assert invoke(ini, "upgrade", "--quiet") == Result(0, "", "")
-    error = f"`alembic.target_metadata` is `{name}`, {error}."
+    error = f"`alembic.target_metadata` is `{name}`, {error.format(folder=tmp_path)}."
     refused(tmp_path, 2, error, hint, ini, *command.split())
 
 

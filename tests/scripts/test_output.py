@@ -171,6 +171,7 @@ def test_what_autogenerate_found_is_told(
             "sqlalchemy.url": sqlite_url,
             "alembic.script_location": str(tmp_path / "migrations"),
             "alembic.target_metadata": "myapp.models:Base.metadata",
+            "alembic.naming_convention": "myapp.naming:NAMING_CONVENTION",
         }
     )
     invoke(ini, "init", tmp_path / "migrations")

@@ -401,8 +401,8 @@ def test_a_difference_is_told_with_its_database(ini: Path, urls: list[str], tmp_
     assert document(result)["error"]["differences"] == [
         f"{urls[0]}: remove column m.i",
         f"{urls[1]}: add table m",
-        f"{urls[1]}: remove index u on t (i)",
         f"{urls[1]}: remove table t",
+        f"{urls[1]}: remove index u on t (i)",
     ]
 
 

@@ -1,6 +1,8 @@
 """Compare the models with the database, for `check` and `revision --autogenerate`."""
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
@@ -24,6 +26,7 @@ from ..revisions import answers
 
 #: How many seconds the database has for one question. It may have many thousand tables.
 _SILENCE = 300.0
+_LARGE = ("enum", "table", "column")
 
 
 def check(context: RunContext) -> Agreement:
@@ -34,8 +37,8 @@ def check(context: RunContext) -> Agreement:
     SettingsError when there are no models to compare with.
     """
     history = load_history(context)
-    require_loadable(history)
-    with shared_engine(context):
+    with shared_engine(context), _without_caches():
+        require_loadable(history)
         settled_history, found = require_at_heads(context, history)
         if settled_history is not history:
             history = settled_history
@@ -57,6 +60,17 @@ def check(context: RunContext) -> Agreement:
             differences=differences,
         )
     return Agreement(databases=found)
+
+
+@contextmanager
+def _without_caches() -> Iterator[None]:
+    """Let Python write no bytecode beside the revisions and models that it imports within."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def require_at_heads(
@@ -148,10 +162,25 @@ def _differences(script: MigrationScript, found: Sequence[Status]) -> Iterator[s
         yield from describe_operations(script)
         return
     for table, ops in zip(tables, each_ops, strict=True):
-        lines = (line for each in leaves([ops]) for line in described(each))
+        lines = in_order(line for each in leaves([ops]) for line in described(each))
         yield from (f"{name_of(table, tables)}: {line}" for line in lines)
 
 
 def describe_operations(script: MigrationScript) -> list[str]:
     """Return one line for each operation that would make the database match the models."""
-    return [line for each in leaves(script.upgrade_ops_list) for line in described(each)]
+    each_ops = script.upgrade_ops_list
+    return [
+        line
+        for ops in each_ops
+        for line in in_order(line for each in leaves([ops]) for line in described(each))
+    ]
+
+
+def in_order(lines: Iterable[str]) -> list[str]:
+    """Return the lines in one order, the larger things first; Alembic takes some from sets."""
+
+    def place(line: str) -> tuple[int, str]:
+        kind = "".join(line.split()[1:2])
+        return _LARGE.index(kind) if kind in _LARGE else len(_LARGE), line
+
+    return sorted(lines, key=place)

@@ -1,6 +1,7 @@
 """`init`: make a migrations folder for an application that has none."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from alembic.config import Config
@@ -9,6 +10,8 @@ from ..base.errors import UsageError
 from ..base.faces import ENVIRONMENT
 from ..base.results import Scaffold
 from ..bridge.context import RunContext
+from ..settings.settings import Settings
+from .application import Models, find_models
 
 DEFAULT_TEMPLATE = "pyramid"
 _ENV_PY = f'''"""Run the migrations: every decision stands in the .ini file and in the migrator."""
@@ -19,6 +22,17 @@ run_migrations()
 '''
 # Files of the `alembic` command and its configuration, which are not needed here.
 _NOT_COPIED = {"alembic.ini.mako", "pyproject.toml.mako", "README", "__pycache__"}
+# This command sets up the logging that the .ini file has, and not every .ini file has sections for
+# it, as the templates' own env.py wants.
+_LOGGING = (
+    "from logging.config import fileConfig\n",
+    """\
+# Interpret the config file for Python logging.
+# This line sets up loggers basically.
+if config.config_file_name is not None:
+    fileConfig(config.config_file_name)
+""",
+)
 
 
 def templates() -> dict[str, str]:
@@ -67,13 +81,30 @@ def _write(folder: Path, template: str, package: bool) -> list[Path]:
     for source in (_alembic_templates() / ("generic" if ours else template)).iterdir():
         if source.name not in _NOT_COPIED:
             files.append(Path(shutil.copy(source, folder / source.name)))
+    env_py = folder / "env.py"
     if ours:
-        (folder / "env.py").write_text(_ENV_PY, encoding="utf-8")
+        env_py.write_text(_ENV_PY, encoding="utf-8")
+    else:
+        text = env_py.read_text(encoding="utf-8")
+        for part in _LOGGING:
+            text = text.replace(part, "")
+        env_py.write_text(text, encoding="utf-8")
     if package:
         for path in (folder / "__init__.py", folder / "versions" / "__init__.py"):
             path.write_text("", encoding="utf-8")
             files.append(path)
     return files
+
+
+def _model_lines(settings: Settings) -> Iterator[str]:
+    models = find_models(settings) or Models("yourapp.models:Base.metadata")
+    if "target_metadata" not in settings.alembic:
+        yield f"alembic.target_metadata = {models.target_metadata}"
+    if models.naming_convention and "naming_convention" not in settings.alembic:
+        yield f"alembic.naming_convention = {models.naming_convention}"
+    if models.folder and "prepend_sys_path" not in settings.alembic:
+        below = models.folder.relative_to(settings.path.parent)
+        yield f"alembic.prepend_sys_path = {Path('%(here)s') / below}"
 
 
 def _ini_lines(context: RunContext, folder: Path, template: str) -> tuple[str, ...]:
@@ -84,8 +115,8 @@ def _ini_lines(context: RunContext, folder: Path, template: str) -> tuple[str, .
         settings.section.partition(" ")[0],
         f"alembic.script_location = {str(location).replace('%', '%%')}",
     ]
-    if template == DEFAULT_TEMPLATE and "target_metadata" not in settings.alembic:
-        lines.append("alembic.target_metadata = yourapp.models:Base.metadata")
+    if template == DEFAULT_TEMPLATE:
+        lines += _model_lines(settings)
     if template == "multidb":
         lines.append("alembic.databases = engine1, engine2")
         for name in ("engine1", "engine2"):

@@ -31,6 +31,7 @@ OPTIONS: Mapping[str, Option] = {
     "compare_type": Option(is_boolean=True, is_configured=True),
     "file_template": Option(),
     "include_schemas": Option(is_boolean=True, is_configured=True),
+    "naming_convention": Option(),
     "output_encoding": Option(needs_alembic=True),
     "path_separator": Option(),
     "prepend_sys_path": Option(needs_alembic=True, separator=r"[,:\s]+"),

@@ -1,11 +1,13 @@
 """Models against the database."""
 
+import sys
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from support.command import invoke, run
 from support.database import change, tables
 from support.history import ENV, MakeApp, Revision, create_table
+from support.models import ID, SETTING, MakeModels, table
 
 from myapp.migrator.base.errors import (
     DatabaseUnreachable,
@@ -17,37 +19,7 @@ from myapp.migrator.commands.comparison import check
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.config import run_context
 
-SETTING = "alembic.target_metadata"
 FIRST = Revision("aaa111", message="add a", **create_table("a"))
-
-
-class MakeModels(Protocol):
-    """The fixture `make_models`."""
-
-    def __call__(self, code: str) -> str: ...
-
-
-@pytest.fixture
-def make_models(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> MakeModels:
-    """Write a module that adds tables to a `metadata`, and return what names it."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    module = f"models_{abs(hash(request.node.nodeid))}"
-
-    def make(code: str) -> str:
-        head = "from sqlalchemy import *\n\nmetadata = MetaData()\n"
-        (tmp_path / f"{module}.py").write_text(head + code)
-        return f"{module}:metadata"
-
-    return make
-
-
-def table(*columns: str, name: str = "a") -> str:
-    return f"Table({name!r}, metadata, {', '.join(columns)})\n"
-
-
-ID = "Column('id', Integer, primary_key=True)"
 
 
 def test_models_that_match_agree(
@@ -111,7 +83,7 @@ def test_every_kind_of_difference_is_one_line(
         op.create_table("left_over", sa.Column("id", sa.Integer))
     """
     first = Revision("aaa111", upgrade=made)
-    settings = {SETTING: make_models(code), "alembic.compare_server_default": "true"}
+    settings = {SETTING: make_models(code)}
     config = run_context(make_app(postgresql_url, [first], settings))
     upgrade(config)
 
@@ -119,17 +91,41 @@ def test_every_kind_of_difference_is_one_line(
         check(config)
 
     assert raised.value.details["differences"] == [
-        "remove table left_over",
-        "modify type of a.name: VARCHAR(length=20) -> String(length=50)",
-        "modify nullable of a.name: True -> False",
-        "modify default of a.name: None -> 'x'",
-        "modify comment of a.name: None -> 'a name'",
-        "remove index ix_a_gone on a (gone)",
-        "remove constraint uq_gone on a (other_id)",
-        "add fk fk_other on a (other_id)",
         "add table comment a",
+        "remove table left_over",
         "remove column a.gone",
+        "add fk fk_other on a (other_id)",
+        "modify comment of a.name: None -> 'a name'",
+        "modify default of a.name: None -> 'x'",
+        "modify nullable of a.name: True -> False",
+        "modify type of a.name: VARCHAR(length=20) -> String(length=50)",
+        "remove constraint a_gone_check on a",
+        "remove constraint uq_gone on a (other_id)",
+        "remove index ix_a_gone on a (gone)",
     ]
+
+
+@pytest.mark.parametrize("command", ["check", "revision --autogenerate"])
+def test_two_runs_list_the_same_in_the_same_order(
+    command: str, make_app: MakeApp, make_models: MakeModels, sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, [], {SETTING: make_models(table(ID))})
+    columns = ", ".join(f"{name} INTEGER" for name in "fedcb")
+    change(sqlite_url, f"CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY, {columns})")
+    change(sqlite_url, *(f"CREATE TABLE t{number} (id INTEGER)" for number in range(5)))
+
+    done = [
+        run(app, *command.split(), env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(app.parent)})
+        for seed in ("1", "2")[: 2 if command == "check" else 1]
+    ]
+
+    lines = done[0].stderr.splitlines() + done[0].stdout.splitlines()
+    found = [line.removeprefix("Found:").strip() for line in lines]
+    assert [line for line in found if line.startswith("remove")] == [
+        *(f"remove table t{number}" for number in range(5)),
+        *(f"remove column a.{name}" for name in "bcdef"),
+    ]
+    assert done[0] == done[-1]
 
 
 def test_the_error_lists_the_differences_and_the_command_for_them(
@@ -180,6 +176,36 @@ def test_a_database_that_does_not_exist_is_not_made(
         'write the first revision with `{cmd} revision --autogenerate -m "..."`.'
     )
     assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_a_first_revision_is_written_without_making_the_database(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str, tmp_path: Path
+) -> None:
+    app = make_app(sqlite_url, [], {SETTING: make_models(table(ID))})
+
+    done = invoke(app, "revision", "--autogenerate", "-m", "First")
+
+    assert done.stdout.startswith("Found: add table a\n")
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+def test_no_cache_is_written_beside_what_is_compared(
+    make_app: MakeApp,
+    make_models: MakeModels,
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(sqlite_url, [FIRST], {SETTING: make_models(table(ID))})
+    assert invoke(app, "upgrade").returncode == 0
+    for path in tmp_path.rglob("*.pyc"):
+        path.unlink()
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+    assert invoke(app, "check").returncode == 0
+
+    assert list(tmp_path.rglob("*.pyc")) == []
+    assert sys.dont_write_bytecode is False
 
 
 def test_a_database_without_a_version_table_is_compared_as_it_is(

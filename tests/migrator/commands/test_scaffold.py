@@ -11,21 +11,6 @@ from myapp.migrator.base.errors import UsageError
 from myapp.migrator.commands.scaffold import init, templates
 from myapp.migrator.config import run_context
 
-LOGGING = """
-[loggers]
-keys = root
-
-[handlers]
-keys =
-
-[formatters]
-keys =
-
-[logger_root]
-level = WARNING
-handlers =
-"""
-
 
 def add_lines(ini: Path, lines: list[str]) -> None:
     """Follow the instructions: add to the sections that are named."""
@@ -43,7 +28,7 @@ def test_every_template_can_be_used(
 ) -> None:
     driver = "sqlite+aiosqlite" if template.endswith("async") else "sqlite"
     url = f"{driver}:///{tmp_path / 'test.sqlite'}"
-    ini = write_ini(tmp_path / "app.ini", {"sqlalchemy.url": url}, LOGGING)
+    ini = write_ini(tmp_path / "app.ini", {"sqlalchemy.url": url})
     databases = ["engine1", "engine2"] if template == "multidb" else ["test"]
 
     monkeypatch.chdir(tmp_path)
@@ -78,13 +63,26 @@ def test_the_default_template_is_this_packages_own(make_ini: MakeIni, tmp_path: 
     assert made.ini_lines == (
         "[app:main]",
         "alembic.script_location = my migrations",
-        "alembic.target_metadata = yourapp.models:Base.metadata",
+        "alembic.target_metadata = myapp.models.meta:Base.metadata",
+        "alembic.naming_convention = myapp.models.meta:NAMING_CONVENTION",
     )
     assert (tmp_path / "my migrations" / "env.py").read_text() == (
         '"""Run the migrations: every decision stands in the .ini file and in the migrator."""\n'
         "\nfrom myapp.migrator.environment import run_migrations\n\nrun_migrations()\n"
     )
     assert (tmp_path / "my migrations" / "versions").is_dir()
+
+
+@pytest.mark.parametrize("template", templates())
+def test_no_env_py_wants_logging_sections(template: str, make_ini: MakeIni, tmp_path: Path) -> None:
+    init(
+        run_context(make_ini({"sqlalchemy.url": "sqlite://"})),
+        str(tmp_path / "new"),
+        template=template,
+    )
+
+    text = (tmp_path / "new" / "env.py").read_text()
+    assert not [word for word in ("fileConfig", "config_file_name", "loggers") if word in text]
 
 
 def test_with_package_the_folders_are_packages(make_ini: MakeIni, tmp_path: Path) -> None:
