@@ -35,6 +35,7 @@ ENGINE = "myapp.migrator"
 #: The modules of the command line: each may import those that stand below its own line.
 SCRIPTS = [
     {"migrate"},
+    {"history_graph"},
     {"file_commands", "repair_command", "scratch_command"},
     {"questions"},
     {"cli"},

@@ -1,10 +1,56 @@
 """Draw a history as lines, as `git log --graph` does."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from ..migrator.base.results import HistoryReport
+from .output import shown_state
+from .revision_text import short
 
 #: How a line is drawn that leads to what a revision follows, and to what it only depends on.
 _FOLLOWS, _DEPENDS = "|", ":"
+
+
+class HistoryGraph:
+    """A history that is shown as a drawing."""
+
+    def __init__(self, report: HistoryReport) -> None:
+        self._report = report
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield each line of the drawing, and the revision beside it."""
+        marked = {each.revision.revision: each for each in self._report.revisions}
+        follows = {name: each.revision.down_revisions for name, each in marked.items()}
+        depends = self._report.dependencies
+        order = _children_first(marked, follows, depends)
+        for row, name in drawn(order, follows, depends):
+            if name is None:
+                yield row, ""
+                continue
+            state = marked[name].state
+            mark = f"{row} {shown_state(state)} " if state else f"{row} "
+            yield mark, short(marked[name].revision)
+
+
+def _children_first(
+    names: Iterable[str],
+    follows: Mapping[str, Collection[str]],
+    depends: Mapping[str, Collection[str]],
+) -> Iterator[str]:
+    """Yield `names` in their order, but each only after those that follow or depend on it."""
+    place = {name: number for number, name in enumerate(names)}
+    parents = {name: {*follows[name], *depends[name]} & place.keys() for name in place}
+    children = Counter(parent for each in parents.values() for parent in each)
+    ready = [(number, name) for name, number in place.items() if not children[name]]
+    while ready:
+        _, name = heappop(ready)
+        yield name
+        for parent in parents[name]:
+            children[parent] -= 1
+            if not children[parent]:
+                heappush(ready, (place[parent], parent))
 
 
 @dataclass

@@ -83,8 +83,9 @@ def current(session: Session, check_heads: bool) -> object:
 @cli.command("history", connects=True)
 @option("-r", "--rev-range", type=REVISION, metavar="[START]:[END]", help="Show this range only.")
 @option("-i", "--indicate-current", is_flag=True, help="Fail if the database can't be asked.")
+@option("--graph", is_flag=True, help="Draw branches, merges and dependencies as lines.")
 @click.pass_obj
-def history(session: Session, rev_range: str | None, indicate_current: bool) -> object:
+def history(session: Session, rev_range: str | None, indicate_current: bool, graph: bool) -> object:
     """List the revisions: applied, current or pending.
 
     The newest comes first.
@@ -98,6 +99,10 @@ def history(session: Session, rev_range: str | None, indicate_current: bool) -> 
     if report.unmarked:
         report = replace(report, unmarked=session.console.redactor.redact(report.unmarked))
         session.console.warn(f"no revision is marked as applied or pending. {report.unmarked}")
+    if graph and not session.typed.json:
+        from .history_graph import HistoryGraph
+
+        return HistoryGraph(report)
     return report
 
 

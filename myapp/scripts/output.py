@@ -19,6 +19,7 @@ from ..migrator.base.results import (
     Run,
     Scaffold,
     Stamp,
+    State,
     Status,
     name_of,
     short_name,
@@ -36,6 +37,11 @@ EMPTY = {
     "history": "There is no revision to list.",
 }
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
+
+
+def shown_state(state: State) -> str:
+    """Return the state of a revision, coloured and as wide as the longest one."""
+    return click.style(f"{state:8}", fg=_COLORS[state])
 
 
 def as_text(result: object, *, verbose: bool, quiet: bool, columns: int | None = None) -> str:
@@ -121,7 +127,6 @@ def _(result: CurrentRevisions, verbose: bool) -> Iterable[str]:
 
 @_lines.register
 def _(result: HistoryReport, verbose: bool) -> Iterable["str | tuple[str, str]"]:
-    states = {state: click.style(f"{state:8}", fg=color) for state, color in _COLORS.items()}
     for marked in result.revisions:
         text = long(marked.revision) if verbose else with_parents(marked.revision)
         if marked.state is None:
@@ -129,7 +134,7 @@ def _(result: HistoryReport, verbose: bool) -> Iterable["str | tuple[str, str]"]
         elif verbose:
             yield f"State: {marked.state}\n{text}"
         else:
-            yield states[marked.state], text
+            yield shown_state(marked.state), text
 
 
 @_lines.register

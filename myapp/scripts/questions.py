@@ -29,7 +29,7 @@ class _AuthorOnTerminal(Author):
         return self._ask(f"Was {old} renamed to {new}? [y/N] ").lower() in ("y", "yes")
 
     def _ask(self, question: str) -> str:
-        self._stderr.write(legible(question))
+        self._stderr.write_question(legible(question))
         line = sys.stdin.readline()
         if not line:  # Ctrl-D
             raise KeyboardInterrupt

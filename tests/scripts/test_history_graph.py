@@ -1,9 +1,12 @@
 """The drawing of a history, read back as a person reads it."""
 
+import json
 import random
 from collections import defaultdict
 
 import pytest
+from support.command import invoke
+from support.history import MakeApp, Revision
 
 from myapp.scripts.history_graph import drawn
 
@@ -94,6 +97,32 @@ def test_a_dependency_is_a_dotted_line() -> None:
 
 def test_a_line_to_a_revision_that_is_not_shown_is_left_out() -> None:
     assert rows("cb", {"c": ("b",), "b": ("a",)}) == ["* c", "* b"]
+
+
+def test_history_draws_it_with_what_is_applied(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(
+        sqlite_url,
+        [
+            Revision("aaa1", message="create users", branch_labels="shop"),
+            Revision("bbb1", "aaa1", message="add email"),
+            Revision("bbb2", "aaa1", message="add phone"),
+            Revision("ccc1", ("bbb1", "bbb2"), message="join"),
+            Revision("eee1", message="billing", depends_on="shop"),
+        ],
+    )
+    assert invoke(ini, "upgrade", "bbb1").returncode == 0
+    assert invoke(ini, "history", "--graph").stdout.splitlines() == [
+        "* pending  ccc1 (shop) (head) (mergepoint), join",
+        "|\\",
+        "* | current  bbb1 (shop), add email",
+        "| | * pending  eee1 (head), billing",
+        "|_|/",
+        "| * pending  bbb2 (shop), add phone",
+        "|/",
+        "* applied  aaa1 (shop) (branchpoint), create users",
+    ]
+    revisions = json.loads(invoke(ini, "history", "--graph", "--json").stdout)["revisions"]
+    assert len(revisions) == 5
 
 
 @pytest.mark.parametrize("seed", range(30))

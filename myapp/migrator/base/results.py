@@ -1,7 +1,7 @@
 """What the commands return: plain values."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -210,10 +210,14 @@ class MarkedRevision:
 
 @dataclass(frozen=True)
 class HistoryReport(OfDatabases):
-    """The history, the newest first. `unmarked` says why no revision has a state, if none has."""
+    """The history, the newest first. `unmarked` says why no revision has a state, if none has.
+
+    `dependencies` are the ids behind each revision's `depends_on`, which may name labels.
+    """
 
     revisions: tuple[MarkedRevision, ...]
     unmarked: str | None
+    dependencies: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)

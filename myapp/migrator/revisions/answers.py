@@ -167,7 +167,7 @@ def marked(
         states |= dict.fromkeys((id_ for each in found for id_ in each.current), "current")
         states |= dict.fromkeys(history.pending([each.rows for each in found]), "pending")
     revisions = tuple(MarkedRevision(history.get(id_), states.get(id_)) for id_ in ids)
-    return HistoryReport(revisions, unmarked, databases=found)
+    return HistoryReport(revisions, unmarked, history.graph.dependencies, databases=found)
 
 
 def _pending_error(found: Sequence[Status], pending: Sequence[str]) -> PendingMigrations:

@@ -121,10 +121,12 @@ def test_two_runs_list_the_same_in_the_same_order(
 
     lines = done[0].stderr.splitlines() + done[0].stdout.splitlines()
     found = [line.removeprefix("Found:").strip() for line in lines]
-    assert [line for line in found if line.startswith("remove")] == [
-        *(f"remove table t{number}" for number in range(5)),
-        *(f"remove column a.{name}" for name in "bcdef"),
-    ]
+    tables = [f"remove table t{number}" for number in range(5)]
+    removed_columns = [f"remove column a.{name}" for name in "bcdef"]
+    # A revision's are in the order of the file, which drops tables last.
+    assert [line for line in found if line.startswith("remove")] == (
+        tables + removed_columns if command == "check" else removed_columns + tables
+    )
     assert done[0] == done[-1]
 
 
