@@ -11,6 +11,7 @@ from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from alembic.util import pyc_file_from_path
 
 from .context import RunContext
 
@@ -74,6 +75,15 @@ def run_env(
         assert spec is not None  # noqa: S101 - a loader that is given makes one
         loader.exec_module(module_from_spec(spec))
     return environment
+
+
+def env_py_of(script: ScriptDirectory) -> Path | None:
+    """Return the path of `env.py`, or of its bytecode, as Alembic finds it; None if there is none.
+
+    Alembic takes the bytecode also without its option `sourceless`.
+    """
+    path = Path(script.dir, "env.py")
+    return path if path.exists() else pyc_file_from_path(path)
 
 
 def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:

@@ -14,7 +14,7 @@ import alembic.command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import Revision
-from alembic.util import coerce_resource_to_filename, warn
+from alembic.util import warn
 
 from ..base.ask_alembic import AskAlembic
 from ..revisions.facts import Doubt, RevisionFile, id_in_file_name
@@ -22,6 +22,7 @@ from ..revisions.files import Reading, read_revision_files
 from ..revisions.graph import Graph
 from ..revisions.running import run_file
 from ..revisions.tested import untested_alembic
+from .packages import folder_of
 
 
 class LazyScript(Script):
@@ -89,8 +90,11 @@ def read_graph(
 
 
 def version_folders(script: ScriptDirectory) -> list[Path]:
-    """Return the folders of revision files, as absolute paths; not all of them need exist."""
-    locations = [coerce_resource_to_filename(str(path)) for path in script.version_locations]
+    """Return the folders of revision files, as absolute paths; not all of them need exist.
+
+    Raises SettingsError when one is named by a package that can't be imported.
+    """
+    locations = [folder_of("version_locations", str(each)) for each in script.version_locations]
     return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
 
 

@@ -103,7 +103,7 @@ def merge(
 
     Raises UsageError when they are fewer than two, and what `revision` raises.
     """
-    history = load_history(context)
+    history = load_history(context, writes="")
     _check_new(history, rev_id, branch_label)
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:

@@ -9,7 +9,7 @@ import plaster
 
 from ..base.errors import SettingsError
 from ..base.spelling import nearest
-from .alembic_options import AlembicOptions
+from .alembic_options import OPTIONS, AlembicOptions
 from .ini import IniFile, read_alembic_section, read_ini
 from .ini_errors import is_a_folder
 from .options import Options, read_options
@@ -76,7 +76,7 @@ class Settings:
         location = self.alembic.get("script_location")
         if location:
             return location
-        near = nearest("script_location", self.alembic)
+        near = nearest("script_location", self.alembic.keys() - OPTIONS.keys())
         raise self._missing(
             "alembic.script_location",
             "there are no migrations",
@@ -90,6 +90,12 @@ class Settings:
                 f"{message} It was given as NAME=VALUE, and PasteDeploy keeps such keys from the"
                 " app.",
                 hint=f"give it by another name, `value=...`, and add `{key} = %(value)s` there.",
+            )
+        name = key.removeprefix("alembic.")
+        if name != key and name in self.default_keys:
+            return SettingsError(
+                f"{message} `{name}` stands in [DEFAULT], which Alembic reads for [alembic] only.",
+                hint=f"add a section [alembic], or `{key} = %({name})s` to that section.",
             )
         if key in self.default_keys:
             return SettingsError(

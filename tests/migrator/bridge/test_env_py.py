@@ -1,6 +1,7 @@
 """An env.py that goes away while a run goes on, and one that says where the revision files are."""
 
 import json
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -201,3 +202,24 @@ def test_a_revision_is_written_where_env_py_says(ini: Path, tmp_path: Path) -> N
     written = Path(result.stdout.removeprefix("Wrote ").strip())
     assert written.parent.parent == tmp_path / "migrations" / "versions"
     assert 'down_revision: str | Sequence[str] | None = "b2"' in written.read_text()
+
+
+@pytest.mark.parametrize("where", ["__pycache__/env.{tag}.pyc", "env.pyc"])
+@pytest.mark.parametrize("names_folders", [False, True])
+def test_an_env_py_may_be_there_as_bytecode_alone(
+    where: str, names_folders: bool, make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(sqlite_url, [Revision("a1", **create_table("t"))])
+    folder = tmp_path / "migrations"
+    env_py = folder / "env.py"
+    if names_folders:
+        (folder / "versions").rename(folder / "others")
+        line = "from alembic import context\ncontext.script.version_locations = [{!r}]\n"
+        env_py.write_text(line.format(str(folder / "others")) + env_py.read_text())
+    compiled = folder / where.format(tag=sys.implementation.cache_tag)
+    py_compile.compile(str(env_py), cfile=str(compiled))
+    env_py.unlink()
+    assert invoke(ini, "heads").stdout == "a1 (head), a change\n"
+    assert invoke(ini, "upgrade").returncode == 0
+    assert invoke(ini, "current").stdout == "a1 (head), a change\n"
+    assert heads(sqlite_url) == {"a1"}
