@@ -28,6 +28,14 @@ def kept_env_py(context: RunContext) -> Iterator[None]:
         context.env_py.loaders = None
 
 
+def tell_env_py(context: RunContext, target: str | tuple[str, ...], tag: str | None) -> None:
+    """Let `env.py` find the command's arguments whenever it runs, as with Alembic.
+
+    It also runs to look at the database.
+    """
+    context.env_py.arguments = {"starting_rev": None, "destination_rev": target, "tag": tag}
+
+
 def run_env(
     context: RunContext,
     script: ScriptDirectory,
@@ -49,6 +57,7 @@ def run_env(
     """
     given = context.env_py.script = copy(script)
     given.version_locations = list(script.version_locations)
+    options = {**context.env_py.arguments, **options}
     environment = EnvironmentContext(context.config, given, fn=fn, **options)
     alembics = environment.run_migrations
 

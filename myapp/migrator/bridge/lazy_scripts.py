@@ -4,14 +4,10 @@ All others are only read: a file that no run needs any more can't stop one.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import alembic.command
-from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import Revision
 from alembic.util import warn
@@ -96,30 +92,6 @@ def version_folders(script: ScriptDirectory) -> list[Path]:
     """
     locations = [folder_of("version_locations", str(each)) for each in script.version_locations]
     return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
-
-
-@contextmanager
-def handed(script: ScriptDirectory) -> Iterator[None]:
-    """Let `alembic.command` work with `script` within.
-
-    It makes a directory of its own otherwise, which runs every file. An env.py gets a copy.
-    """
-    directory = vars(alembic.command)["ScriptDirectory"]
-    vars(alembic.command)["ScriptDirectory"] = _Handed(copy(script))
-    try:
-        yield
-    finally:
-        vars(alembic.command)["ScriptDirectory"] = directory
-
-
-class _Handed:
-    """Stands for the class `ScriptDirectory` where `alembic.command` asks it for one."""
-
-    def __init__(self, script: ScriptDirectory) -> None:
-        self._script = script
-
-    def from_config(self, config: Config) -> ScriptDirectory:
-        return self._script
 
 
 def revision_files(script: ScriptDirectory) -> Iterator[Path]:
