@@ -232,6 +232,13 @@ def test_a_path_with_a_character_of_uris(tmp_path: Path) -> None:
     assert run("app.ini", "upgrade", "-q", cwd=folder) == Result(0, "", "")
 
 
+@pytest.mark.parametrize("name", ["a#b.ini", "a?b.ini"])
+def test_a_file_name_with_a_character_of_uris(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD).rename(tmp_path / name)
+    hint = "`#` and `?` start a section and its variables: give the file a name without them."
+    refused(tmp_path, 2, f"`{path}` is not the name of an .ini file.", hint, path, "upgrade")
+
+
 def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

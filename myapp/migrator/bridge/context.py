@@ -39,12 +39,14 @@ class OpenDatabase:
 class EnvPy:
     """`env.py` as it was read, and where it says that the revision files are.
 
-    `arguments` are those of the command, for `context.get_revision_argument()` and its like.
+    `arguments` are those of the command, for `context.get_revision_argument()` and its like. `told`
+    are the settings of which it is known, and told, that it doesn't follow them.
     """
 
     loaders: dict[str, Loader] | None = None
     script: ScriptDirectory | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from configparser import Error as IniError
+from contextlib import suppress
 from copy import copy
 from os import PathLike
 from pathlib import Path
@@ -102,6 +103,8 @@ def _directory(context: RunContext, writes: str | None) -> ScriptDirectory:
     if writes is None:
         # Alembic reads [post_write_hooks] for every command, and fails at a fault in it.
         config.get_hooks_list = list  # type: ignore[method-assign]
+    else:
+        _require_timezone(context)
     location = context.settings.script_location
     try:
         return ScriptDirectory.from_config(config)
@@ -112,6 +115,25 @@ def _directory(context: RunContext, writes: str | None) -> ScriptDirectory:
     # A package's own code may raise anything, and end the process by `sys.exit()`.
     except (Exception, SystemExit) as error:
         raise no_package("script_location", location, error) from error
+
+
+def _require_timezone(context: RunContext) -> None:
+    """Raise SettingsError unless a new file's date can be written in `alembic.timezone`."""
+    name = context.settings.alembic.get("timezone", "").strip()
+    if not name:
+        return
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    for spelling in (name, name.upper()):  # as Alembic tries
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            ZoneInfo(spelling)
+            return
+    raise SettingsError(
+        f"`alembic.timezone` is `{name}`, a time zone that is not known here, so a new revision"
+        " can't be dated.",
+        hint="write a name such as `UTC` or `Europe/Berlin`; `pip install tzdata` brings all of"
+        " them.",
+    )
 
 
 def settled(context: RunContext, history: ScriptHistory) -> ScriptHistory:

@@ -19,6 +19,7 @@ from .variables import Expanded
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
 _NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
 _NAME_A_FILE = "give the path of the application's .ini file, such as `development.ini`."
+_RENAME_IT = "`#` and `?` start a section and its variables: give the file a name without them."
 _IN_ITS_FOLDER = "`#` and `?` start a section and its variables: type the command in that folder."
 
 
@@ -179,11 +180,11 @@ def _locate(
     except plaster.InvalidURI:
         if os.path.isdir(config_uri):
             raise is_a_folder(Path(os.path.abspath(config_uri))) from None
-        is_there = os.path.isfile(config_uri) and config_uri.endswith(".ini")
-        raise SettingsError(
-            f"`{config_uri}` is not the name of an .ini file.",
-            hint=_IN_ITS_FOLDER if is_there else _NAME_A_FILE,
-        ) from None
+        hint = _NAME_A_FILE
+        if os.path.isfile(config_uri) and config_uri.endswith(".ini"):
+            is_odd = not {"#", "?"}.isdisjoint(os.path.basename(config_uri))
+            hint = _RENAME_IT if is_odd else _IN_ITS_FOLDER
+        raise SettingsError(f"`{config_uri}` is not the name of an .ini file.", hint=hint) from None
     if uri.scheme not in _INI_SCHEMES:
         raise SettingsError(
             f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.", hint=_NAME_A_FILE

@@ -254,3 +254,20 @@ def test_a_context_that_has_read_has_the_hooks_when_it_writes(
     assert load_history(context, writes="").script.hooks == [
         {"_hook_name": "black", "type": "exec"}
     ]
+
+
+@pytest.mark.parametrize("name", ["Mars", "Europe", "../etc"])
+def test_a_time_zone_that_is_not_known_stops_only_what_writes_a_file(
+    name: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, [Revision("aaa111")], {"alembic.timezone": name})
+    for command in ("heads", "upgrade"):
+        assert invoke(ini, command).returncode == 0
+    result = invoke(ini, "revision")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"Error: `alembic.timezone` is `{name}`, a time zone that is not known here, so a new"
+        " revision can't be dated.\n"
+        "Hint:  write a name such as `UTC` or `Europe/Berlin`; `pip install tzdata` brings all"
+        " of them.\n"
+    )
