@@ -1,6 +1,7 @@
 """From a Config to the revision history, with Alembic at hand."""
 
 import os
+import sys
 from collections.abc import Mapping
 from configparser import Error as IniError
 from contextlib import suppress
@@ -106,6 +107,7 @@ def _directory(context: RunContext, writes: str | None) -> ScriptDirectory:
     else:
         _require_timezone(context)
     location = context.settings.script_location
+    _append_working_folder(context)
     try:
         return ScriptDirectory.from_config(config)
     except CommandError:
@@ -115,6 +117,15 @@ def _directory(context: RunContext, writes: str | None) -> ScriptDirectory:
     # A package's own code may raise anything, and end the process by `sys.exit()`.
     except (Exception, SystemExit) as error:
         raise no_package("script_location", location, error) from error
+
+
+def _append_working_folder(context: RunContext) -> None:
+    """Import what is found nowhere else from where Alembic takes `prepend_sys_path`."""
+    options = context.settings.alembic
+    for path in options.get("prepend_sys_path", "").split("\n"):
+        for place in options.tried(path):
+            if place != path and place not in sys.path:
+                sys.path.append(place)
 
 
 def _require_timezone(context: RunContext) -> None:

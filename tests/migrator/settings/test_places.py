@@ -80,3 +80,25 @@ def test_an_ini_in_a_folder_of_its_own_works_as_with_alembic(
     assert invoke(ini, "heads").stdout == "aaaa1 (head), a change\n"
     assert invoke(ini, "upgrade").returncode == 0
     assert load_settings(str(ini)).alembic["prepend_sys_path"] == str(project)
+
+
+def test_what_is_imported_may_be_in_the_working_folder(
+    project: Path, make_ini: MakeIni, sqlite_url: str
+) -> None:
+    for folder in ("conf", "."):
+        (project / folder / "placed_a.py").write_text(f"WHERE = {folder!r}\n")
+    (project / "placed_b.py").touch()
+    ini = make_ini(
+        {
+            "sqlalchemy.url": sqlite_url,
+            "alembic.script_location": "%(here)s/../shop/alembic",
+            "alembic.prepend_sys_path": ".",
+        },
+        name="conf/app.ini",
+    )
+    ini.write_text(ini.read_text().replace("%%", "%"))
+    env_py = project / "shop" / "alembic" / "env.py"
+    lines = "import placed_a, placed_b\nassert placed_a.WHERE == 'conf'\n"
+    env_py.write_text(lines + env_py.read_text())
+    result = invoke(ini, "upgrade")
+    assert result.returncode == 0, result.stderr
