@@ -62,8 +62,8 @@ def stamp_sql(context: RunContext, revisions: Sequence[str], *, tag: str | None 
     starts = list(dict.fromkeys(start for start in split if start is not None))
     if len(starts) > 1:
         raise UsageError(
-            "One script begins at one start, and these are several:"
-            f" {', '.join(f'`{revision}`' for revision in revisions)}.",
+            "Stamp operation with --sql only supports a single starting revision at a time, and"
+            f" these are several: {', '.join(f'`{revision}`' for revision in revisions)}.",
             hint="write the same start before each, or a script for each.",
         )
     start = starts[0] if starts else None

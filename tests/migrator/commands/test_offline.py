@@ -262,7 +262,8 @@ def test_a_stamp_begins_at_one_start(make_app: MakeApp, lost_url: str) -> None:
     with pytest.raises(UsageError) as raised:
         stamp_sql(run_context(make_app(lost_url, BRANCHES)), ["aaa111:left", "base:right"])
     assert raised.value.message == (
-        "One script begins at one start, and these are several: `aaa111:left`, `base:right`."
+        "Stamp operation with --sql only supports a single starting revision at a time, and these"
+        " are several: `aaa111:left`, `base:right`."
     )
     assert raised.value.hint == "write the same start before each, or a script for each."
 
