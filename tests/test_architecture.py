@@ -178,7 +178,6 @@ def test_the_engine_never_prints(name: str) -> None:
 
 #: What has no public name. The file says why, and docs/architecture.md names its test.
 PRIVATE = {
-    "migrator/bridge/stamp_steps.py": {"_stamp_revs"},
     "migrator/database/refusal.py": {"_psycopg"},
 }
 

@@ -104,6 +104,9 @@ class Console:
 
             with suppress(UsageError), self.stdout():
                 write_json(error_document(self.typed.command, told, hint, redact))
+        elif told.sql:
+            with suppress(UsageError), self.stdout():
+                write_sql(told.sql)
         if not self.typed.json:
             self._tell("Error:", "red", redact(told.message))
             if hint:

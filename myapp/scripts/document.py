@@ -53,7 +53,7 @@ def result_document(command: str | None, result: object) -> dict[str, Any]:
 def error_document(
     command: str | None, error: MigrateError, hint: str, redact: Callable[[str], str]
 ) -> dict[str, Any]:
-    """Return the document of a command that failed.
+    """Return the document of a command that failed, with the SQL that it had written.
 
     `redact` takes the secrets out of text. `hint` has none any more.
     """
@@ -67,7 +67,8 @@ def error_document(
         "message": redact(error.message),
         "hint": hint or None,
     }
-    return {"command": command, "ok": False, "error": told | details}
+    sql = {"sql": error.sql} if error.sql else {}
+    return {"command": command, "ok": False, "error": told | details} | sql
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

@@ -232,6 +232,13 @@ def test_a_path_with_a_character_of_uris(tmp_path: Path) -> None:
     assert run("app.ini", "upgrade", "-q", cwd=folder) == Result(0, "", "")
 
 
+@pytest.mark.parametrize("name", ["a#b.ini", "a?b.ini"])
+def test_a_file_name_with_a_character_of_uris(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD).rename(tmp_path / name)
+    hint = "`#` and `?` start a section and its variables: give the file a name without them."
+    refused(tmp_path, 2, f"`{path}` is not the name of an .ini file.", hint, path, "upgrade")
+
+
 def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
@@ -245,18 +252,18 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
 # Where the migrations are
 
 LOCATION_HINT = (
-    "fix it (a relative path starts at the .ini file's folder), or make the folder with"
-    " `myapp-migrate {ini} init FOLDER`."
+    "fix it (a relative path starts at the .ini file's folder, or else at the working folder), or"
+    " make the folder with `myapp-migrate {ini} init FOLDER`."
 )
 
 
 @pytest.mark.parametrize(
     ("location", "error"),
     [
-        ("gone", "`{folder}/gone`, which does not exist"),
+        ("{folder}/gone", "`{folder}/gone`, which does not exist"),
+        ("gone", "relative, and neither `{folder}/gone` nor `{cwd}/gone` exists"),
         ("app.ini", "`{folder}/app.ini`, which has no env.py"),
         ("migrations/versions", "`{folder}/migrations/versions`, which has no env.py"),
-        ("gone:migrations", "`gone:migrations`, which does not exist: No module named 'gone'"),
         ("myapp:gone", "`myapp:gone`, which does not exist"),
         ("myapp:models", "`myapp:models`, which has no env.py"),
     ],
@@ -264,8 +271,9 @@ LOCATION_HINT = (
 def test_a_script_location_that_leads_nowhere(
     tmp_path: Path, make_ini: MakeIni, sqlite_url: str, location: str, error: str
 ) -> None:
+    location = location.format(folder=tmp_path)
     ini = make_ini({"sqlalchemy.url": sqlite_url, "alembic.script_location": location})
-    error = error.format(folder=tmp_path)
+    error = error.format(folder=tmp_path, cwd=Path.cwd())
     for command in ("upgrade", "current", "heads", "history"):
         refused(
             tmp_path,

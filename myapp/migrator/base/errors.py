@@ -38,12 +38,14 @@ class MigrateError(Exception):
 
     `message` says what happened and why it matters. `hint` says what to type; `{cmd}` in it stands
     for the command line up to the subcommand. `details` are plain values for machines, under the
-    names that the class lists in `details_of`; one that is not known is None.
+    names that the class lists in `details_of`; one that is not known is None. `sql` is the part of
+    a script that was written before it failed.
     """
 
     code: ClassVar[str]
     exit_code: int
     details_of: ClassVar[tuple[str, ...]] = ()
+    sql: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None, **details: Any) -> None:
         super().__init__(message)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.abc import Loader
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -37,10 +37,16 @@ class OpenDatabase:
 
 @dataclass
 class EnvPy:
-    """`env.py` as it was read, and where it says that the revision files are."""
+    """`env.py` as it was read, and where it says that the revision files are.
+
+    `arguments` are those of the command, for `context.get_revision_argument()` and its like. `told`
+    are the settings of which it is known, and told, that it doesn't follow them.
+    """
 
     loaders: dict[str, Loader] | None = None
     script: ScriptDirectory | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)

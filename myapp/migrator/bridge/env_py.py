@@ -11,6 +11,7 @@ from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from alembic.util import pyc_file_from_path
 
 from .context import RunContext
 
@@ -25,6 +26,14 @@ def kept_env_py(context: RunContext) -> Iterator[None]:
         yield
     finally:
         context.env_py.loaders = None
+
+
+def tell_env_py(context: RunContext, target: str | tuple[str, ...], tag: str | None) -> None:
+    """Let `env.py` find the command's arguments whenever it runs, as with Alembic.
+
+    It also runs to look at the database.
+    """
+    context.env_py.arguments = {"starting_rev": None, "destination_rev": target, "tag": tag}
 
 
 def run_env(
@@ -48,6 +57,7 @@ def run_env(
     """
     given = context.env_py.script = copy(script)
     given.version_locations = list(script.version_locations)
+    options = {**context.env_py.arguments, **options}
     environment = EnvironmentContext(context.config, given, fn=fn, **options)
     alembics = environment.run_migrations
 
@@ -74,6 +84,15 @@ def run_env(
         assert spec is not None  # noqa: S101 - a loader that is given makes one
         loader.exec_module(module_from_spec(spec))
     return environment
+
+
+def env_py_of(script: ScriptDirectory) -> Path | None:
+    """Return the path of `env.py`, or of its bytecode, as Alembic finds it; None if there is none.
+
+    Alembic takes the bytecode also without its option `sourceless`.
+    """
+    path = Path(script.dir, "env.py")
+    return path if path.exists() else pyc_file_from_path(path)
 
 
 def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:

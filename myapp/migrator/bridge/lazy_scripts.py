@@ -4,17 +4,13 @@ All others are only read: a file that no run needs any more can't stop one.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import alembic.command
-from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import Revision
-from alembic.util import coerce_resource_to_filename, warn
+from alembic.util import warn
 
 from ..base.ask_alembic import AskAlembic
 from ..revisions.facts import Doubt, RevisionFile, id_in_file_name
@@ -22,6 +18,7 @@ from ..revisions.files import Reading, read_revision_files
 from ..revisions.graph import Graph
 from ..revisions.running import run_file
 from ..revisions.tested import untested_alembic
+from .packages import folder_of
 
 
 class LazyScript(Script):
@@ -89,33 +86,12 @@ def read_graph(
 
 
 def version_folders(script: ScriptDirectory) -> list[Path]:
-    """Return the folders of revision files, as absolute paths; not all of them need exist."""
-    locations = [coerce_resource_to_filename(str(path)) for path in script.version_locations]
-    return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
+    """Return the folders of revision files, as absolute paths; not all of them need exist.
 
-
-@contextmanager
-def handed(script: ScriptDirectory) -> Iterator[None]:
-    """Let `alembic.command` work with `script` within.
-
-    It makes a directory of its own otherwise, which runs every file. An env.py gets a copy.
+    Raises SettingsError when one is named by a package that can't be imported.
     """
-    directory = vars(alembic.command)["ScriptDirectory"]
-    vars(alembic.command)["ScriptDirectory"] = _Handed(copy(script))
-    try:
-        yield
-    finally:
-        vars(alembic.command)["ScriptDirectory"] = directory
-
-
-class _Handed:
-    """Stands for the class `ScriptDirectory` where `alembic.command` asks it for one."""
-
-    def __init__(self, script: ScriptDirectory) -> None:
-        self._script = script
-
-    def from_config(self, config: Config) -> ScriptDirectory:
-        return self._script
+    locations = [folder_of("version_locations", str(each)) for each in script.version_locations]
+    return [folder.absolute() for folder in locations or [Path(script.dir) / "versions"]]
 
 
 def revision_files(script: ScriptDirectory) -> Iterator[Path]:

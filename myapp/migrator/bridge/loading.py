@@ -1,7 +1,11 @@
 """From a Config to the revision history, with Alembic at hand."""
 
 import os
+import sys
 from collections.abc import Mapping
+from configparser import Error as IniError
+from contextlib import suppress
+from copy import copy
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
@@ -11,13 +15,14 @@ from alembic.script.revision import RevisionMap
 from alembic.util.exc import CommandError
 
 from ..base.errors import HistoryError, SettingsError
-from ..database.failures import described
 from ..revisions.files import Reading, may_be_named_by, why_not_read
 from ..revisions.graph import Graph
 from ..revisions.history import History
+from ..settings.ini_errors import bad_syntax
 from .context import RunContext
-from .env_py import spoken
+from .env_py import env_py_of, spoken
 from .lazy_scripts import LazyScript, read_graph, version_folders
+from .packages import no_package
 
 
 class ScriptHistory(History):
@@ -82,25 +87,64 @@ def load_history(
     Raises SettingsError when there is no folder of migrations, HistoryError when a folder of
     revisions is missing, or the files form no history.
     """
-    location = context.settings.script_location
-    try:
-        script = ScriptDirectory.from_config(context.config)
-    except (CommandError, ModuleNotFoundError) as error:
-        why = "" if isinstance(error, CommandError) else f": {error.msg}"
-        raise _bad_location(f"`{location}`, which does not exist{why}") from None
-    except Exception as error:  # a package's own code, or an option that is no number
-        raise SettingsError(
-            f"The `alembic.*` settings can't be used: {described(error)}.",
-            hint="`--traceback` before CONFIG_URI shows which one was read.",
-        ) from error
+    script = _directory(context, writes)
     if not os.path.isfile(script.dir):
         _require_readable(script.dir, "migrations")
-    if not any(Path(script.dir).glob("env.py*")):
-        raise _bad_location(f"`{location}`, which has no env.py")
+    if env_py_of(script) is None:
+        raise _bad_location(context, "which has no env.py")
     history = _load(script, writes, reading)
-    if not may_be_named_by(Path(script.dir, "env.py")):
+    if not may_be_named_by(env_py_of(script)):
         _require_folders(context, history)
     return history
+
+
+def _directory(context: RunContext, writes: str | None) -> ScriptDirectory:
+    """Return Alembic's directory; it has the post-write hooks only where something `writes`."""
+    config = copy(context.config)
+    if writes is None:
+        # Alembic reads [post_write_hooks] for every command, and fails at a fault in it.
+        config.get_hooks_list = list  # type: ignore[method-assign]
+    else:
+        _require_timezone(context)
+    location = context.settings.script_location
+    _append_working_folder(context)
+    try:
+        return ScriptDirectory.from_config(config)
+    except CommandError:
+        raise _bad_location(context, "which does not exist") from None
+    except IniError as error:
+        raise bad_syntax(context.settings.path, error) from None
+    # A package's own code may raise anything, and end the process by `sys.exit()`.
+    except (Exception, SystemExit) as error:
+        raise no_package("script_location", location, error) from error
+
+
+def _append_working_folder(context: RunContext) -> None:
+    """Import what is found nowhere else from where Alembic takes `prepend_sys_path`."""
+    options = context.settings.alembic
+    for path in options.get("prepend_sys_path", "").split("\n"):
+        for place in options.tried(path):
+            if place != path and place not in sys.path:
+                sys.path.append(place)
+
+
+def _require_timezone(context: RunContext) -> None:
+    """Raise SettingsError unless a new file's date can be written in `alembic.timezone`."""
+    name = context.settings.alembic.get("timezone", "").strip()
+    if not name:
+        return
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    for spelling in (name, name.upper()):  # as Alembic tries
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            ZoneInfo(spelling)
+            return
+    raise SettingsError(
+        f"`alembic.timezone` is `{name}`, a time zone that is not known here, so a new revision"
+        " can't be dated.",
+        hint="write a name such as `UTC` or `Europe/Berlin`; `pip install tzdata` brings all of"
+        " them.",
+    )
 
 
 def settled(context: RunContext, history: ScriptHistory) -> ScriptHistory:
@@ -192,9 +236,15 @@ def _how_split(context: RunContext) -> str:
     return ""
 
 
-def _bad_location(what: str) -> SettingsError:
+def _bad_location(context: RunContext, what: str) -> SettingsError:
+    location = context.settings.script_location
+    tried = context.settings.alembic.tried(location)
+    if len(tried) > 1 and not os.path.exists(location):
+        told = f"relative, and neither `{tried[0]}` nor `{tried[1]}` exists"
+    else:
+        told = f"`{location}`, {what}"
     return SettingsError(
-        f"`alembic.script_location` is {what}, so there are no migrations.",
-        hint="fix it (a relative path starts at the .ini file's folder), or make the folder with"
-        " `{cmd} init FOLDER`.",
+        f"`alembic.script_location` is {told}, so there are no migrations.",
+        hint="fix it (a relative path starts at the .ini file's folder, or else at the working"
+        " folder), or make the folder with `{cmd} init FOLDER`.",
     )

@@ -1,25 +1,54 @@
-"""The steps of a stamp, for which Alembic has no public name.
+"""The steps of a stamp: from the rows of a version table to those that it is to have."""
 
-`ScriptDirectory._stamp_revs` is what `alembic.command.stamp` runs. Through that function, `env.py`
-would have to run twice more, to learn where the database stands before and after.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from alembic.runtime.migration import StampStep
 
+from ..revisions.graph import RESERVED
+from ..revisions.rows import stamped_rows
+from ..revisions.target import Target
 from .loading import ScriptHistory
+from .targets import find
+
+
+def rows_to_stamp(
+    history: ScriptHistory, targets: Sequence[str], rows: Sequence[str]
+) -> Collection[str]:
+    """Return the rows of a version table with `rows`, once `targets` are stamped.
+
+    Raises BadRevision or MultipleHeads.
+    """
+    ids: set[str] = set()
+    emptied: set[str] = set()
+    for target in targets:
+        found = find(history, target, "stamp")
+        ids.update(revision.revision for revision in found)
+        if not found:
+            parsed = Target.parse(target)
+            branch = parsed.branch or (parsed.name if parsed.name not in RESERVED else "")
+            if not branch:
+                rows = ()
+            else:
+                emptied.update(each.revision for each in find(history, branch, "stamp"))
+    return stamped_rows(history.graph, rows, ids, emptied)
 
 
 def stamp_steps(
-    history: ScriptHistory, targets: Sequence[str], rows: Sequence[str]
+    history: ScriptHistory, rows: Sequence[str], wanted: Collection[str]
 ) -> Iterator[Any]:
-    """Yield Alembic's steps from a version table with `rows` to `targets`.
+    """Yield Alembic's steps from a version table with `rows` to one with `wanted`.
 
-    The rows that others imply are deleted first: with them, Alembic finds no way, or leaves them.
+    Deletions come last: where a script's table gets empty, Alembic writes that it is created.
     """
-    script = history.script
-    for row in history.implied(rows):
-        yield StampStep(row, None, False, True, script.revision_map)
-    yield from script._stamp_revs(tuple(targets), history.foremost(rows))
+    order = history.graph.files
+    removed = [row for row in rows if row not in wanted]
+    added = [id_ for id_ in order if id_ in wanted and id_ not in rows]
+    revision_map = history.script.revision_map
+    both = min(len(removed), len(added))
+    for row, id_ in zip(removed, added, strict=False):
+        yield StampStep(row, id_, True, False, revision_map)
+    for id_ in added[both:]:
+        yield StampStep(None, id_, True, True, revision_map)
+    for row in removed[both:]:
+        yield StampStep(row, None, False, True, revision_map)

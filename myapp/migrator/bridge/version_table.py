@@ -24,7 +24,8 @@ from ..revisions.files import may_be_named_by
 from .bounds import looking
 from .context import RunContext
 from .env_failures import told_as_errors
-from .env_py import run_env
+from .env_py import env_py_of, run_env
+from .ignored_settings import tell_ignored
 from .loading import ScriptHistory, load_history, settled
 from .place import require_schema, version_table
 from .readiness import until_up
@@ -89,6 +90,7 @@ def read_each(
     def take(rows: Sequence[Any], migration_context: MigrationContext) -> VersionTable:
         table = version_table(migration_context, rows_of(rows, migration_context))
         require_schema(migration_context, table)
+        tell_ignored(context, migration_context, table)
         return replace(table, missing_file=missing_file(migration_context))
 
     found = examine(context, script, take, seconds=seconds, lock_wait=lock_wait, has_run=has_run)
@@ -185,7 +187,7 @@ def history_of_files(context: RunContext) -> ScriptHistory:
     Raises what `loading.load_history` raises.
     """
     history = load_history(context, context.reading)
-    if may_be_named_by(Path(history.script.dir, "env.py")):
+    if may_be_named_by(env_py_of(history.script)):
         with suppress(MigrateError):
             read_each(context, history.script, seconds=GLANCE_SECONDS)
     return settled(context, history)

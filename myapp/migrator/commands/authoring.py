@@ -113,7 +113,7 @@ def merge(
             "`merge` needs the revisions that it joins.",
             hint='`{cmd} merge heads -m "join"` joins all heads.',
         )
-    history = load_history(context)
+    history = load_history(context, writes="")
     _check_names(history, rev_id, branch_label, message)
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:

@@ -7,6 +7,7 @@ from ..base.errors import DatabaseUnreachable, HalfApplied, MigrationFailed
 from ..base.results import Direction, Run, VersionTable, name_of, union
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
+from ..bridge.env_py import tell_env_py
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.planned_step import PlannedStep
 from ..bridge.version_table import look, read_each
@@ -51,6 +52,7 @@ def downgrade(context: RunContext, target: str, *, tag: str | None = None) -> Ru
 def _run(
     context: RunContext, direction: Direction, planner: Planner, target: str, tag: str | None
 ) -> Run:
+    tell_env_py(context, target, tag)
     history = load_history(context, context.reading)
     planner = cache(planner)  # under the lock, the database mostly stands where it stood before it
     with shared_engine(context):

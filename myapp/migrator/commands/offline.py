@@ -12,11 +12,11 @@ from ..base.errors import BadRevision, MigrateError, MigrationFailed, UsageError
 from ..base.results import Revision
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
-from ..bridge.env_py import run_env
-from ..bridge.lazy_scripts import handed
+from ..bridge.env_py import run_env, tell_env_py
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
-from ..bridge.targets import find, resolve, several_heads
+from ..bridge.stamp_steps import rows_to_stamp, stamp_steps
+from ..bridge.targets import find
 from ..bridge.version_column import ALEMBICS_WIDTH, wide_enough
 from ..bridge.version_table import history_of_files, read_each
 from ..database.failures import reason_of
@@ -26,6 +26,9 @@ from ..revisions.target import Range
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
 from ..run.remedies import where_in
 from .stamping import check_stamp
+
+#: Where a script begins: a revision as it was typed, or the rows of a version table.
+Start = str | tuple[str, ...]
 
 
 def upgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -> str:
@@ -51,18 +54,26 @@ def downgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -
 
 def stamp_sql(context: RunContext, revisions: Sequence[str], *, tag: str | None = None) -> str:
     """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
+    ends = tuple(typed.end if (typed := Range.parse(each)) else each for each in revisions)
+    tell_env_py(context, ends, tag)
     history = history_of_files(context)
-    split = [_split(context, history, revision, "stamp") for revision in revisions]
-    check_stamp(history, [end for _, end in split])
-    if any(start for start, _ in split):
-        _tell_long(context, (r.revision for _, end in split for r in find(history, end, "stamp")))
-    targets = [f"{start}:{end}" if start else end for start, end in split]
+    split = [_start(context, history, revision, "stamp") for revision in revisions]
+    check_stamp(history, ends)
+    starts = list(dict.fromkeys(start for start in split if start is not None))
+    if len(starts) > 1:
+        raise UsageError(
+            "Stamp operation with --sql only supports a single starting revision at a time, and"
+            f" these are several: {', '.join(f'`{revision}`' for revision in revisions)}.",
+            hint="write the same start before each, or a script for each.",
+        )
+    start = starts[0] if starts else None
+    if start is not None:
+        _tell_long(context, (r.revision for end in ends for r in find(history, end, "stamp")))
 
-    def write() -> None:
-        with handed(history.script), wide_enough(history):
-            command.stamp(context.config, targets, sql=True, tag=tag)
+    def steps(rows: Sequence[str], migration_context: MigrationContext) -> Iterator[Any]:
+        yield from stamp_steps(history, rows, rows_to_stamp(history, ends, rows))
 
-    return _write(context, lambda: resolve(history, " ".join(targets), "stamp --sql", write))
+    return _write(context, lambda: _run_env(context, history, steps, start, ends, tag))
 
 
 def ensure_version_sql(context: RunContext) -> str:
@@ -78,7 +89,7 @@ def ensure_version_sql(context: RunContext) -> str:
 
 @contextmanager
 def captured_sql(context: RunContext) -> Iterator[io.StringIO]:
-    """Collect the SQL that Alembic writes within. Half a script must not reach psql."""
+    """Collect the SQL that Alembic writes within: it is the answer, or a part of the error."""
     written = io.StringIO()
     output, context.config.output_buffer = context.config.output_buffer, written
     try:
@@ -88,8 +99,12 @@ def captured_sql(context: RunContext) -> Iterator[io.StringIO]:
 
 
 def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag: str | None) -> str:
+    typed = Range.parse(target)
+    end = typed.end if typed else target
+    tell_env_py(context, end, tag)
     history = history_of_files(context)
-    start, end = _split(context, history, target, name)
+    start = _start(context, history, target, name)
+    begun: list[Revision] = []
     running: list[Revision] = []
 
     def steps(rows: Any, migration_context: MigrationContext) -> Iterator[PlannedStep]:
@@ -105,34 +120,47 @@ def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag:
         if rows:
             _tell_long(context, (id_ for step in plan for id_ in step.added))
         for step in plan:
+            begun.append(step.revision)
             running.append(step.revision)
             yield step
             running.clear()
 
-    def run() -> None:
-        with wide_enough(history):
-            run_env(
-                context,
-                history.script,
-                steps,
-                as_sql=True,
-                starting_rev=start,
-                destination_rev=end,
-                tag=tag,
-            )
-
     try:
-        return _write(context, run)
+        return _write(context, lambda: _run_env(context, history, steps, start, end, tag))
     except MigrateError as error:
+        if not begun:
+            error.sql = None  # without a revision, it is no script
         if not running:
             raise
         cause = error.__cause__ or error
-        raise MigrationFailed(
+        failed = MigrationFailed(
             f"Revision {running[0].title} can't be written as SQL: {reason_of(cause)}.",
             hint=f"see {where_in(running[0], cause)}: with `--sql` there is no database to ask.",
             revision=running[0].revision,
             path=running[0].path,
-        ) from cause
+        )
+        failed.sql = error.sql
+        raise failed from cause
+
+
+def _run_env(
+    context: RunContext,
+    history: ScriptHistory,
+    steps: Callable[..., Iterator[Any]],
+    start: Start | None,
+    end: str | tuple[str, ...],
+    tag: str | None,
+) -> None:
+    with wide_enough(history):
+        run_env(
+            context,
+            history.script,
+            steps,
+            as_sql=True,
+            starting_rev=start,
+            destination_rev=end,
+            tag=tag,
+        )
 
 
 def _wrong_way(target: str, way: str, typed: str, other: str) -> UsageError:
@@ -142,30 +170,26 @@ def _wrong_way(target: str, way: str, typed: str, other: str) -> UsageError:
     )
 
 
-def _split(
-    context: RunContext, history: ScriptHistory, target: str, name: str
-) -> tuple[str | None, str]:
-    """Return the start, None if it isn't given, and the end. `current` asks the database."""
+def _start(context: RunContext, history: ScriptHistory, target: str, name: str) -> Start | None:
+    """Return the start, None if it isn't given. `current` asks the database."""
     typed = Range.parse(target)
     if typed is None:
-        return None, target
-    start, end = typed.start, typed.end
-    if start != "current":
-        found = find(history, start or "base", f"{name} --sql {target}")
-        rows = tuple(revision.revision for revision in found)
-    else:
-        tables = read_each(context, history.script)
-        answers.require_any(tables, "begin at")
-        answers.require_known(history, tables)
-        if len({table.rows for table in tables}) > 1:
-            raise UsageError(
-                f"`current` is no start for one script. {answers.where(history, tables)}",
-                hint="write the start yourself, a script for each.",
-            )
-        rows = history.foremost(tables[0].rows)
-    if len(rows) > 1:
-        raise several_heads(history, rows, f"{name} --sql {target}")
-    return rows[0] if rows else "base", end
+        return None
+    if typed.start != "current":
+        found = find(history, typed.start or "base", f"{name} --sql {target}")
+        rows = history.foremost([revision.revision for revision in found])
+        # An env.py may ask for it as it was typed.
+        is_id = len(rows) == 1 and rows[0].startswith(typed.start)
+        return typed.start if is_id else rows or "base"
+    tables = read_each(context, history.script)
+    answers.require_any(tables, "begin at")
+    answers.require_known(history, tables)
+    if len({table.rows for table in tables}) > 1:
+        raise UsageError(
+            f"`current` is no start for one script. {answers.where(history, tables)}",
+            hint="write the start yourself, a script for each.",
+        )
+    return history.foremost(tables[0].rows) or "base"
 
 
 def _tell_long(context: RunContext, ids: Iterable[str]) -> None:
@@ -180,6 +204,11 @@ def _tell_long(context: RunContext, ids: Iterable[str]) -> None:
 
 
 def _write(context: RunContext, run: Callable[[], None]) -> str:
-    with captured_sql(context) as written, told_as_errors():
-        run()
+    with captured_sql(context) as written:
+        try:
+            with told_as_errors():
+                run()
+        except MigrateError as error:
+            error.sql = written.getvalue()
+            raise
     return written.getvalue()

@@ -1,9 +1,9 @@
 """Commands that write the version table and run no migration: stamp, ensure-version."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
@@ -14,10 +14,10 @@ from ..base.results import Stamp, VersionTable, union
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
-from ..bridge.env_py import run_env
+from ..bridge.env_py import run_env, tell_env_py
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.place import version_table
-from ..bridge.stamp_steps import stamp_steps
+from ..bridge.stamp_steps import rows_to_stamp, stamp_steps
 from ..bridge.targets import find
 from ..bridge.version_column import require_room, version_column, wide_enough, widen
 from ..bridge.version_facts import checked, is_there, mendable
@@ -37,6 +37,7 @@ def stamp(
     Raises BadRevision, MultipleHeads, DatabaseAhead (which `purge` overrides), LockNotObtained
     or Interrupted, or what `read_each` raises.
     """
+    tell_env_py(context, tuple(revisions), tag)
     with shared_engine(context):
         history, tables = _looked_at(context, mendable if purge else checked)
         check_stamp(history, revisions)
@@ -56,6 +57,7 @@ def _stamp(
 ) -> Stamp:
     before: list[VersionTable] = []
     after: list[VersionTable | None] = []
+    wanted: dict[Any, Collection[str]] = {}
 
     def steps(rows: Sequence[str], migration_context: MigrationContext) -> Iterator[Any]:
         table = version_table(migration_context, checked(rows, migration_context))
@@ -63,7 +65,8 @@ def _stamp(
             before.append(table)
             history.require_known(rows)
         require_room(migration_context, named)
-        yield from stamp_steps(history, revisions, rows)
+        wanted[table.place] = rows_to_stamp(history, revisions, rows)
+        yield from stamp_steps(history, rows, wanted[table.place])
         left = rows_left(migration_context)
         after.append(None if left is None else replace(table, rows=left))
 
@@ -87,7 +90,7 @@ def _stamp(
             _require_committed(history, after, found)
         for table in found:
             with answers.in_database(table, found):
-                if not named <= history.applied(table.rows):
+                if set(table.rows) != wanted.get(table.place):
                     raise RowNotKept(table.name)
     return Stamp(
         union(before),
@@ -113,13 +116,15 @@ def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
 
     Raises BadRevision, MultipleHeads or UsageError.
     """
-    named = {r.revision: r for target in targets for r in find(history, target, f"stamp {target}")}
-    for revision, other in permutations(named.values(), 2):
-        if revision.revision in history.applied([other.revision]):
-            raise UsageError(
-                f"{other.title} comes after {revision.title}, so a database can't be at both.",
-                hint=f"leave {revision.revision} out: it counts as applied.",
-            )
+    named = [find(history, target, f"stamp {target}") for target in dict.fromkeys(targets)]
+    for one, others in permutations(named, 2):
+        for revision, other in product(one, others):
+            below = history.applied([other.revision]) - {other.revision}
+            if revision.revision in below and revision not in others:
+                raise UsageError(
+                    f"{other.title} comes after {revision.title}, so a database can't be at both.",
+                    hint=f"leave {revision.revision} out: it counts as applied.",
+                )
 
 
 def ensure_version(context: RunContext) -> Stamp:

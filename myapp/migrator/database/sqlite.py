@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from .listening import listening
 
@@ -149,6 +150,9 @@ def foreign_keys_checked_at_commit() -> Iterator[None]:
     would then delete the rows that refer to it. SQLite's documentation tells to do it this way
     (https://www.sqlite.org/lang_altertable.html#otheralter). A revision can't do it by itself: the
     enforcement can't be changed within a transaction.
+
+    A connection enforces them again when it goes back to its pool: an asynchronous one can run
+    nothing once its event loop has ended.
     """
     stopped: list[tuple[dict[Any, Any], Any]] = []
 
@@ -159,16 +163,28 @@ def foreign_keys_checked_at_commit() -> Iterator[None]:
         if dbapi_connection.execute("PRAGMA foreign_keys").fetchone()[0]:
             dbapi_connection.execute("PRAGMA foreign_keys = OFF")
             connection.info[_ENFORCED] = _violations(dbapi_connection)
-            stopped.append((connection.info, dbapi_connection))
+            if not connection.dialect.is_async:
+                stopped.append((connection.info, dbapi_connection))
 
+    event.listen(Pool, "checkin", _enforce_again)
     try:
         with listening(engine_connect=stop_enforcing, commit=_check):
             yield
     finally:
+        event.remove(Pool, "checkin", _enforce_again)
         for info, dbapi_connection in stopped:
-            info.pop(_ENFORCED, None)
             with suppress(ProgrammingError):  # it has been closed
-                dbapi_connection.execute("PRAGMA foreign_keys = ON")
+                _enforce(dbapi_connection, info)
+
+
+def _enforce_again(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    if dbapi_connection is not None:  # None is one that was cut off
+        _enforce(dbapi_connection, record.info)
+
+
+def _enforce(dbapi_connection: Any, info: dict[Any, Any]) -> None:
+    if info.pop(_ENFORCED, None) is not None:
+        dbapi_connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _check(connection: Connection) -> None:

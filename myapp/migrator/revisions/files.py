@@ -101,8 +101,10 @@ def why_not_read(location: str | os.PathLike[str]) -> str | None:
     return None
 
 
-def may_be_named_by(env_py: str | os.PathLike[str]) -> bool:
-    """Tell whether the text of an `env.py` has to do with which folders are read."""
+def may_be_named_by(env_py: str | os.PathLike[str] | None) -> bool:
+    """Tell whether an `env.py`, text or bytecode, has to do with which folders are read."""
+    if env_py is None:
+        return False
     try:
         with open(env_py, "rb") as file:
             return b"version_locations" in file.read()

@@ -4,7 +4,7 @@ Alembic works this out while it runs, and walks the history at each step of a do
 one of 5,000 revisions. With the plan all of it is known beforehand.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from .graph import Graph
@@ -45,3 +45,26 @@ def downgrade_rows(graph: Graph, ids: Iterable[str], rows: Iterable[str]) -> lis
         now.update(change.added)
         changes.append(change)
     return changes
+
+
+def stamped_rows(
+    graph: Graph, rows: Iterable[str], ids: Collection[str], emptied: Collection[str] = ()
+) -> set[str]:
+    """Return the rows that a stamp with `ids` leaves of `rows`.
+
+    They are those that a database has which stands at `ids`: no row is implied by another. Rows of
+    other branches stay. One that depends on what isn't applied any more goes back to before that.
+    `emptied` are revisions of branches of which no row stays.
+
+    Alembic leaves implied rows, and with several `ids` it may delete the row of one for another.
+    """
+    line = {each for id_ in (*ids, *emptied) for each in graph.lineage(id_)}
+    undone = graph.reach(emptied, graph.children)
+    undone |= graph.reach((each for id_ in ids for each in graph.children[id_]), graph.children)
+    left = set(ids)
+    for row in rows:
+        if row in undone and row not in line:
+            left |= graph.applied([row]) - undone
+        elif row not in line:
+            left.add(row)
+    return left.difference(graph.implied(left))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..base.errors import SettingsError
 from ..base.spelling import is_slip
+from .places import Places
 
 
 class Option(NamedTuple):
@@ -68,7 +69,8 @@ class AlembicOptions(Mapping[str, str]):
     def __init__(self, given: Mapping[str, str], here: Path, others: Mapping[str, str]) -> None:
         """Read what is `given`; a relative path is relative to the folder `here`.
 
-        `others` are no options, but an `env.py` may look for them in Alembic's Config.
+        Where it isn't there, it is relative to the working folder, as Alembic takes it. `others`
+        are no options, but an `env.py` may look for them in Alembic's Config.
 
         Raises SettingsError when a separator or a number is none.
         """
@@ -77,10 +79,12 @@ class AlembicOptions(Mapping[str, str]):
         self._given = dict(given)
         self._booleans = {key: _is_true(values[key]) for key in values if _kind(key).is_boolean}
         values |= {key: "true" if value else "false" for key, value in self._booleans.items()}
+        places = Places(here)
         if "script_location" in values:
-            values["script_location"] = _absolute(values["script_location"], here)
+            values["script_location"] = places.base(values["script_location"])
         for key in [key for key in values if _kind(key).separator]:
-            values[key] = "\n".join(_absolute(path, here) for path in _split(values, key))
+            values[key] = "\n".join(map(places.absolute, _split(values, key)))
+        self._places = places
         values.pop("version_path_separator", None)
         values["path_separator"] = "newline"
         _check_number(values, "truncate_slug_length")
@@ -121,6 +125,10 @@ class AlembicOptions(Mapping[str, str]):
             for line in filter(None, text.split("\n"))
             for path in ([line] if line in known else _split({**separators, key: line}, key))
         ]
+
+    def tried(self, path: str) -> list[str]:
+        """Return where a relative path was looked for, if it has become `path`."""
+        return self._places.tried.get(path, [path])
 
     @property
     def splits_at_blanks(self) -> bool:
@@ -176,11 +184,6 @@ def _split(options: Mapping[str, str], key: str) -> list[str]:
         )
     paths = options[key].split(_SEPARATORS[options[name]])
     return [path.strip() for path in paths if path.strip()]
-
-
-def _absolute(location: str, here: Path) -> str:
-    is_resource = ":" in location and not os.path.isabs(location)
-    return location if is_resource else os.path.normpath(here / location)
 
 
 def _check_number(options: Mapping[str, str], key: str) -> None:

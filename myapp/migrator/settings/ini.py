@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from paste.deploy import loadwsgi
 
 from ..base.errors import SettingsError
+from .alembic_options import OPTIONS
 from .ini_errors import bad_syntax, is_a_folder, misled, missing_file, missing_section, unreadable
 
 
@@ -173,9 +174,14 @@ def _application_in_composite(context: Any) -> Any:
 
 
 def _alembic_section(parser: configparser.ConfigParser) -> dict[str, str]:
-    """Return the options in [alembic] itself, without those that it inherits from [DEFAULT]."""
+    """Return the options in [alembic], as Alembic reads them.
+
+    Of those that it inherits from [DEFAULT], it has Alembic's own: the others are another's.
+    """
     if not parser.has_section("alembic"):
         return {}
     inherited = dict(parser.items("DEFAULT", raw=True))
-    own = dict(parser.items("alembic", raw=True)).items() - inherited.items()
-    return {key: parser.get("alembic", key) for key, _ in own}
+    own = dict(dict(parser.items("alembic", raw=True)).items() - inherited.items())
+    return {
+        key: parser.get("alembic", key) for key in own.keys() | (inherited.keys() & OPTIONS.keys())
+    }

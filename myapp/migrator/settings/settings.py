@@ -9,7 +9,7 @@ import plaster
 
 from ..base.errors import SettingsError
 from ..base.spelling import nearest
-from .alembic_options import AlembicOptions
+from .alembic_options import OPTIONS, AlembicOptions
 from .ini import IniFile, read_alembic_section, read_ini
 from .ini_errors import is_a_folder
 from .options import Options, read_options
@@ -19,6 +19,7 @@ from .variables import Expanded
 _INI_SCHEMES = {"file+ini", "pastedeploy", "pastedeploy+ini", "ini", "file"}
 _NO_LOCATION = "add `alembic.script_location = package:migrations`; `{cmd} init FOLDER` makes one."
 _NAME_A_FILE = "give the path of the application's .ini file, such as `development.ini`."
+_RENAME_IT = "`#` and `?` start a section and its variables: give the file a name without them."
 _IN_ITS_FOLDER = "`#` and `?` start a section and its variables: type the command in that folder."
 
 
@@ -76,7 +77,7 @@ class Settings:
         location = self.alembic.get("script_location")
         if location:
             return location
-        near = nearest("script_location", self.alembic)
+        near = nearest("script_location", self.alembic.keys() - OPTIONS.keys())
         raise self._missing(
             "alembic.script_location",
             "there are no migrations",
@@ -90,6 +91,12 @@ class Settings:
                 f"{message} It was given as NAME=VALUE, and PasteDeploy keeps such keys from the"
                 " app.",
                 hint=f"give it by another name, `value=...`, and add `{key} = %(value)s` there.",
+            )
+        name = key.removeprefix("alembic.")
+        if name != key and name in self.default_keys:
+            return SettingsError(
+                f"{message} `{name}` stands in [DEFAULT], which Alembic reads for [alembic] only.",
+                hint=f"add a section [alembic], or `{key} = %({name})s` to that section.",
             )
         if key in self.default_keys:
             return SettingsError(
@@ -173,11 +180,11 @@ def _locate(
     except plaster.InvalidURI:
         if os.path.isdir(config_uri):
             raise is_a_folder(Path(os.path.abspath(config_uri))) from None
-        is_there = os.path.isfile(config_uri) and config_uri.endswith(".ini")
-        raise SettingsError(
-            f"`{config_uri}` is not the name of an .ini file.",
-            hint=_IN_ITS_FOLDER if is_there else _NAME_A_FILE,
-        ) from None
+        hint = _NAME_A_FILE
+        if os.path.isfile(config_uri) and config_uri.endswith(".ini"):
+            is_odd = not {"#", "?"}.isdisjoint(os.path.basename(config_uri))
+            hint = _RENAME_IT if is_odd else _IN_ITS_FOLDER
+        raise SettingsError(f"`{config_uri}` is not the name of an .ini file.", hint=hint) from None
     if uri.scheme not in _INI_SCHEMES:
         raise SettingsError(
             f"`{config_uri}` is not an .ini file: its type is `{uri.scheme}`.", hint=_NAME_A_FILE

@@ -1,6 +1,7 @@
 """An env.py that goes away while a run goes on, and one that says where the revision files are."""
 
 import json
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from support.command import invoke, run
 from support.database import heads, name_of
 from support.history import MakeApp, Revision, add_revision, create_table
+from support.processes import write_env
 
 #: A foreign env.py that has the database's URL from the .ini file each time.
 READS_THE_INI = """
@@ -204,3 +206,63 @@ def test_a_revision_is_written_where_env_py_says(ini: Path, tmp_path: Path) -> N
     written = Path(result.stdout.removeprefix("Wrote ").strip())
     assert written.parent.parent == tmp_path / "migrations" / "versions"
     assert 'down_revision: str | Sequence[str] | None = "b2"' in written.read_text()
+
+
+@pytest.mark.parametrize("where", ["__pycache__/env.{tag}.pyc", "env.pyc"])
+@pytest.mark.parametrize("names_folders", [False, True])
+def test_an_env_py_may_be_there_as_bytecode_alone(
+    where: str, names_folders: bool, make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    ini = make_app(sqlite_url, [Revision("a1", **create_table("t"))])
+    folder = tmp_path / "migrations"
+    env_py = folder / "env.py"
+    if names_folders:
+        (folder / "versions").rename(folder / "others")
+        line = "from alembic import context\ncontext.script.version_locations = [{!r}]\n"
+        env_py.write_text(line.format(str(folder / "others")) + env_py.read_text())
+    compiled = folder / where.format(tag=sys.implementation.cache_tag)
+    py_compile.compile(str(env_py), cfile=str(compiled))
+    env_py.unlink()
+    assert invoke(ini, "heads").stdout == "a1 (head), a change\n"
+    assert invoke(ini, "upgrade").returncode == 0
+    assert invoke(ini, "current").stdout == "a1 (head), a change\n"
+    assert heads(sqlite_url) == {"a1"}
+
+
+ASKING = """
+import sys
+from alembic import context
+from myapp.migrator.environment import run_migrations
+print(
+    "asked:",
+    context.get_starting_revision_argument(),
+    context.get_revision_argument(),
+    context.get_tag_argument(),
+    file=sys.stderr,
+)
+run_migrations()
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("upgrade head --tag t", "asked: None b2 t"),
+        ("upgrade --tag t", "asked: None ('b2',) t"),
+        ("downgrade base --tag t", "asked: None None t"),
+        ("stamp b2 --tag t", "asked: None b2 t"),
+        ("upgrade base:head --sql --tag t", "asked: None b2 t"),
+        ("upgrade a111:head --sql", "asked: a111 b2 None"),
+        ("downgrade b2:a1111 --sql", "asked: b2 a1111 None"),
+        ("stamp a1111:b2 --sql", "asked: a1111 b2 None"),
+    ],
+)
+def test_an_env_py_is_told_what_was_typed_whenever_it_runs(
+    typed: str, told: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, [Revision("a1111"), Revision("b2", "a1111")])
+    write_env(ini, ASKING)
+    result = invoke(ini, *typed.split())
+    assert result.returncode == 0, result.stderr
+    asked = [line for line in result.stderr.splitlines() if line.startswith("asked:")]
+    assert set(asked) == {told}

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine
 from support.history import MakeApp, Revision
 
 from myapp.migrator.bridge.configuration import build_context
-from myapp.migrator.bridge.lazy_scripts import LazyScript, handed
+from myapp.migrator.bridge.lazy_scripts import LazyScript
 from myapp.migrator.bridge.loading import load_history
 from myapp.migrator.bridge.planned_step import PlannedStep
 from myapp.migrator.config import alembic_config, run_context
@@ -124,22 +124,6 @@ def test_the_fields_of_a_script_directory_make_another_one(
         "messaging_opts",
     ]
     assert all(hasattr(script, name) for name in given)
-
-
-def test_alembics_commands_take_the_directory_that_is_handed_to_them(
-    make_app: MakeApp, sqlite_url: str
-) -> None:
-    """They look for `ScriptDirectory` in their own module, and find Alembic's again afterwards."""
-    context = run_context(make_app(sqlite_url, LINE))
-    script = load_history(context).script
-    with handed(script):
-        made = alembic.command.merge(
-            context.config, ["aaa111", "bbb222"], splice=True, rev_id="ccc333"
-        )
-        assert made is not None
-        assert script.get_revision("aaa111") is not None
-        assert alembic.command.ScriptDirectory is not ScriptDirectory
-    assert alembic.command.ScriptDirectory is ScriptDirectory
 
 
 def test_a_command_is_where_alembics_parser_leaves_it(make_app: MakeApp, sqlite_url: str) -> None:

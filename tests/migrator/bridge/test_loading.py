@@ -221,3 +221,53 @@ def test_a_syntax_error_is_told_with_its_line(make_app: MakeApp, sqlite_url: str
     path = add_revision(app.parent / "migrations", Revision("ddd444", "ccc333", upgrade="def ("))
     error = json.loads(invoke(app, "upgrade", "--json").stdout)["error"]
     assert (error["paths"], error["line"]) == ([str(path)], 13)
+
+
+@pytest.mark.parametrize(
+    "typed", ["heads", "current", "check", "upgrade", "revision", "merge heads"]
+)
+def test_a_fault_in_the_post_write_hooks_stops_only_what_writes_a_file(
+    typed: str, make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    hooks = "[post_write_hooks]\nhooks = black\nblack.options = -l 79 % x"
+    ini = make_app(sqlite_url, [Revision("aaa111")], extra=hooks)
+    result = invoke(ini, *typed.split())
+    if typed in ("revision", "merge heads"):
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"Error: `black.options` in [post_write_hooks] of {ini} has a `%` that can't be"
+            " expanded.\n"
+            "Hint:  write `%%` for a plain `%`; `%(name)s` needs `name` to be set, in [DEFAULT] or"
+            " as NAME=VALUE after the .ini file.\n"
+        )
+        assert len(list((tmp_path / "migrations" / "versions").glob("*.py"))) == 1
+    else:
+        assert result.returncode == (3 if typed == "check" else 0), result.stderr
+
+
+def test_a_context_that_has_read_has_the_hooks_when_it_writes(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    hooks = "[post_write_hooks]\nhooks = black\nblack.type = exec"
+    context = run_context(make_app(sqlite_url, [Revision("aaa111")], extra=hooks))
+    assert load_history(context).script.hooks == []
+    assert load_history(context, writes="").script.hooks == [
+        {"_hook_name": "black", "type": "exec"}
+    ]
+
+
+@pytest.mark.parametrize("name", ["Mars", "Europe", "../etc"])
+def test_a_time_zone_that_is_not_known_stops_only_what_writes_a_file(
+    name: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, [Revision("aaa111")], {"alembic.timezone": name})
+    for command in ("heads", "upgrade"):
+        assert invoke(ini, command).returncode == 0
+    result = invoke(ini, "revision")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"Error: `alembic.timezone` is `{name}`, a time zone that is not known here, so a new"
+        " revision can't be dated.\n"
+        "Hint:  write a name such as `UTC` or `Europe/Berlin`; `pip install tzdata` brings all"
+        " of them.\n"
+    )

@@ -501,7 +501,7 @@ def test_an_env_py_that_fails_when_all_is_done_is_told_so(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
     app = make_app(postgresql_url, LINE)
-    write_env(app, after="if 'destination_rev' in context.get_context().opts: 1 / 0")
+    write_env(app, after="if 'dont_mutate' not in context.get_context().opts: 1 / 0")
 
     with pytest.raises(MigrationFailed) as raised:
         upgrade(run_context(app))

@@ -1,9 +1,11 @@
 """`--sql`: scripts that bring a database to a revision by themselves."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command import invoke
 from support.database import change, feed, heads, rows, tables
 from support.history import MakeApp, Revision, create_table
 from support.ini import MakeIni
@@ -232,17 +234,38 @@ def test_an_unknown_start_or_end_is_told(make_app: MakeApp, lost_url: str, write
             write(config, target)
 
 
-def test_several_heads_where_a_script_needs_one_are_told(
-    make_app: MakeApp, sqlite_url: str
-) -> None:
-    config = run_context(make_app(sqlite_url, BRANCHES))
+def test_a_script_begins_at_all_rows_of_the_database(make_app: MakeApp, database_url: str) -> None:
+    config = run_context(make_app(database_url, BRANCHES))
     upgrade(config, "left@head")
     upgrade(config, "right@head")
+    assert heads(database_url) == {"bbb222", "ccc333"}
 
-    with pytest.raises(MultipleHeads, match="`upgrade --sql current:heads` can't choose one"):
-        upgrade_sql(config, "current:heads")
+    feed(database_url, upgrade_sql(config, "current:heads"))
+    assert heads(database_url) == {"ddd444", "ccc333"}
+
+    feed(database_url, downgrade_sql(config, "current:aaa111"))
+    assert heads(database_url) == {"aaa111"}
+
+    feed(database_url, stamp_sql(config, ["current:heads"]))
+    assert heads(database_url) == {"ddd444", "ccc333"}
+
+    feed(database_url, stamp_sql(config, ["current:base"]))
+    assert heads(database_url) == set()
+
+
+def test_several_heads_where_a_script_needs_one_are_told(make_app: MakeApp, lost_url: str) -> None:
     with pytest.raises(MultipleHeads, match="`upgrade` can't choose one"):
-        upgrade_sql(config, "head")
+        upgrade_sql(run_context(make_app(lost_url, BRANCHES)), "head")
+
+
+def test_a_stamp_begins_at_one_start(make_app: MakeApp, lost_url: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        stamp_sql(run_context(make_app(lost_url, BRANCHES)), ["aaa111:left", "base:right"])
+    assert raised.value.message == (
+        "Stamp operation with --sql only supports a single starting revision at a time, and these"
+        " are several: `aaa111:left`, `base:right`."
+    )
+    assert raised.value.hint == "write the same start before each, or a script for each."
 
 
 def test_a_database_that_the_code_does_not_know_has_no_way_on(
@@ -264,7 +287,7 @@ def test_only_a_start_at_current_needs_the_database(make_app: MakeApp) -> None:
         upgrade_sql(config, "current:head")
 
 
-def test_a_revision_that_asks_the_database_is_named_and_nothing_is_written(
+def test_a_revision_that_asks_the_database_is_named_after_what_was_written(
     make_app: MakeApp, lost_url: str, tmp_path: Path
 ) -> None:
     asks = "op.get_bind().execute(sa.text('SELECT 1')).scalar()"
@@ -279,3 +302,31 @@ def test_a_revision_that_asks_the_database_is_named_and_nothing_is_written(
         " attribute 'scalar'."
     )
     assert raised.value.hint == (f"see {path} (line 13): with `--sql` there is no database to ask.")
+    assert str(raised.value.sql).startswith("BEGIN;")
+    assert "CREATE TABLE a (" in str(raised.value.sql)
+    assert "Running upgrade aaa111 -> bbb222" in str(raised.value.sql)
+
+
+def test_what_was_written_of_a_script_stands_on_standard_output_before_the_error(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, [LINE[0], Revision("bbb222", "aaa111", upgrade="1 / 0")])
+    result = invoke(ini, "upgrade", "--sql")
+    assert result.returncode == 1
+    assert result.stdout.startswith("BEGIN;")
+    assert result.stdout.endswith("-- Running upgrade aaa111 -> bbb222\n\n")
+    assert result.stderr.startswith("Error: Revision bbb222 (a change) can't be written as SQL:")
+
+    document = json.loads(invoke(ini, "upgrade", "--sql", "--json").stdout)
+    assert document["sql"] == result.stdout
+    assert document["error"]["code"] == "migration_failed"
+
+
+@pytest.mark.parametrize("typed", ["upgrade bbb222:aaa111", "downgrade aaa111:bbb222", "stamp x"])
+def test_a_script_that_can_not_begin_writes_nothing(
+    typed: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    result = invoke(ini, *typed.split(), "--sql")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "sql" not in json.loads(invoke(ini, *typed.split(), "--sql", "--json").stdout)

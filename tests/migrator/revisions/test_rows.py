@@ -14,7 +14,7 @@ from support.random_histories import alembic_map, histories, names, revision_fil
 from myapp.migrator.base.ask_alembic import AskAlembic
 from myapp.migrator.revisions.graph import Graph
 from myapp.migrator.revisions.resolution import downgrade_plan, upgrade_plan
-from myapp.migrator.revisions.rows import RowChange, downgrade_rows, upgrade_rows
+from myapp.migrator.revisions.rows import RowChange, downgrade_rows, stamped_rows, upgrade_rows
 
 MODULE = SimpleNamespace(upgrade=None, downgrade=None)
 
@@ -109,6 +109,24 @@ def test_rows_that_others_imply_are_right_after_each_step(data: st.DataObject) -
     ids = [id_ for id_ in reversed(graph.walk()) if id_ not in applied]
     for number, after in enumerate(our_rows(upgrade_rows(graph, ids, rows), rows), 1):
         assert graph.applied(after) == applied | set(ids[:number])
+
+
+@examples(400)
+@given(st.data())
+def test_a_stamp_leaves_what_was_asked_for_and_nothing_after_it(data: st.DataObject) -> None:
+    graph = Graph(data.draw(histories()))
+    ids = list(graph.files)
+    rows = data.draw(st.lists(st.sampled_from(ids), unique=True))
+    asked = data.draw(st.lists(st.sampled_from(ids), min_size=1, max_size=4, unique=True))
+    left = stamped_rows(graph, rows, asked)
+    applied = graph.applied(left)
+    after = graph.reach({child for id_ in asked for child in graph.children[id_]}, graph.children)
+    assert applied.issuperset(asked)
+    assert applied & after <= graph.applied(asked)
+    assert applied <= graph.applied([*rows, *asked])
+    assert not graph.implied(left)
+    related = {each for id_ in asked for each in graph.lineage(id_)} | after
+    assert {row for row in rows if row not in related} <= applied
 
 
 def test_a_merge_takes_the_rows_of_its_branches_and_gives_them_back() -> None:

@@ -546,6 +546,14 @@ def test_the_alembic_section_holds_its_own_keys_only(tmp_path: Path) -> None:
     assert ini.alembic == {"b": "2"}
 
 
+def test_the_alembic_section_has_the_options_of_alembic_that_stand_in_default(
+    tmp_path: Path,
+) -> None:
+    text = "[DEFAULT]\nscript_location = m\nport = 80\n[app:main]\nuse = egg:recorder\n[alembic]\n"
+    ini = read_ini(write(tmp_path, text), None, {})
+    assert ini.alembic == {"script_location": "m"}
+
+
 def test_an_ini_without_an_alembic_section_has_no_options(tmp_path: Path) -> None:
     assert read_ini(write(tmp_path, NAMED), None, {"port": "80"}).alembic == {}
 

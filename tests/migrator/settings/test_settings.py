@@ -218,6 +218,27 @@ def test_a_script_location_in_default_is_recognised(make_ini: MakeIni) -> None:
     assert "It stands in [DEFAULT]" in caught.value.message
 
 
+def test_an_option_in_default_needs_an_alembic_section(make_ini: MakeIni) -> None:
+    ini = make_ini({"alembic.version_locations": "m"}, extra="[DEFAULT]\nscript_location = m")
+    with pytest.raises(SettingsError) as caught:
+        _ = load_settings(str(ini)).script_location
+    assert str(caught.value.message) == (
+        f"[app:main] in {ini} has no `alembic.script_location`, so there are no migrations."
+        " `script_location` stands in [DEFAULT], which Alembic reads for [alembic] only."
+    )
+    assert caught.value.hint == (
+        "add a section [alembic], or `alembic.script_location = %(script_location)s` to that"
+        " section."
+    )
+
+
+def test_no_option_of_alembic_is_taken_for_a_misspelling(make_ini: MakeIni) -> None:
+    settings = load_settings(str(make_ini({"alembic.version_locations": "m"})))
+    with pytest.raises(SettingsError) as caught:
+        _ = settings.script_location
+    assert str(caught.value.hint).startswith("add `alembic.script_location")
+
+
 def test_the_section_of_a_pipelines_application_is_named(make_ini: MakeIni) -> None:
     ini = make_ini({}, extra="[pipeline:all]\npipeline = main")
     with pytest.raises(SettingsError) as caught:
