@@ -78,12 +78,12 @@ def test_a_downgrade_by_one_needs_no_dashes_before_it(line: Path, database_url: 
     ("start", "command", "end"),
     [
         ("base", ["upgrade", "+2"], "bbb222"),
-        ("base", ["upgrade", "bbb"], "bbb222"),
+        ("base", ["upgrade", "bbb2"], "bbb222"),
         ("base", ["upgrade", "head"], "ccc333"),
         ("aaa111", ["upgrade", "aaa111+1"], "bbb222"),
         ("ccc333", ["downgrade", "-2"], "aaa111"),
         ("ccc333", ["downgrade", "--", "-2"], "aaa111"),
-        ("ccc333", ["downgrade", "aaa"], "aaa111"),
+        ("ccc333", ["downgrade", "aaa1"], "aaa111"),
         ("ccc333", ["downgrade", "ccc333-1"], "bbb222"),
         ("ccc333", ["downgrade", "base"], "base (no revision)"),
     ],
@@ -106,8 +106,8 @@ def test_a_run_ends_where_it_is_told_to(
         (["upgrade", "head"], "Nothing to do: the database is at ccc333 (add c).\n"),
         (["upgrade", "+1"], "Nothing to do: the database is at ccc333 (add c).\n"),
         (
-            ["upgrade", "aaa"],
-            "Nothing to do: the database is already past aaa; it is at ccc333 (add c). To go back,"
+            ["upgrade", "aaa1"],
+            "Nothing to do: the database is already past aaa1; it is at ccc333 (add c). To go back,"
             " use `downgrade`.\n",
         ),
         (["downgrade", "ccc333"], "Nothing to do: the database is at ccc333 (add c).\n"),

@@ -21,6 +21,7 @@ from ..bridge.env_py import run_env
 from ..bridge.lazy_scripts import revision_files
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.post_write_hooks import failing_hooks_told
+from ..bridge.slips import require_typed_out
 from ..bridge.targets import find, resolve
 from ..database.failures import described
 from ..revisions.graph import RESERVED
@@ -82,6 +83,7 @@ def revision(
             )
     _check_new(history, rev_id, branch_label)
     for name in (head, *depends_on):
+        require_typed_out(history, name, "revision")
         find(history, name, "revision")
     found = tuple(line for s in generated.generated_revisions for line in describe_operations(s))
     if autogenerate and not found:
@@ -105,6 +107,8 @@ def merge(
     """
     history = load_history(context)
     _check_new(history, rev_id, branch_label)
+    for name in revisions:
+        require_typed_out(history, name, "merge")
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:
         what = f"only {history.titles(joined)}" if joined else "none"

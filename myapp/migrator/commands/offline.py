@@ -16,6 +16,7 @@ from ..bridge.env_py import run_env
 from ..bridge.lazy_scripts import handed
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
+from ..bridge.slips import require_typed_out
 from ..bridge.targets import find, resolve, several_heads
 from ..bridge.version_column import ALEMBICS_WIDTH, wide_enough
 from ..bridge.version_table import history_of_files, read_each
@@ -151,6 +152,7 @@ def _split(
         return None, target
     start, end = typed.start, typed.end
     if start != "current":
+        require_typed_out(history, start, name)
         found = find(history, start or "base", f"{name} --sql {target}")
         rows = tuple(revision.revision for revision in found)
     else:

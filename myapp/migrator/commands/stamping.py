@@ -17,6 +17,7 @@ from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.place import version_table
+from ..bridge.slips import require_typed_out
 from ..bridge.stamp_steps import stamp_steps
 from ..bridge.targets import find
 from ..bridge.version_column import require_room, version_column, wide_enough, widen
@@ -109,6 +110,8 @@ def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
 
     Raises BadRevision, MultipleHeads or UsageError.
     """
+    for target in targets:
+        require_typed_out(history, target, "stamp")
     named = {r.revision: r for target in targets for r in find(history, target, f"stamp {target}")}
     for revision, other in permutations(named.values(), 2):
         if revision.revision in history.applied([other.revision]):

@@ -6,6 +6,7 @@ from ..base.ask_alembic import AskAlembic
 from ..base.errors import BadRevision, HistoryError, UsageError
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
+from ..bridge.slips import require_typed_out
 from ..bridge.targets import check_known, find, resolve, several_heads
 from ..revisions.history import standing
 from ..revisions.resolution import downgrade_plan, upgrade_plan
@@ -24,6 +25,7 @@ def plan_upgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> li
     branches.
     """
     history.require_known(rows)
+    require_typed_out(history, target, "upgrade")
     check_known(history, target)
     typed = Target.parse(target)
     ends = history.foremost(rows)
@@ -50,6 +52,7 @@ def plan_downgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> 
     Raises DatabaseAhead, BadRevision, or MultipleHeads when `-1` could mean several branches.
     """
     history.require_known(rows)
+    require_typed_out(history, target, "downgrade")
     check_known(history, target)
     typed = Target.parse(target)
     ends = history.foremost(rows)
