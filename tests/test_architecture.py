@@ -38,7 +38,7 @@ SCRIPTS = [
     {"file_commands", "repair_command"},
     {"cli"},
     {"group"},
-    {"asking", "completion"},
+    {"asking", "completion", "questions"},
     {"session"},
     {"progress"},
     {"console"},

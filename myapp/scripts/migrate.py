@@ -15,6 +15,7 @@ from .cli import cli
 from .group import REVISION, SECONDS, option
 from .imports import importing
 from .invocation import Invocation
+from .questions import may_drop
 from .session import Session
 from .signals import interrupts
 from .streams import give_up_what_cannot_be_written, keep_standard_descriptors
@@ -48,7 +49,8 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
     def upgrade(context: "RunContext") -> object:
         from ..migrator.commands import migration
 
-        return migration.upgrade(context, revision, **options)
+        told = may_drop(session, asks=False)
+        return migration.upgrade(context, revision, may_drop=told, **options)
 
     return ask_first(session, nothing_to_do, upgrade)
 
@@ -57,9 +59,13 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
 @click.argument("revision", type=REVISION)
 @option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
 @option("--tag", help="A tag that env.py can ask for.")
+@option("-y", "--yes", is_flag=True, help="Drop tables and columns without a question.")
 @click.pass_obj
-def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
-    """Downgrade the database to REVISION, as `-1` or `base`."""
+def downgrade(session: Session, revision: str, sql: bool, tag: str | None, yes: bool) -> object:
+    """Downgrade the database to REVISION, as `-1` or `base`.
+
+    It tells which tables, columns and rows go. On a terminal it asks first.
+    """
     context = session.context()
     if sql:
         from ..migrator.commands import offline
@@ -67,7 +73,8 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
         return offline.downgrade_sql(context, revision, tag=tag)
     from ..migrator.commands import migration
 
-    return migration.downgrade(context, revision, tag=tag)
+    asked = may_drop(session, asks=not yes)
+    return migration.downgrade(context, revision, tag=tag, may_drop=asked)
 
 
 @cli.command("current", connects=True)

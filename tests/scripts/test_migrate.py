@@ -70,7 +70,9 @@ def test_a_downgrade_by_one_needs_no_dashes_before_it(line: Path, database_url: 
     assert without_times(result.stdout) == (
         "Downgraded 1 revision in N ms: the database is at bbb222 (add b).\n"
     )
-    assert without_times(result.stderr) == "[1/1] ccc333 add c (downgrade)  N ms\n"
+    assert without_times(result.stderr) == (
+        "Drops: table c: it has no rows (ccc333)\n[1/1] ccc333 add c (downgrade)  N ms\n"
+    )
     assert heads(database_url) == {"bbb222"}
 
 
