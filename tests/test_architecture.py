@@ -38,13 +38,14 @@ SCRIPTS = [
     {"file_commands", "repair_command"},
     {"cli"},
     {"group"},
+    {"arguments"},
     {"asking", "completion", "questions"},
     {"session"},
     {"progress"},
     {"console"},
     {"document", "endings", "output"},
     {"invocation", "story"},
-    {"durations", "imports", "logs", "signals", "streams"},
+    {"durations", "imports", "logs", "misnomers", "signals", "streams"},
 ]
 
 

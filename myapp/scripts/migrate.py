@@ -10,9 +10,10 @@ import click
 
 from ..migrator.base.errors import UsageError
 from . import file_commands, repair_command  # noqa: F401 - their commands join the group
+from .arguments import REVISION, SECONDS
 from .asking import ask, ask_first
 from .cli import cli
-from .group import REVISION, SECONDS, option
+from .group import option
 from .imports import importing
 from .invocation import Invocation
 from .questions import may_drop
@@ -44,7 +45,10 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
     def nothing_to_do(source: "QuickSource") -> object:
         from ..migrator.commands import quick
 
-        return quick.nothing_to_do(source, revision)
+        done = quick.nothing_to_do(source, revision)
+        if sentence := quick.heads_to_join_told(source, revision):
+            session.console.warn(sentence)
+        return done
 
     def upgrade(context: "RunContext") -> object:
         from ..migrator.commands import migration
@@ -166,7 +170,7 @@ def stamp(
 def check(session: Session) -> object:
     """Compare models and database; status 4 if they differ.
 
-    All revision files are loaded first.
+    All revision files are loaded first. Several heads are an error of status 8.
     """
     from ..migrator.commands import comparison
 

@@ -189,7 +189,7 @@ def _unresolved(target: str, error: BaseException) -> BadRevision:
             reason="unknown",
             hint="`{cmd} history` lists the revisions.",
         )
-    start, branch = parsed.start, parsed.branch if not parsed.name else None
+    branch = parsed.branch if not parsed.name else None
     if isinstance(error, AssertionError) and branch:
         return BadRevision(
             f"`{target}` needs the database to stand at one revision of `{branch}`.",
@@ -202,11 +202,18 @@ def _unresolved(target: str, error: BaseException) -> BadRevision:
             reason="ambiguous",
             hint="name the revision; `{cmd} history` lists them.",
         )
+    return out_of_reach(target)
+
+
+def out_of_reach(target: str) -> BadRevision:
+    """Return the error of steps that go further than the history."""
+    parsed = Target.parse(target)
+    start, branch = parsed.start, parsed.branch if not parsed.name else None
     origin = f" on `{branch}`" if branch else f" from `{start}`" if start else ""
     count = abs(parsed.count)
     return BadRevision(
         f"`{target}` asks for {count} revision{'' if count == 1 else 's'}"
-        f" {'down' if parsed.steps.startswith('-') else 'up'}{origin}, and there are fewer.",
+        f" {'down' if parsed.count < 0 else 'up'}{origin}, and there are fewer.",
         reason="out_of_reach",
         hint="`{cmd} history` shows how many there are; `heads` and `base` are the ends.",
     )

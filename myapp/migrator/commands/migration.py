@@ -68,6 +68,9 @@ def _run(
         tables = look(context, history.script)
         history = settled(context, history)
         _tell_implied(context, history, tables or ())
+        is_to_all = direction == "upgrade" and target == "heads"
+        if is_to_all and (sentence := answers.heads_to_join_told(history)):
+            context.watcher.notice(sentence)
         planned = _planned(history, planner, target, tables or ())
         if tables is not None and not any(steps for _, steps in planned):
             past = direction == "upgrade" and _are_past(history, target, tables)

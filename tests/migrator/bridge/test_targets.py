@@ -184,7 +184,8 @@ def test_steps_up_from_the_end_are_none(
             ("aaa111",),
             "+1",
             "`+1` could be several revisions: the history branches on the way.",
-            "name the revision; `{cmd} history` lists them.",
+            "type what you mean:\n`{cmd} upgrade bbb222` applies bbb222 (a change)."
+            "\n`{cmd} upgrade ccc333` applies ccc333 (a change).",
         ),
         (
             BRANCHES,
@@ -275,7 +276,8 @@ def test_a_range_is_refused_where_one_revision_is_needed(make_app: MakeApp, targ
             ("bbb222", "ccc333"),
             "+1",
             "2 heads: bbb222 (a change), ccc333 (a change). `upgrade +1` can't choose one.",
-            "name the branch, as in `{cmd} upgrade bbb222@+1`.",
+            "type what you mean:\n`{cmd} upgrade bbb222@+1` applies ddd444 (a change)."
+            "\n`{cmd} upgrade ccc333@+1` applies eee555 (a change).",
         ),
     ],
 )
