@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _KEEP_FALSY = ("color", "lock_wait", "wait_db")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _RELATIVE = re.compile(r"-\d+")
+#: Such a revision in Click's message, with the blank that marks it.
+_MARKED = re.compile(r"(?<=[( ]) (-\d+)")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -116,9 +118,11 @@ class MigrateCommand(_Helpful):
                 pair.partition("=")[2] for pair in pairs
             )
             # Click raises UsageError itself, and no subclass, for an argument too many.
-            if pairs and type(error) is click.UsageError:
+            if type(error) is not click.UsageError:
+                raise
+            if pairs:
                 raise misplaced(pairs[-1]) from None
-            raise
+            raise click.UsageError(_MARKED.sub(r"\1", error.message), ctx) from None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
         """Offer the options that begin so, and before them revisions such as `-1`."""

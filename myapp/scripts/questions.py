@@ -28,8 +28,8 @@ def agrees(session: Session, question: str) -> bool:
 
     Raises Interrupted.
     """
-    session.console.stderr.write(f"{question} [y/N] ")
     try:
+        session.console.stderr.write(f"{question} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     except KeyboardInterrupt as error:
         told = interrupted(error)

@@ -126,6 +126,7 @@ def test_a_command_that_reads_takes_a_few_characters_as_alembic_does(ini: Path) 
         ),
         (["downgrade", "zero"], "There is no revision `zero`.", "did you mean `base`?"),
         (["downgrade", "0"], "There is no revision `0`.", "did you mean `base`?"),
+        (["downgrade", "-1", "-2", "-3"], "Got unexpected extra arguments (-2 -3).", "`myapp"),
         (["upgrade", "latest"], "There is no revision `latest`.", "did you mean `heads`?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -12,6 +12,7 @@ from support.command import SCRIPTS, invoke, run
 from support.database import change, rows, tables
 from support.history import MakeApp, Revision, add_revision, create_table, foreign_env
 from support.processes import write_env
+from support.tenants import app_of_several, databases_env, schemas_env
 from support.terminal import run_on_terminal, screen
 
 from myapp.migrator.config import run_context
@@ -248,3 +249,28 @@ def test_what_comes_up_while_the_run_waits_for_the_lock_is_not_dropped_unasked(
         "What this run drops was not known before it held the lock, and nobody has agreed to it."
     ]
     assert {"b", "c"} <= tables(sqlite_url)
+
+
+def test_each_of_several_databases_is_told_of(make_app: MakeApp, tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path / name}.sqlite" for name in ("one", "two")]
+    ini = app_of_several(make_app, databases_env(urls), [USERS])
+    assert invoke(ini, "upgrade").returncode == 0
+    change(urls[1], "INSERT INTO users VALUES (1, 'a')")
+
+    assert drops(invoke(ini, "downgrade", "base").stderr) == [
+        f"Drops: table users: it has no rows (aaa111) in {urls[0]}",
+        f"Drops: table users: its 1 row goes (aaa111) in {urls[1]}",
+    ]
+
+
+def test_the_tables_of_each_schema_are_counted(make_app: MakeApp, postgresql_url: str) -> None:
+    change(postgresql_url, "CREATE SCHEMA one", "CREATE SCHEMA two")
+    ini = app_of_several(make_app, schemas_env(postgresql_url, ["one", "two"]), [USERS])
+    assert invoke(ini, "upgrade").returncode == 0
+    change(postgresql_url, "INSERT INTO two.users VALUES (1, 'a')")
+
+    told = drops(invoke(ini, "downgrade", "base").stderr)
+    assert [line.partition(" in ")[0] for line in told] == [
+        "Drops: table users: it has no rows (aaa111)",
+        "Drops: table users: its 1 row goes (aaa111)",
+    ]
