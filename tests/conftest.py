@@ -20,6 +20,9 @@ import myapp
 # Their asserts then show both sides, as those of a test do.
 pytest.register_assert_rewrite("support.leftovers", "support.refusal")
 
+# What its user has set must not give the commands of the tests another .ini file.
+os.environ.pop("MYAPP_MIGRATE_INI", None)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):

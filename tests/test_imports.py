@@ -94,6 +94,20 @@ def test_help_and_version_import_neither_alembic_nor_sqlalchemy_nor_pyramid(
     assert not modules & (HARDLY_USED | FOR_LOGS_AND_ERRORS)
 
 
+@pytest.mark.parametrize("words", ["", "development.ini ", "development.ini downgrade "])
+def test_a_completion_imports_neither_alembic_nor_sqlalchemy(
+    words: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert invoke(project / "development.ini", "upgrade").returncode == 0
+    monkeypatch.setenv("_MYAPP_MIGRATE_COMPLETE", "fish_complete")
+    monkeypatch.setenv("COMP_WORDS", f"myapp-migrate {words}")
+    monkeypatch.setenv("COMP_CWORD", "")
+    modules = imported(project)
+
+    assert "click.shell_completion" in modules
+    assert not modules & {"alembic", "mako", "pyramid", "sqlalchemy", "myapp.models"}
+
+
 def test_the_help_of_a_command_imports_no_more(tmp_path: Path) -> None:
     modules = imported(tmp_path, "app.ini", "upgrade", "--help")
 

@@ -3,7 +3,8 @@
 import click
 
 from .. import __version__
-from .group import IniGroup, Option, complete_file
+from .arguments import complete_file
+from .group import IniGroup, Option
 
 
 @click.group(cls=IniGroup, context_settings={"max_content_width": 100})
@@ -13,5 +14,6 @@ def cli(config_uri: str) -> None:
     """Migrate the database of the Pyramid application that CONFIG_URI configures.
 
     CONFIG_URI is the application's .ini file, `development.ini` or `development.ini#name`.
-    NAME=VALUE pairs after it are its variables, as in Pyramid's own scripts.
+    MYAPP_MIGRATE_INI names it where none is typed. NAME=VALUE pairs after it are its variables, as
+    in Pyramid's own scripts.
     """

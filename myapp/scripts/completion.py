@@ -9,6 +9,8 @@ import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
+    FishComplete,
+    ZshComplete,
     add_completion_class,
     shell_complete,
     split_arg_string,
@@ -22,6 +24,9 @@ from .story import Story, telling
 if TYPE_CHECKING:
     from ..migrator.base.results import Revision
 
+#: How many steps are offered, and how many seconds the database has to tell where it stands.
+_STEPS = 9
+_SECONDS = 1.0
 _SYMBOLS = ("head", "heads", "base")
 _WORD_BREAKS = ("=", ":", "@")
 
@@ -50,6 +55,32 @@ def revisions(session: Session, incomplete: str, *, is_asked: bool) -> list[Comp
         CompletionItem(f"{start}{colon}{name}", help=legible(message) or None)
         for name, message in offered
         if name.startswith(incomplete) and name.isprintable()
+    ]
+
+
+def steps_back(session: Session) -> list[CompletionItem]:
+    """Return `-1`, `-2` and so on, each with the revision to which it goes back.
+
+    None where the database can't be asked quickly, or stands on several branches.
+    """
+    from ..migrator.commands.quick import QuickSource
+    from ..migrator.settings.settings import load_settings
+
+    found: list[str] = []
+    try:
+        with telling(Story(None, session.console.redactor)):
+            settings = load_settings(session.typed.config_uri, session.typed.config_vars)
+            history, (table,) = QuickSource(settings, _SECONDS).stand()
+            place = list(history.foremost(table.rows))
+            while len(place) == 1 and len(found) < _STEPS:
+                place = list(history.get(place[0]).down_revisions)
+                if len(place) < 2:
+                    found.append(history.titles(place) or "base")
+    except (Exception, SystemExit):  # noqa: BLE001 - as in `revisions`
+        return []
+    return [
+        CompletionItem(f"-{number}", help=legible(f"back to {title}"))
+        for number, title in enumerate(found, 1)
     ]
 
 
@@ -102,6 +133,27 @@ class _Bash(BashComplete):
 
     def format_completion(self, item: CompletionItem) -> str:
         return f"{item.type},{str(item.value).removeprefix(self._before)}"
+
+
+@add_completion_class
+class _Zsh(ZshComplete):
+    """Completion for zsh, which is switched on where the user's own files don't do it."""
+
+    source_template = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n" + (
+        ZshComplete.source_template
+    )
+
+
+@add_completion_class
+class _Fish(FishComplete):
+    """Completion for fish, in our order and with the whole description.
+
+    Click's own cuts it at its first comma.
+    """
+
+    source_template = FishComplete.source_template.replace(
+        'string split ","', 'string split --max 1 ","'
+    ).replace("complete --no-files", "complete --keep-order --no-files")
 
 
 def _joined(words: Iterable[str]) -> list[str]:

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
+from .arguments import REVISION
 from .cli import cli
-from .group import REVISION, option
+from .group import option
 from .session import Session
 
 

@@ -1,5 +1,6 @@
 """The command line's grammar, where it differs from Click's: .ini file, variables, `-1`."""
 
+import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -8,17 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..migrator.base.errors import UsageError
-from ..migrator.settings.options import seconds
+from .arguments import INI_VARIABLE, SECONDS, VARIABLE, RevisionType, misplaced
 from .endings import unexpected
 from .session import Session
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-_VARIABLE = re.compile(r"[A-Za-z_][\w.\-]*=")
 _KEEP_FALSY = ("color", "lock_wait", "wait_db")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _RELATIVE = re.compile(r"-\d+")
+#: Such a revision in Click's message, with the blank that marks it.
+_MARKED = re.compile(r"(?<=[( ]) (-\d+)")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -61,26 +63,6 @@ _SHARED = [
 ]
 
 
-def _misplaced(pair: str) -> UsageError:
-    return UsageError(
-        f"`{pair.partition('=')[0]}=...` stands after the command.",
-        hint="NAME=VALUE pairs stand between the .ini file and the command.",
-    )
-
-
-class SecondsType(click.types.FloatParamType):
-    """A time in seconds, 0 or more."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read the number. Raises SettingsError, as the setting of the same meaning does."""
-        return seconds(str(value), param.opts[0] if param else self.name)
-
-
-SECONDS = SecondsType()
 _LOCK_WAIT = _keeping(
     ["--lock-wait"],
     type=SECONDS,
@@ -98,6 +80,10 @@ class _Helpful(click.Command):
         super().__init__(*args, **kwargs)
         self.params += _SHARED
         click.help_option(*HELP, cls=Option)(self)
+
+    def get_short_help_str(self, limit: int = 1000) -> str:
+        """Return the first sentence, whole where a shell shows it: Click cuts it at 45."""
+        return super().get_short_help_str(limit)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the docstring, without `inspect`, which Click cleans it with."""
@@ -131,14 +117,25 @@ class MigrateCommand(_Helpful):
         try:
             return super().parse_args(ctx, [*args])
         except click.UsageError as error:
-            pairs = [arg for arg in args if _VARIABLE.match(arg)]
+            pairs = [arg for arg in args if VARIABLE.match(arg)]
             ctx.ensure_object(Session).console.redactor.add(
                 pair.partition("=")[2] for pair in pairs
             )
             # Click raises UsageError itself, and no subclass, for an argument too many.
-            if pairs and type(error) is click.UsageError:
-                raise _misplaced(pairs[-1]) from None
-            raise
+            if type(error) is not click.UsageError:
+                raise
+            if pairs:
+                raise misplaced(pairs[-1]) from None
+            raise click.UsageError(_MARKED.sub(r"\1", error.message), ctx) from None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """Offer the options that begin so, and before them revisions such as `-1`."""
+        offered: list[CompletionItem] = []
+        for param in self.params if incomplete[1:2] != "-" else []:
+            is_due = isinstance(param, click.Argument) and not ctx.params.get(str(param.name))
+            if is_due and isinstance(param.type, RevisionType):
+                offered += param.type.shell_complete(ctx, param, incomplete)
+        return offered + super().shell_complete(ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command with all its output on standard error, then write its answer."""
@@ -169,18 +166,44 @@ class IniGroup(_Helpful, click.Group):
         return super().get_command(ctx, cmd_name.replace("_", "-"))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as Click does. If a command is in the place of the .ini file, tell the order."""
-        rest = super().parse_args(ctx, args)
-        config_uri = str(ctx.params.get("config_uri") or "")
-        command = self.get_command(ctx, config_uri)
-        if command and not ctx.resilient_parsing:
+        """Parse as Click does, with the .ini file of the environment where none is typed.
+
+        If a command is in the place of the .ini file, tell the order.
+        """
+        words = self._words(ctx, args)
+        if words and (ini := os.environ.get(INI_VARIABLE)) and not self._is_ini(ctx, words[0]):
+            ctx.ensure_object(Session).typed.ini_variable = INI_VARIABLE
+            at = len(args) - len(words)
+            args = [*args[:at], ini, *args[at:]]
+        elif words and not ctx.resilient_parsing:
+            self._require_ini(ctx, args, words)
+        return super().parse_args(ctx, args)
+
+    def _words(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return what stands after the group's options: the .ini file, if it is typed, and on."""
+        found, rest, _ = self.make_parser(ctx).parse_args(list(args))
+        first = found.get("config_uri")
+        return [first, *rest] if isinstance(first, str) else []
+
+    def _is_ini(self, ctx: click.Context, word: str) -> bool:
+        """Tell whether a word names an .ini file where one may be left out."""
+        if self.get_command(ctx, word) or VARIABLE.match(word):
+            return False
+        return ".ini" in word or os.path.exists(re.split("[#?]", word)[0])
+
+    def _require_ini(self, ctx: click.Context, args: list[str], words: list[str]) -> None:
+        """Raise UsageError where a command is in the place of the .ini file."""
+        first, *rest = words
+        if command := self.get_command(ctx, first):
             if not set(HELP).isdisjoint(args):
-                command.make_context(config_uri, ["--help"], parent=ctx)
+                command.make_context(first, ["--help"], parent=ctx)
             raise UsageError(
-                f"`{config_uri}` stands where the .ini file should.",
-                hint=f"the order is: `myapp-migrate development.ini {config_uri}`.",
+                f"`{first}` stands where the .ini file should.",
+                hint=f"the order is: `myapp-migrate development.ini {first}`.",
             )
-        return rest
+        if ".ini" not in first and not os.path.exists(first):
+            ini = next((word for word in rest if ".ini" in word), "development.ini")
+            self._require_our_name(ctx, first, rest, ini)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -188,7 +211,7 @@ class IniGroup(_Helpful, click.Group):
         """Take the NAME=VALUE pairs off, then find the command."""
         typed = ctx.ensure_object(Session).typed
         typed.config_uri = str(ctx.params.get("config_uri") or "")
-        while args and _VARIABLE.match(args[0]):
+        while args and VARIABLE.match(args[0]):
             name, _, value = args.pop(0).partition("=")
             typed.config_vars[name] = value
         if args and args[0].startswith("-") and args[0] not in HELP:
@@ -208,46 +231,25 @@ class IniGroup(_Helpful, click.Group):
             if ctx.resilient_parsing:
                 return None, None, []
             ctx.fail("Missing command.")
+        if not ctx.resilient_parsing:
+            self._require_our_name(ctx, args[0], args[1:])
         resolved = super().resolve_command(ctx, args)
         typed.command = resolved[1].name if resolved[1] else None
         return resolved
 
+    def _require_our_name(
+        self, ctx: click.Context, name: str, rest: list[str], ini: str | None = None
+    ) -> None:
+        """Raise UsageError where `name` is another tool's for a command, perhaps in place of `ini`.
 
-#: The commands to which `current` names a revision; to others, it does with `--sql`.
-_UNDERSTAND_CURRENT = {"edit", "history", "show"}
-
-
-class RevisionType(click.types.StringParamType):
-    """A revision: an id or its first characters, a symbol, a branch, or a relative one."""
-
-    name = "revision"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take off the blank that marks a relative revision.
-
-        Raises UsageError for a NAME=VALUE pair, without showing its value.
+        Another unknown name is left to Click.
         """
-        if _VARIABLE.match(str(value)):
-            raise _misplaced(str(value))
-        return str(value).strip()
+        if self.get_command(ctx, name):
+            return
+        from .misnomers import hint_for
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list["CompletionItem"]:
-        """Offer the revisions of the .ini file in the command line."""
-        from .completion import revisions
-
-        is_asked = ctx.info_name in _UNDERSTAND_CURRENT or bool(ctx.params.get("sql"))
-        return revisions(ctx.ensure_object(Session), incomplete, is_asked=is_asked)
-
-
-REVISION = RevisionType()
-
-
-def complete_file(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list["CompletionItem"]:
-    """Let the shell offer its files."""
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(incomplete, type="file")]
+        hint = hint_for(name, rest, list(self.commands), f"myapp-migrate {ini}" if ini else "{cmd}")
+        if hint and ini:
+            raise UsageError(f"`{name}` stands where the .ini file should.", hint=hint)
+        if hint:
+            raise UsageError(f"No such command '{name}'.", hint=hint)

@@ -14,6 +14,8 @@ class Invocation:
     """The .ini file, the command, and the options that every command shares."""
 
     config_uri: str = "CONFIG_URI"
+    #: The environment's variable that named the .ini file, if it was not typed.
+    ini_variable: str | None = None
     config_vars: dict[str, str] = field(default_factory=dict, repr=False)
     x: list[str] = field(default_factory=list)
     command: str | None = None
@@ -26,6 +28,11 @@ class Invocation:
     lock_wait: float | None = None
     wait_db: float | None = None
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def ini_path(self) -> str:
+        """The path of the .ini file, without `#name` and `?name=value`."""
+        return self.config_uri.partition("#")[0].partition("?")[0]
 
     def command_line(self, redact: Callable[[str], str], *, are_secrets_known: bool) -> str:
         """Return what to type before a subcommand, for use in a hint."""

@@ -10,11 +10,13 @@ import click
 
 from ..migrator.base.errors import UsageError
 from . import file_commands, repair_command, scratch_command  # noqa: F401 - their commands join the group
+from .arguments import REVISION, SECONDS
 from .asking import ask, ask_first
 from .cli import cli
-from .group import REVISION, SECONDS, option
+from .group import option
 from .imports import importing
 from .invocation import Invocation
+from .questions import may_drop
 from .session import Session
 from .signals import interrupts
 from .streams import give_up_what_cannot_be_written, keep_standard_descriptors
@@ -43,12 +45,16 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
     def nothing_to_do(source: "QuickSource") -> object:
         from ..migrator.commands import quick
 
-        return quick.nothing_to_do(source, revision)
+        done = quick.nothing_to_do(source, revision)
+        if sentence := quick.heads_to_join_told(source, revision):
+            session.console.warn(sentence)
+        return done
 
     def upgrade(context: "RunContext") -> object:
         from ..migrator.commands import migration
 
-        return migration.upgrade(context, revision, **options)
+        told = may_drop(session, asks=False)
+        return migration.upgrade(context, revision, may_drop=told, **options)
 
     return ask_first(session, nothing_to_do, upgrade)
 
@@ -57,9 +63,13 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
 @click.argument("revision", type=REVISION)
 @option("--sql", is_flag=True, help="Write the SQL instead; REVISION is FROM:TO.")
 @option("--tag", help="A tag that env.py can ask for.")
+@option("-y", "--yes", is_flag=True, help="Drop tables and columns without a question.")
 @click.pass_obj
-def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> object:
-    """Downgrade the database to REVISION, as `-1` or `base`."""
+def downgrade(session: Session, revision: str, sql: bool, tag: str | None, yes: bool) -> object:
+    """Downgrade the database to REVISION, as `-1` or `base`.
+
+    It tells which tables, columns and rows go. On a terminal it asks first.
+    """
     context = session.context()
     if sql:
         from ..migrator.commands import offline
@@ -67,7 +77,8 @@ def downgrade(session: Session, revision: str, sql: bool, tag: str | None) -> ob
         return offline.downgrade_sql(context, revision, tag=tag)
     from ..migrator.commands import migration
 
-    return migration.downgrade(context, revision, tag=tag)
+    asked = may_drop(session, asks=not yes)
+    return migration.downgrade(context, revision, tag=tag, may_drop=asked)
 
 
 @cli.command("current", connects=True)
@@ -164,7 +175,7 @@ def stamp(
 def check(session: Session) -> object:
     """Compare models and database; status 4 if they differ.
 
-    All revision files are loaded first.
+    All revision files are loaded first. Several heads are an error of status 8.
     """
     from ..migrator.commands import comparison
 

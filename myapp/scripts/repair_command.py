@@ -1,12 +1,12 @@
 """The command that mends the version table, and its question."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from .cli import cli
 from .group import option
+from .questions import agrees, can_ask
 from .session import Session
 
 if TYPE_CHECKING:
@@ -37,7 +37,4 @@ def _agrees(session: Session, planned: "Repair", *, is_sure: bool) -> bool:
             console.stderr.write_line(console.redactor.redact(line))
     if is_sure:
         return True
-    if session.typed.json or not (sys.stdin and sys.stdin.isatty() and console.stderr.isatty()):
-        return False
-    console.stderr.write_question("Write this? [y/N] ")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return can_ask(session) and agrees(session, "Write this?")

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .arguments import REVISION
 from .cli import cli
 from .durations import format_seconds
-from .group import REVISION, option
+from .group import option
 from .session import Session
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """One run of the command line: from what was typed to what a command works with."""
 
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,13 @@ class Session:
         from ..migrator.settings.settings import load_settings
 
         learn = self.console.redactor.add
-        settings = self._overridden(
-            load_settings(self.typed.config_uri, self.typed.config_vars, learn=learn)
-        )
+        try:
+            loaded = load_settings(self.typed.config_uri, self.typed.config_vars, learn=learn)
+        except SettingsError as error:
+            if self.typed.ini_variable and not os.path.isfile(self.typed.ini_path):
+                error.message += f" {self.typed.ini_variable} names it."
+            raise
+        settings = self._overridden(loaded)
         self.console.redactor.add_parts(settings.config_vars.values())
         if settings.has_logging:
             self._log_as_the_file_says(settings)

@@ -653,7 +653,7 @@ def test_an_sqlite_file_that_is_opened_to_be_read(
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-@pytest.mark.parametrize("command", ["upgrade", "downgrade base"])
+@pytest.mark.parametrize("command", ["upgrade", "downgrade base -q"])
 def test_an_sqlite_file_that_this_user_may_not_write(
     tmp_path: Path, make_ini: MakeIni, sqlite_url: str, command: str, what: str
 ) -> None:

@@ -50,9 +50,69 @@ def values(lines: list[str]) -> set[str]:
     return {line.removeprefix("plain,") for line in lines}
 
 
-def test_the_ini_file_is_a_file(complete: Complete) -> None:
-    assert complete("dev") == ["file,dev"]
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with other things than .ini files, in which the command line is typed."""
+    folder = tmp_path / "folder"
+    (folder / "conf").mkdir(parents=True)
+    (folder / "dir.ini").mkdir()
+    for name in ("development.ini", "production.ini", "dev.txt", ".own.ini", "conf/shop.ini"):
+        (folder / name).touch()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("", ["plain,development.ini", "plain,production.ini"]),
+        ("dev", ["plain,development.ini"]),
+        ("./p", ["plain,./production.ini"]),
+        ("conf/", ["plain,conf/shop.ini"]),
+        (".", ["plain,.own.ini"]),
+        ("con", ["file,con"]),
+        ("nowhere/", ["file,nowhere/"]),
+    ],
+)
+def test_ini_files_are_offered_first_and_then_what_the_shell_offers(
+    complete: Complete, folder: Path, typed: str, expected: list[str]
+) -> None:
+    assert complete(typed) == expected
+
+
+def test_a_name_that_the_shell_has_to_quote_is_left_to_it(complete: Complete, folder: Path) -> None:
+    (folder / "my shop.ini").touch()
     assert complete("") == ["file,"]
+
+
+def test_the_environments_ini_file_is_enough_for_commands_and_revisions(
+    complete: Complete, ini: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MYAPP_MIGRATE_INI", str(ini))
+    monkeypatch.chdir(ini.parent)
+    assert complete("up") == ["plain,upgrade"]
+    assert complete("a") == ["plain,app.ini"]
+    assert values(complete("upgrade", "aab")) == {"aabb2"}
+    assert values(complete("db=test", "upgrade", "aab")) == {"aabb2"}
+
+
+def test_a_downgrade_is_offered_its_steps(complete: Complete, ini: Path) -> None:
+    assert invoke(ini, "upgrade").returncode == 0
+    told = ["-1", "back to aaaa1 (create a)", "-2", "back to base"]
+    for typed in ("", "-"):
+        offered = complete(ini, "downgrade", typed, for_shell="zsh")
+        assert [line for line in offered if line != "plain"][:4] == told
+    assert complete(ini, "downgrade", "-2") == ["plain,-2"]
+    assert values(complete(ini, "downgrade", "--y")) == {"--yes"}
+    assert not [line for line in complete(ini, "upgrade", "-") if line[6:8] == "-1"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_a_command_is_described_in_a_whole_sentence(
+    complete: Complete, ini: Path, shell: str
+) -> None:
+    offered = "\n".join(complete(ini, "upg", for_shell=shell))
+    assert offered.endswith("Upgrade the database to REVISION, by default to all heads.")
 
 
 def test_the_options_before_it_are_completed(complete: Complete) -> None:
@@ -171,8 +231,6 @@ def test_fish_gets_the_messages(complete: Complete, ini: Path) -> None:
         "plain,aabb2\tcreate b: a table",
         "plain,aaaa1\tcreate a",
     ]
-    (line,) = complete(ini, "db=test", "upg", for_shell="fish")
-    assert line.startswith("plain,upgrade\tUpgrade the database to REVISION")
 
 
 @pytest.mark.parametrize(

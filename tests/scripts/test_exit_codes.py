@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import indent
 
@@ -15,7 +15,8 @@ from support.ahead import HINT as AHEAD_HINT
 from support.ahead import message as ahead_message
 from support.command import SCRIPTS, Result, invoke, run
 from support.database import change, connection_to, heads, tables
-from support.history import MakeApp, Revision, add_revision, create_table
+from support.history import MakeApp, Revision, add_revision, create_table, foreign_env
+from support.processes import write_env
 from support.refusal import files, refused, told
 
 A = Revision("aaaa1111", message="add a", **create_table("a"))
@@ -155,6 +156,44 @@ def test_several_heads(
     error = f"2 heads: bbbb2222 (add b), bbbb3333 (add phone). `{asked}` can't choose one."
     hint = f'join them with `myapp-migrate {ini} merge heads -m "join"`, or name one{how}.'
     refused(tmp_path, 8, error, hint, ini, *command.split())
+
+
+HEADS = [A, B, OTHER_B]
+TOLD = (
+    "Warning: there are 2 heads: bbbb2222 (add b), bbbb3333 (add phone). `upgrade` goes to all of"
+    " them, and the next `revision` can't choose one; `merge heads` joins them.\n"
+)
+
+
+def test_an_upgrade_to_several_heads_warns_of_them(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, HEADS)
+    for command in (["upgrade"], ["upgrade"], ["upgrade", "heads"]):  # the later ones are idle
+        result = invoke(ini, *command)
+        assert (result.returncode, result.stderr.count(TOLD)) == (0, 1)
+    write_env(ini, foreign_env())
+    assert invoke(ini, "upgrade").stderr == TOLD
+    assert invoke(ini, "upgrade", "bbbb2222").stderr == ""
+
+
+def test_branches_that_have_labels_are_meant_to_stay_apart(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    labelled = [replace(B, branch_labels="b"), replace(OTHER_B, branch_labels="phone")]
+    ini = make_app(sqlite_url, [A, *labelled])
+    assert "heads" not in invoke(ini, "upgrade").stderr
+    add_revision(ini.parent / "migrations", B)
+    assert "there are 2 heads" in invoke(ini, "upgrade").stderr
+
+
+def test_check_finds_several_heads(tmp_path: Path, make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, HEADS)
+    invoke(ini, "upgrade")
+    error = "2 heads: bbbb2222 (add b), bbbb3333 (add phone). The next `revision` can't choose one."
+    hint = (
+        f'join them with `myapp-migrate {ini} merge heads -m "join"`, or give each branch a label'
+        " in `branch_labels` if they are to stay apart."
+    )
+    refused(tmp_path, 8, error, hint, ini, "check")
 
 
 def test_a_step_down_from_several_heads(tmp_path: Path, make_app: MakeApp, sqlite_url: str) -> None:

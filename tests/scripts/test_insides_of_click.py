@@ -4,23 +4,23 @@ import inspect
 
 import click
 import pytest
-from click.shell_completion import BashComplete
+from click.shell_completion import BashComplete, FishComplete
 from click.testing import CliRunner
 
-from myapp.scripts import completion, group
+from myapp.scripts import arguments, completion, group
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "names"),
     [
-        (group.MigrateCommand, click.Command, ["parse_args", "invoke"]),
+        (group.MigrateCommand, click.Command, ["parse_args", "invoke", "shell_complete"]),
         (
             group.IniGroup,
             click.Group,
             ["collect_usage_pieces", "get_command", "parse_args", "resolve_command"],
         ),
-        (group.SecondsType, click.types.FloatParamType, ["convert"]),
-        (group.RevisionType, click.types.StringParamType, ["convert", "shell_complete"]),
+        (arguments.SecondsType, click.types.FloatParamType, ["convert"]),
+        (arguments.RevisionType, click.types.StringParamType, ["convert", "shell_complete"]),
         (completion._Bash, BashComplete, ["get_completion_args", "format_completion"]),
     ],
 )
@@ -31,6 +31,11 @@ def test_what_is_overridden_has_clicks_parameters(
         assert name in vars(ours)
         expected = list(inspect.signature(getattr(theirs, name)).parameters)
         assert list(inspect.signature(getattr(ours, name)).parameters) == expected
+
+
+def test_clicks_script_for_fish_has_what_is_replaced_in_it() -> None:
+    assert 'string split ","' in FishComplete.source_template
+    assert "complete --no-files" in FishComplete.source_template
 
 
 def test_an_argument_too_many_has_no_class_of_its_own() -> None:

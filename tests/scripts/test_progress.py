@@ -93,6 +93,7 @@ def test_a_downgrade_says_so(ini: Path) -> None:
     invoke(ini, "upgrade")
     result = invoke(ini, "downgrade", "base")
     assert timeless(result.stderr) == (
+        "Drops: table b: it has no rows (bbbb2)\nDrops: table a: it has no rows (aaaa1)\n"
         "[1/2] bbbb2 create b (downgrade)  5 ms\n[2/2] aaaa1 create a (downgrade)  5 ms\n"
     )
     assert timeless(result.stdout) == (

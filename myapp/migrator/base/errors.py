@@ -25,7 +25,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 #: Why a revision can't be used. `empty`: it names none. `out_of_reach`: no way leads to it.
-BadRevisionReason = Literal["unknown", "ambiguous", "empty", "out_of_reach", "not_applied"]
+BadRevisionReason = Literal[
+    "unknown", "ambiguous", "too_short", "empty", "out_of_reach", "not_applied"
+]
 
 #: How far a run came, in ids of revisions. `not_recorded` have run too, but left no row.
 _RUN = ("done", "not_recorded", "not_begun")

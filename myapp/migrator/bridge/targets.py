@@ -14,6 +14,7 @@ from ..base.spelling import nearest
 from ..revisions.graph import RESERVED
 from ..revisions.target import Range, Target
 from .loading import ScriptHistory
+from .slips import meant_end, require_well_formed
 
 T = TypeVar("T")
 
@@ -82,6 +83,7 @@ def check_known(history: ScriptHistory, target: str) -> None:
             hint="only `--sql` and `history --rev-range` take a range.",
         )
     parsed = Target.parse(target)
+    require_well_formed(target, parsed)
     if parsed.branch is not None:
         _check_name(history, parsed.branch)
     if parsed.name not in RESERVED and not parsed.is_from_database:
@@ -151,13 +153,22 @@ def _unknown(history: ScriptHistory, name: str) -> BadRevision:
             reason="unknown",
             hint="`{cmd} history` shows how the revisions follow each other.",
         )
-    near = nearest(wanted, [*ids, *labels, *RESERVED], 0.5) or next(
-        (
-            revision.revision
-            for revision in history.all()
-            if wanted.lower() in revision.message.lower()
-        ),
-        None,
+    if wanted == "current":
+        raise UsageError(
+            "`current` stands for where the database is, and means nothing here.",
+            hint="`show`, `edit`, `history --rev-range` and `--sql` ranges take it.",
+        )
+    near = (
+        meant_end(wanted)
+        or nearest(wanted, [*ids, *labels, *RESERVED], 0.5)
+        or next(
+            (
+                revision.revision
+                for revision in history.all()
+                if wanted.lower() in revision.message.lower()
+            ),
+            None,
+        )
     )
     meant = history.get(near).message if near in ids else ""
     return BadRevision(
@@ -178,7 +189,7 @@ def _unresolved(target: str, error: BaseException) -> BadRevision:
             reason="unknown",
             hint="`{cmd} history` lists the revisions.",
         )
-    start, branch = parsed.start, parsed.branch if not parsed.name else None
+    branch = parsed.branch if not parsed.name else None
     if isinstance(error, AssertionError) and branch:
         return BadRevision(
             f"`{target}` needs the database to stand at one revision of `{branch}`.",
@@ -191,11 +202,18 @@ def _unresolved(target: str, error: BaseException) -> BadRevision:
             reason="ambiguous",
             hint="name the revision; `{cmd} history` lists them.",
         )
+    return out_of_reach(target)
+
+
+def out_of_reach(target: str) -> BadRevision:
+    """Return the error of steps that go further than the history."""
+    parsed = Target.parse(target)
+    start, branch = parsed.start, parsed.branch if not parsed.name else None
     origin = f" on `{branch}`" if branch else f" from `{start}`" if start else ""
     count = abs(parsed.count)
     return BadRevision(
         f"`{target}` asks for {count} revision{'' if count == 1 else 's'}"
-        f" {'down' if parsed.steps.startswith('-') else 'up'}{origin}, and there are fewer.",
+        f" {'down' if parsed.count < 0 else 'up'}{origin}, and there are fewer.",
         reason="out_of_reach",
         hint="`{cmd} history` shows how many there are; `heads` and `base` are the ends.",
     )

@@ -18,6 +18,7 @@ from ..bridge.env_py import run_env
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.new_revisions import require_heads, write_revisions
 from ..bridge.operations import leaves, message_of, require_renderers
+from ..bridge.slips import require_typed_out
 from ..bridge.targets import find
 from ..bridge.version_table import without_creating
 from ..database.listening import listening
@@ -65,6 +66,8 @@ def revision(
         "rev_id": rev_id,
         "depends_on": list(depends_on) or None,
     }
+    for name in (head, *depends_on):
+        require_typed_out(history, name, "revision")
     with shared_engine(context), captured_sql(context) as written:
         if autogenerate:
             history, _ = require_at_heads(context, history)
@@ -115,6 +118,8 @@ def merge(
         )
     history = load_history(context, writes="")
     _check_names(history, rev_id, branch_label, message)
+    for name in revisions:
+        require_typed_out(history, name, "merge")
     joined = {found.revision for name in revisions for found in find(history, name, "merge")}
     if len(joined) < 2:
         what = f"only {history.titles(joined)}" if joined else "none"

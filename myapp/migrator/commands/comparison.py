@@ -33,8 +33,8 @@ def check(context: RunContext) -> Agreement:
     """Load all revision files, and compare the models with the database, creating nothing.
 
     Raises HistoryError with the files that can't be loaded, SchemaDrift with the differences,
-    PendingMigrations when a database is behind the code, EnvPyFailed when there is none, and
-    SettingsError when there are no models to compare with.
+    PendingMigrations when a database is behind the code, MultipleHeads, EnvPyFailed when there is
+    none, and SettingsError when there are no models to compare with.
     """
     history = load_history(context)
     with shared_engine(context), _without_caches():
@@ -43,6 +43,7 @@ def check(context: RunContext) -> Agreement:
         if settled_history is not history:
             history = settled_history
             require_loadable(history)
+        answers.require_joined_heads(history)
         if path := next(filter(None, (each.table.missing_file for each in found)), None):
             raise DatabaseUnreachable(
                 f"The database file {path} does not exist, so there is nothing to compare with.",

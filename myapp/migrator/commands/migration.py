@@ -12,6 +12,7 @@ from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.planned_step import PlannedStep
 from ..bridge.version_table import look, read_each
 from ..revisions import answers
+from ..run.consent import Consent, MayDrop, anything
 from ..run.execution import Execution
 from ..run.outcome import failure, interruptible
 from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
@@ -26,10 +27,12 @@ def upgrade(
     *,
     tag: str | None = None,
     allow_ahead: bool = False,
+    may_drop: MayDrop = anything,
 ) -> Run:
     """Upgrade the database to `target`, each revision in its own transaction, under the lock.
 
-    With `allow_ahead`, a database at a revision that the code lacks counts as done.
+    With `allow_ahead`, a database at a revision that the code lacks counts as done. `may_drop` is
+    called with what the run drops, before the lock is taken; it may refuse.
 
     Raises MigrationFailed or HalfApplied when a revision fails, LockNotObtained, LockLost or
     Interrupted. Before anything is changed, it raises what `plan_upgrade` and `read_each` raise.
@@ -41,28 +44,42 @@ def upgrade(
         history.require_not_ahead(rows)
         return plan_upgrade(history, target, rows)
 
-    return _run(context, "upgrade", plan, target, tag)
+    return _run(context, "upgrade", plan, target, tag, may_drop)
 
 
-def downgrade(context: RunContext, target: str, *, tag: str | None = None) -> Run:
+def downgrade(
+    context: RunContext, target: str, *, tag: str | None = None, may_drop: MayDrop = anything
+) -> Run:
     """Downgrade the database to `target`. Raises what `upgrade` raises."""
-    return _run(context, "downgrade", plan_downgrade, target, tag)
+    return _run(context, "downgrade", plan_downgrade, target, tag, may_drop)
 
 
 def _run(
-    context: RunContext, direction: Direction, planner: Planner, target: str, tag: str | None
+    context: RunContext,
+    direction: Direction,
+    planner: Planner,
+    target: str,
+    tag: str | None,
+    may_drop: MayDrop,
 ) -> Run:
     tell_env_py(context, target, tag)
     history = load_history(context, context.reading)
+    consent = Consent(may_drop, direction, target)
     planner = cache(planner)  # under the lock, the database mostly stands where it stood before it
     with shared_engine(context):
         tables = look(context, history.script)
         history = settled(context, history)
         _tell_implied(context, history, tables or ())
-        if tables is not None and not _has_steps(history, planner, target, tables):
+        is_to_all = direction == "upgrade" and target == "heads"
+        if is_to_all and (sentence := answers.heads_to_join_told(history)):
+            context.watcher.notice(sentence)
+        planned = _planned(history, planner, target, tables or ())
+        if tables is not None and not any(steps for _, steps in planned):
             past = direction == "upgrade" and _are_past(history, target, tables)
             found = answers.statuses(history, tables)
             return Run(union(tables), direction, target, (), past, databases=found)
+        consent.require(context, history, planned)
+        planner = consent.guarded(planner)
         with interruptible(context, history):
             with writing(context) as (lock, observer):
                 execution = Execution(
@@ -74,15 +91,15 @@ def _run(
         return Run(union(execution.before), direction, target, done, False, databases=found)
 
 
-def _has_steps(
+def _planned(
     history: ScriptHistory, planner: Planner, target: str, tables: Sequence[VersionTable]
-) -> bool:
+) -> list[tuple[VersionTable, list[PlannedStep]]]:
     """Plan for all databases, so that what can't be planned stops the run before it begins."""
-    steps = []
+    planned = []
     for table in tables:
         with answers.in_database(table, tables):
-            steps += planner(history, target, table.rows)
-    return bool(steps)
+            planned.append((table, planner(history, target, table.rows)))
+    return planned
 
 
 def _are_past(history: ScriptHistory, target: str, tables: Sequence[VersionTable]) -> bool:

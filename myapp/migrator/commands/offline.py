@@ -15,6 +15,7 @@ from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env, tell_env_py
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
+from ..bridge.slips import require_typed_out
 from ..bridge.stamp_steps import rows_to_stamp, stamp_steps
 from ..bridge.targets import find
 from ..bridge.version_column import ALEMBICS_WIDTH, wide_enough
@@ -176,6 +177,7 @@ def _start(context: RunContext, history: ScriptHistory, target: str, name: str) 
     if typed is None:
         return None
     if typed.start != "current":
+        require_typed_out(history, typed.start, name)
         found = find(history, typed.start or "base", f"{name} --sql {target}")
         rows = history.foremost([revision.revision for revision in found])
         # An env.py may ask for it as it was typed.

@@ -119,6 +119,11 @@ def nothing_to_do(source: QuickSource, target: str) -> Run:
     return Run(table.rows, "upgrade", target, (), False, databases=(found,))
 
 
+def heads_to_join_told(source: QuickSource, target: str) -> str | None:
+    """Return the warning of several heads, for an upgrade to all of them."""
+    return answers.heads_to_join_told(source.history()) if target == "heads" else None
+
+
 def at_heads(source: QuickSource) -> CurrentRevisions:
     """Return where the database stands; raises AskAlembic unless that is at all heads."""
     history, (table,) = source.stand()

@@ -17,6 +17,7 @@ from ..bridge.env_failures import told_as_errors
 from ..bridge.env_py import run_env, tell_env_py
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.place import version_table
+from ..bridge.slips import require_typed_out
 from ..bridge.stamp_steps import rows_to_stamp, stamp_steps
 from ..bridge.targets import find
 from ..bridge.version_column import require_room, version_column, wide_enough, widen
@@ -116,6 +117,8 @@ def check_stamp(history: ScriptHistory, targets: Sequence[str]) -> None:
 
     Raises BadRevision, MultipleHeads or UsageError.
     """
+    for target in targets:
+        require_typed_out(history, target, "stamp")
     named = [find(history, target, f"stamp {target}") for target in dict.fromkeys(targets)]
     for one, others in permutations(named, 2):
         for revision, other in product(one, others):

@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ..base.errors import BadRevision, DatabaseAhead, EnvPyFailed, MigrateError, PendingMigrations
+from ..base.errors import (
+    BadRevision,
+    DatabaseAhead,
+    EnvPyFailed,
+    MigrateError,
+    MultipleHeads,
+    PendingMigrations,
+)
 from ..base.results import (
     Branch,
     CurrentRevisions,
@@ -123,6 +130,42 @@ def heads(history: History, *, resolve_dependencies: bool = False) -> tuple[Revi
     """
     graph = history.graph
     return tuple(map(history.get, graph.effective_heads if resolve_dependencies else graph.heads))
+
+
+def heads_to_join(history: History) -> tuple[str, ...]:
+    """Return the heads where they are several, and not all on a branch with a label of its own.
+
+    A label says that a branch is meant to stay apart.
+    """
+    ids = history.graph.effective_heads
+    if len(ids) < 2:
+        return ()
+    labels = [history.graph.branch_labels[id_] for id_ in ids]
+    others = [set().union(*labels[:at], *labels[at + 1 :]) for at in range(len(labels))]
+    is_apart = all(own - others[at] for at, own in enumerate(labels))
+    return () if is_apart else ids
+
+
+def heads_to_join_told(history: History) -> str | None:
+    """Return a warning of such heads for who applies them all."""
+    ids = heads_to_join(history)
+    if not ids:
+        return None
+    return (
+        f"there are {len(ids)} heads: {history.titles(ids)}. `upgrade` goes to all of them, and the"
+        " next `revision` can't choose one; `merge heads` joins them."
+    )
+
+
+def require_joined_heads(history: History) -> None:
+    """Raise MultipleHeads where there are heads to join."""
+    if ids := heads_to_join(history):
+        raise MultipleHeads(
+            f"{len(ids)} heads: {history.titles(ids)}. The next `revision` can't choose one.",
+            hint='join them with `{cmd} merge heads -m "join"`, or give each branch a label in'
+            " `branch_labels` if they are to stay apart.",
+            heads=list(ids),
+        )
 
 
 def branches(history: History) -> tuple[Branch, ...]:

@@ -1,16 +1,19 @@
 """Plan which revisions a run goes through."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from ..base.ask_alembic import AskAlembic
 from ..base.errors import BadRevision, HistoryError, UsageError
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
-from ..bridge.targets import check_known, find, resolve, several_heads
+from ..bridge.slips import require_typed_out
+from ..bridge.targets import check_known, find, out_of_reach, resolve, several_heads
 from ..revisions.history import standing
 from ..revisions.resolution import downgrade_plan, upgrade_plan
 from ..revisions.rows import downgrade_rows, upgrade_rows
 from ..revisions.target import Target
+from .ways import Goes, ends_of, listed
 
 Planner = Callable[[ScriptHistory, str, Sequence[str]], list[PlannedStep]]
 
@@ -24,6 +27,7 @@ def plan_upgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> li
     branches.
     """
     history.require_known(rows)
+    require_typed_out(history, target, "upgrade")
     check_known(history, target)
     typed = Target.parse(target)
     ends = history.foremost(rows)
@@ -31,11 +35,12 @@ def plan_upgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> li
         _check_sign("upgrade", "+", target, typed)
         if _is_at_the_end(history, typed.branch, ends):
             return []
-        _check_one_head(history, "upgrade", target, typed, ends)
+        _check_one_head(history, "upgrade", target, ends, plan_upgrade)
     try:
         ids = upgrade_plan(history.graph, target, ends)
     except AskAlembic:
-        ids = _iterated(history, "upgrade", target, target, tuple(ends), implicit_base=True)
+        with _ways_told(history, "upgrade", target, ends, plan_upgrade):
+            ids = _iterated(history, "upgrade", target, target, tuple(ends), implicit_base=True)
     _require_function(history, "upgrade", ids)
     ids.reverse()
     changes = upgrade_rows(history.graph, ids, rows)
@@ -50,20 +55,22 @@ def plan_downgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> 
     Raises DatabaseAhead, BadRevision, or MultipleHeads when `-1` could mean several branches.
     """
     history.require_known(rows)
+    require_typed_out(history, target, "downgrade")
     check_known(history, target)
     typed = Target.parse(target)
     ends = history.foremost(rows)
     if typed.is_from_database:
         _check_sign("downgrade", "-", target, typed)
-        _check_one_head(history, "downgrade", target, typed, ends)
+        _check_one_head(history, "downgrade", target, ends, plan_downgrade)
     elif typed.steps is None:
         _require_applied(history, target, ends)
     try:
         ids = downgrade_plan(history.graph, target, ends)
     except AskAlembic:
-        ids = _iterated(
-            history, "downgrade", target, tuple(ends), target, select_for_downgrade=True
-        )
+        with _ways_told(history, "downgrade", target, ends, plan_downgrade):
+            ids = _iterated(
+                history, "downgrade", target, tuple(ends), target, select_for_downgrade=True
+            )
     _require_function(history, "downgrade", ids)
     changes = downgrade_rows(history.graph, ids, rows)
     return [
@@ -116,15 +123,40 @@ def _check_sign(command: str, sign: str, target: str, typed: Target) -> None:
 
 
 def _check_one_head(
-    history: ScriptHistory, command: str, target: str, typed: Target, rows: Sequence[str]
+    history: ScriptHistory, command: str, target: str, rows: Sequence[str], planner: Planner
 ) -> None:
-    if len(rows) > 1 and not typed.branch:
+    if len(rows) > 1 and "@" not in target:
+        named = [f"{row}@{target}" for row in rows]
         raise several_heads(
             history,
             tuple(rows),
             f"{command} {target}",
-            hint=f"name the branch, as in `{{cmd}} {command} {rows[0]}@{target}`.",
+            hint=listed(history, command, named, _goes(history, rows, planner))
+            or f"name the branch, as in `{{cmd}} {command} {named[0]}`.",
         )
+
+
+@contextmanager
+def _ways_told(
+    history: ScriptHistory, command: str, target: str, rows: Sequence[str], planner: Planner
+) -> Iterator[None]:
+    """Let the error of steps that lead to several revisions say what leads to each."""
+    try:
+        yield
+    except BadRevision as error:
+        typed = Target.parse(target)
+        if error.details["reason"] == "ambiguous" and typed.steps:
+            ends = ends_of(history, typed, rows)
+            if ends == []:
+                raise out_of_reach(target) from None
+            goes = _goes(history, rows, planner)
+            error.hint = listed(history, command, ends or [], goes) or error.hint
+            error.details["candidates"] = ends
+        raise
+
+
+def _goes(history: ScriptHistory, rows: Sequence[str], planner: Planner) -> Goes:
+    return lambda target: [s.revision.revision for s in planner(history, target, rows)]
 
 
 def _require_function(history: ScriptHistory, name: str, ids: Iterable[str]) -> None:

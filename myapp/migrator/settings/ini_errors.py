@@ -10,7 +10,7 @@ from ..base.spelling import nearest
 
 def is_a_folder(path: Path) -> SettingsError:
     """Return the error of a folder that was given in place of an .ini file."""
-    names = [file.name for file in sorted(path.glob("*.ini"))]
+    names = sorted(_ini_files(path))
     return SettingsError(
         f"{path} is a folder, not an .ini file.",
         hint=f"name one of its files: {', '.join(names)}." if names else "name the .ini file.",
@@ -23,9 +23,13 @@ def missing_file(path: Path) -> SettingsError:
         return SettingsError(
             f"{path} is a link to {os.readlink(path)}, which does not exist.", hint="fix the link."
         )
-    near = nearest(path.name, (file.name for file in path.parent.glob("*.ini")), 0.5)
+    near = nearest(path.name, _ini_files(path.parent), 0.5)
     hint = f"did you mean `{near}`?" if near else "give the path of the application's .ini file."
     return SettingsError(f"No such file: {path}.", hint=hint)
+
+
+def _ini_files(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("*.ini") if path.is_file()]
 
 
 def missing_section(path: Path, name: str, sections: list[str]) -> SettingsError:

@@ -61,7 +61,7 @@ def test_every_option_of_revision_arrives_in_the_file(make_app: MakeApp, sqlite_
         splice=True,
         branch_label="new",
         rev_id="ddd444",
-        depends_on=["left", "ccc"],
+        depends_on=["left", "ccc3"],
     ).revisions
 
     text = Path(new.path).read_text()
@@ -76,7 +76,7 @@ def test_every_option_of_revision_arrives_in_the_file(make_app: MakeApp, sqlite_
     ("head", "parents"),
     [
         ("left@head", ("bbb222",)),
-        ("ccc", ("ccc333",)),
+        ("ccc3", ("ccc333",)),
         ("base", ()),
         ("heads", ("bbb222", "ccc333")),
     ],
@@ -356,7 +356,7 @@ def test_a_merge_joins_the_heads(make_app: MakeApp, sqlite_url: str) -> None:
     assert load_history(config).heads() == ("ddd444",)
 
 
-@pytest.mark.parametrize("named", [["bbb222", "ccc333"], ["left", "right"], ["bbb", "right@head"]])
+@pytest.mark.parametrize("named", [["bbb222", "ccc333"], ["left", "right"], ["bbb2", "right@head"]])
 def test_a_merge_joins_what_is_named(make_app: MakeApp, sqlite_url: str, named: list[str]) -> None:
     (new,) = merge(run_context(make_app(sqlite_url, BRANCHES)), named, "Join").revisions
 

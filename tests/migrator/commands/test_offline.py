@@ -121,7 +121,7 @@ def test_a_script_that_fails_half_way_leaves_the_database_at_a_revision(
     ("target", "runs"),
     [
         ("aaa111:head", ["aaa111 -> bbb222", "bbb222 -> ccc333"]),
-        ("aaa:bbb", ["aaa111 -> bbb222"]),
+        ("aaa1:bbb2", ["aaa111 -> bbb222"]),
         ("bbb222:+1", ["bbb222 -> ccc333"]),
         ("base:aaa111", [" -> aaa111"]),
         (":aaa111", [" -> aaa111"]),

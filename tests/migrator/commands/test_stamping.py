@@ -43,7 +43,7 @@ def test_a_stamp_writes_the_version_table_alone(make_app: MakeApp, database_url:
         ([], ["bbb222", "ccc333"], {"bbb222", "ccc333"}),
         ([], ["left@head", "right@head"], {"ddd444", "ccc333"}),
         ([], ["heads"], {"ddd444", "ccc333", "eee555"}),
-        ([], ["bbb"], {"bbb222"}),
+        ([], ["bbb2"], {"bbb222"}),
         (["heads"], ["base"], set()),
         (["ddd444", "ccc333"], ["bbb222"], {"bbb222", "ccc333"}),
         (["ddd444", "ccc333"], ["aaa111"], {"aaa111"}),

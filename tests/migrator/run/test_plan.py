@@ -35,7 +35,8 @@ def test_a_downgrade_by_steps_from_several_heads_picks_none(branches: History, t
     assert raised.value.message == (
         f"2 heads: bbb222 (a change), ccc333 (a change). `downgrade {target}` can't choose one."
     )
-    assert raised.value.hint == f"name the branch, as in `{{cmd}} downgrade bbb222@{target}`."
+    assert raised.value.hint is not None
+    assert f"\n`{{cmd}} downgrade bbb222@{target}` undoes " in raised.value.hint
     assert raised.value.details == {"heads": ["bbb222", "ccc333"]}
 
 
@@ -60,7 +61,7 @@ def test_a_downgrade_below_base_is_refused(line: History, target: str, message: 
     assert raised.value.message == message
 
 
-@pytest.mark.parametrize("target", ["ccc333", "ccc", "head", "heads"])
+@pytest.mark.parametrize("target", ["ccc333", "ccc3", "head", "heads"])
 def test_a_downgrade_to_a_revision_that_is_not_applied_says_so(line: History, target: str) -> None:
     with pytest.raises(BadRevision) as raised:
         plan_downgrade(line, target, ("aaa111",))
@@ -107,7 +108,7 @@ def test_there_is_no_plan_from_a_revision_that_no_file_has(line: History, plan: 
     ("target", "heads", "expected"),
     [
         ("aaa111", ("ccc333",), True),
-        ("aaa", ("ccc333",), True),
+        ("aaa1", ("ccc333",), True),
         ("base", ("aaa111",), True),
         ("aaa111+1", ("ccc333",), True),
         ("head-1", ("ccc333",), True),
