@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import alembic.util
 import sqlalchemy.exc
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
@@ -21,6 +22,9 @@ def answered(name: str, config: Config, given: dict[str, Any], document: dict[st
         config.print_stdout("Available templates:\n")
         for each in document["templates"]:
             config.print_stdout("%s - %s", each["name"], each["description"])
+    elif name == "edit":
+        for each in document["revisions"]:
+            alembic.util.open_in_editor(each["path"])  # which the test has replaced
     elif name in ("revision", "merge"):
         scripts = [_script(config, each) for each in document["revisions"]]
         return scripts[0] if len(scripts) == 1 else scripts

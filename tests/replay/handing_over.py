@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import alembic.util
 from alembic.config import Config
 from alembic.script import ScriptDirectory, write_hooks
 from alembic.util import compat
 
 from myapp.migrator.bridge import configuration, post_write_hooks
-from myapp.migrator.commands import authoring
 
 _RUN_ENV = ScriptDirectory.run_env
 _SUBPROCESS = write_hooks.subprocess
@@ -35,10 +33,8 @@ def handed_over(config: Config) -> Iterator[None]:
     build = functools.partial(_build_context, config, configuration.build_context)
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(configuration, "build_context", build))
-        stack.enter_context(mock.patch.object(authoring, "open_in_editor", _open_in_editor))
         stack.enter_context(mock.patch.dict(os.environ))
-        os.environ.pop("EDITOR", None)
-        os.environ.pop("VISUAL", None)
+        os.environ["EDITOR"] = "true"  # the answer tells which files were opened
         if write_hooks.subprocess is not _SUBPROCESS:
             stack.enter_context(mock.patch.object(post_write_hooks, "subprocess", _Programs))
             stack.enter_context(mock.patch.object(post_write_hooks, "entry_points", _entry_points))
@@ -52,10 +48,6 @@ def _build_context(config: Config, build: Callable[..., Any], *args: Any, **kwar
     context = build(*args, **kwargs)
     context.config.attributes.update(config.attributes)
     return context
-
-
-def _open_in_editor(path: str) -> None:
-    alembic.util.open_in_editor(path)
 
 
 class _Programs:
