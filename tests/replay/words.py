@@ -30,6 +30,12 @@ _WORDS = [
         r"`(.+?)` is not applied, so there is no going back to it",
         r"Destination \1 is not a valid downgrade target from current head(s)",
     ),
+    (
+        "",
+        r"(\w+) \(.*\) is no head: other revisions follow it",
+        r"Revision \1 is not a head revision; please specify --splice to create a new branch from"
+        r" this revision",
+    ),
     ("edit", r"`current` names no revision", "No current revisions"),
     (
         "edit",
