@@ -89,6 +89,11 @@ DIFFERENCES: dict[str, dict[str, str]] = {
             "Alembic warns, and takes the branch of the first row."
         ),
     },
+    "A change takes four characters of an id": {
+        "version_traversal.py::RevisionPathTest::test_invalid_move_rev_to_none": (
+            "It types three of them."
+        ),
+    },
     "Errors have other words": {
         "script_production.py::RevisionCommandTest::test_illegal_revision_chars": (
             "The first of two wrong characters is named."
