@@ -1,6 +1,5 @@
 """From the Config of one of Alembic's tests to an .ini file for this command."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,7 @@ def write_ini(config: Config) -> Path:
         own = parser._sections[section]  # type: ignore[attr-defined]
         sections[section] = dict(own)
     _add_toml(config, sections)
-    alembic = sections.setdefault("alembic", {})
-    location = alembic.get("script_location", "")
-    if location and ":" not in location and "%(" not in location:
-        alembic["script_location"] = os.path.abspath(location)
+    sections.setdefault("alembic", {})
     for name in set(vars(config)) - remembered:  # a test may write its files only now
         del vars(config)[name]
     own_file = Path(config.config_file_name or "alembic.ini").absolute()
