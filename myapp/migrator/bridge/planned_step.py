@@ -37,6 +37,11 @@ class PlannedStep(MigrationStep):
         return self._added
 
     @property
+    def name(self) -> str:
+        """The direction, for Alembic's log. `migration_fn` has the name of its wrapper."""
+        return "upgrade" if self.is_upgrade else "downgrade"
+
+    @property
     def doc(self) -> str:
         """What the revision says of itself, for Alembic's log."""
         return self._script.doc

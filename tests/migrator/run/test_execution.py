@@ -1,6 +1,7 @@
 """How far a run came that did not get through, in its JSON document."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,21 @@ def test_before_the_first_revision_nothing_is_known_to_be_planned(
     (ini.parent / "migrations" / "env.py").write_text("1 / 0")
     error = error_of(ini, "upgrade")
     assert (error["code"], error["done"], error["not_begun"]) == ("env_py", None, None)
+
+
+def test_alembics_log_says_in_which_direction_a_revision_runs(
+    make_app: MakeApp, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ini = make_app(sqlite_url, line()[:1])
+    logger = logging.getLogger("alembic.runtime.migration")
+    logger.addHandler(caplog.handler)  # the root logger's handlers are the command's own
+    try:
+        with caplog.at_level("INFO", logger.name):
+            assert (
+                invoke(ini, "upgrade").returncode,
+                invoke(ini, "downgrade", "-1").returncode,
+            ) == (0, 0)
+    finally:
+        logger.removeHandler(caplog.handler)
+    told = [message.split(",")[0] for message in caplog.messages if "Running" in message]
+    assert told == ["Running upgrade  -> aaa1", "Running downgrade aaa1 -> "]

@@ -1,0 +1,1 @@
+"""Replays Alembic's own tests of its commands through this one: `python tests/replay`."""
