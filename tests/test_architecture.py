@@ -37,7 +37,6 @@ SCRIPTS = [
     {"migrate"},
     {"history_graph"},
     {"file_commands", "repair_command", "scratch_command"},
-    {"questions"},
     {"cli"},
     {"group"},
     {"arguments"},

@@ -49,9 +49,11 @@ class Loss(NamedTuple):
     def text(self) -> str:
         """What goes, in words."""
         place = f" in {self.place}" if self.place else ""
-        return f"{self.drop.text}{self._what_goes()} ({self.revision}){place}"
+        return f"{self.drop.text}{self.what_goes} ({self.revision}){place}"
 
-    def _what_goes(self) -> str:
+    @property
+    def what_goes(self) -> str:
+        """The rows or values, in words that follow the drop's; empty where nothing is to say."""
         if not self.drop.is_named:
             return ""
         of_rows = self.drop.what == "rows"

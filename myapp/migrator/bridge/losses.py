@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from alembic.operations import ops
 from sqlalchemy.engine import Connection
 
-from ..database.row_counts import RowCount, count_rows
+from ..base.losses import Drop, Loss
+from ..database.loss_counts import counted
 from .operations import described
 
 
@@ -13,37 +14,29 @@ class Losses:
     """Counts what operations would remove."""
 
     def __init__(self) -> None:
-        self._found: dict[int, RowCount | None] = {}
+        self._found: dict[int, Loss | None] = {}
         self._kept: list[ops.MigrateOperation] = []  # so that no id is given twice
 
     def look(self, operations: Iterable[ops.MigrateOperation], connection: Connection) -> None:
         """Count what those of `operations` remove that are new."""
         for each in operations:
-            if id(each) in self._found:
-                continue
-            if isinstance(each, ops.DropTableOp):
-                found = count_rows(connection, each.table_name, None, each.schema)
-            elif isinstance(each, ops.DropColumnOp):
-                found = count_rows(connection, each.table_name, each.column_name, each.schema)
-            else:
-                continue
-            self._kept.append(each)
-            self._found[id(each)] = found
+            drop = _drop_of(each)
+            if drop is not None and id(each) not in self._found:
+                self._kept.append(each)
+                self._found[id(each)] = counted(connection, drop)
 
     def described(self, operation: ops.MigrateOperation) -> str | None:
         """Return what `operation` removes, None where no data goes."""
-        if not isinstance(operation, ops.DropTableOp | ops.DropColumnOp):
+        drop = _drop_of(operation)
+        if drop is None:
             return None
-        count = self._found.get(id(operation))
-        if count is not None and not count.number:
-            return None
-        thing = "row" if isinstance(operation, ops.DropTableOp) else "value"
-        return f"{described(operation)[0]}: {_what_goes(count, thing)}"
+        loss = self._found.get(id(operation)) or Loss(drop, "")
+        return None if loss.number == 0 else f"{described(operation)[0]}{loss.what_goes}"
 
 
-def _what_goes(count: RowCount | None, thing: str) -> str:
-    if count is None:
-        return f"its {thing}s go"
-    if count.is_estimate:
-        return f"about {count.number:,} {thing}s go"
-    return f"its {thing} goes" if count.number == 1 else f"its {count.number:,} {thing}s go"
+def _drop_of(operation: ops.MigrateOperation) -> Drop | None:
+    if isinstance(operation, ops.DropTableOp):
+        return Drop("table", operation.table_name, None, operation.schema)
+    if isinstance(operation, ops.DropColumnOp):
+        return Drop("column", operation.table_name, operation.column_name, operation.schema)
+    return None

@@ -1,9 +1,10 @@
 """How many rows and values a drop takes away, as far as that is known quickly."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Integer, column, func, inspect, select, table, text
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from ..base.losses import Drop, Loss
 
@@ -16,21 +17,37 @@ _ESTIMATE = text(
 )
 
 
-def counted(connection: Connection, drop: Drop, revision: str, place: str) -> Loss | None:
-    """Return what `drop` takes away, None where the database has no such table or column."""
-    if drop.table is None or not drop.is_named:
-        return Loss(drop, revision, place=place)
+def counted(connection: Connection, drop: Drop, revision: str = "", place: str = "") -> Loss | None:
+    """Return what `drop` takes away, None where the database has no such table or column.
+
+    Its number is None where the database doesn't say.
+    """
+    unknown = Loss(drop, revision, place=place)
+    if not drop.is_named:
+        return unknown
     try:
-        columns = {
-            each["name"] for each in inspect(connection).get_columns(drop.table, drop.schema)
-        }
+        with _aside(connection):
+            return _counted(connection, drop, unknown)
     except NoSuchTableError:
         return None
+    except SQLAlchemyError:
+        return unknown
+
+
+def _aside(connection: Connection) -> AbstractContextManager[Any]:
+    """Keep an error from ending the caller's transaction, as it does on PostgreSQL."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    return connection.begin_nested() if is_postgresql else nullcontext()
+
+
+def _counted(connection: Connection, drop: Drop, unknown: Loss) -> Loss | None:
+    assert drop.table is not None  # noqa: S101 - it is named
+    columns = [each["name"] for each in inspect(connection).get_columns(drop.table, drop.schema)]
     if drop.column is not None and drop.column not in columns:
         return None
-    name = drop.column or next(iter(columns), None)
-    if name is None:  # PostgreSQL has tables without columns
-        return Loss(drop, revision, place=place)
+    if not columns:  # PostgreSQL has tables without columns
+        return unknown
+    name = drop.column or columns[0]
     some = select(column(name, Integer)).select_from(table(drop.table, schema=drop.schema))
     looked_at = some.limit(_COUNTED + 1).subquery()
     rows, values = connection.execute(
@@ -38,10 +55,10 @@ def counted(connection: Connection, drop: Drop, revision: str, place: str) -> Lo
     ).one()
     count = values if drop.column else rows
     if rows <= _COUNTED:
-        return Loss(drop, revision, count, place=place)
+        return Loss(drop, unknown.revision, count, place=unknown.place)
     if about := _estimated(connection, drop):
-        return Loss(drop, revision, about, "about", place)
-    return Loss(drop, revision, min(count, _COUNTED), "more", place)
+        return Loss(drop, unknown.revision, about, "about", unknown.place)
+    return Loss(drop, unknown.revision, min(count, _COUNTED), "more", unknown.place)
 
 
 def _estimated(connection: Connection, drop: Drop) -> int:
