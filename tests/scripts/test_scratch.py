@@ -287,6 +287,13 @@ def test_the_configured_database_as_the_scratch_url_is_refused(
     )
 
 
+def test_a_scratch_url_that_is_none_is_told(make_app: MakeApp, postgresql_url: str) -> None:
+    ini = make_app(postgresql_url, LINE, {"migrate.scratch_url": "nonsense"})
+    result = invoke(ini, "scratch", "--", "true")
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: The scratch URL is not a database URL.\nHint:  write `")
+
+
 def test_sqlite_takes_no_scratch_url(make_app: MakeApp, sqlite_url: str) -> None:
     result = invoke(
         make_app(sqlite_url, LINE), "scratch", "--scratch-url", "sqlite:///x", "--", "true"

@@ -184,12 +184,7 @@ def _scratch_url(given: str, configured: URL) -> URL:
 
     Raises SettingsError when it is the configured one.
     """
-    try:
-        url = engine_url(given)
-    except SettingsError as error:
-        raise SettingsError(
-            error.message.replace("`sqlalchemy.url`", "The scratch URL"), hint=error.hint
-        ) from None
+    url = engine_url(given, "The scratch URL")
     if url.get_backend_name() != "postgresql":
         raise SettingsError(
             "The scratch URL is not one of PostgreSQL, but `sqlalchemy.url` is.",

@@ -22,23 +22,24 @@ _HOST = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>\d
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def engine_url(url: str) -> URL:
+def engine_url(url: str, named: str = "`sqlalchemy.url`") -> URL:
     """Parse `url` for SQLAlchemy. A bare `postgresql://` or `postgres://` means psycopg2.
 
     SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3
     (https://docs.sqlalchemy.org/en/21/changelog/migration_21.html). An explicit `+driver` is kept.
 
-    Raises SettingsError when it isn't a database URL. Its text holds no part of `url`.
+    Raises SettingsError when it isn't a database URL. Its text holds no part of `url`, and what it
+    is `named`.
     """
     if _CONTROL.search(url):
         raise SettingsError(
-            "`sqlalchemy.url` has a line break or another control character in it.",
+            f"{named} has a line break or another control character in it.",
             hint="an indented line in an .ini file goes on with the value above it: is one meant to"
             " be a setting of its own?",
         )
     if url[:1] in {"'", '"'}:
         raise SettingsError(
-            "`sqlalchemy.url` stands in quotes, which are no part of a URL.",
+            f"{named} stands in quotes, which are no part of a URL.",
             hint="take them out of the .ini file, or of the variable that it names: `docker"
             " --env-file` and .ini files keep them.",
         )
@@ -49,7 +50,7 @@ def engine_url(url: str) -> URL:
     except (ArgumentError, ValueError) as error:
         port = "" if isinstance(error, ArgumentError) else ": its port is no number"
         raise SettingsError(
-            f"`sqlalchemy.url` is not a database URL{port}.",
+            f"{named} is not a database URL{port}.",
             hint="write `dialect://user:password@host:port/database`; in a password, `@`, `/`, `:`,"
             " `#` and `%` stand as %40, %2F, %3A, %23 and %25, in an .ini file with `%%` for `%`.",
         ) from None

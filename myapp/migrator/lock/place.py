@@ -18,12 +18,7 @@ def lock_engine(settings: Settings, theirs: Engine) -> Engine:
     """
     if not settings.options.lock_url:
         return theirs
-    try:
-        url = engine_url(settings.options.lock_url)
-    except SettingsError as error:
-        raise SettingsError(
-            error.message.replace("sqlalchemy.url", "migrate.lock_url"), hint=error.hint
-        ) from None
+    url = engine_url(settings.options.lock_url, "`migrate.lock_url`")
     if url.get_backend_name() != "postgresql":
         raise SettingsError(
             "`migrate.lock_url` is not a PostgreSQL URL, but `sqlalchemy.url` is.",
