@@ -125,7 +125,7 @@ def test_two_runs_list_the_same_in_the_same_order(
     removed_columns = [f"remove column a.{name}" for name in "bcdef"]
     # A revision's are in the order of the file, which drops tables last.
     assert [line for line in found if line.startswith("remove")] == (
-        tables + removed_columns if command == "check" else removed_columns + tables
+        tables + removed_columns if command == "check" else removed_columns + tables[::-1]
     )
     assert done[0] == done[-1]
 
