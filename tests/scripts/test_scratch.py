@@ -60,8 +60,9 @@ def nothing_is_left(database_url: str) -> Iterator[None]:
     assert set(left_over(database_url)) <= before
 
 
-def look(ini: Path, *options: str) -> Result:
-    return run(ini, "scratch", *options, "--", sys.executable, "-c", LOOK)
+def look(ini: Path, *options: str, is_fresh: bool = True) -> Result:
+    given = [*options, *(["--fresh"] if is_fresh else [])]
+    return run(ini, "scratch", *given, "--", sys.executable, "-c", LOOK)
 
 
 @ENVIRONMENTS
@@ -95,7 +96,9 @@ def test_its_url_is_in_the_variables_that_are_named_too(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
     words = ["sh", "-c", 'test "$DATABASE_URL" = "$TEST_URL" && echo "$TEST_URL"']
-    result = run(make_app(postgresql_url, LINE), "scratch", "--env", "TEST_URL", "--", *words)
+    result = run(
+        make_app(postgresql_url, LINE), "scratch", "--fresh", "--env", "TEST_URL", "--", *words
+    )
     assert result.stdout.startswith("postgresql://")
     assert postgresql.PASSWORD not in result.stderr
 
@@ -122,7 +125,7 @@ def test_a_command_that_there_is_not_is_told_before_anything_is_made(
 
 def test_the_words_of_the_command_are_left_as_they_are(make_app: MakeApp, sqlite_url: str) -> None:
     words = ["sh", "-c", 'printf "%s|" "$@"', "sh", "-1", "--json", "-v", "a=b"]
-    result = run(make_app(sqlite_url, LINE), "scratch", "-q", "--", *words)
+    result = run(make_app(sqlite_url, LINE), "scratch", "-q", "--fresh", "--", *words)
     assert result.stdout == "-1|--json|-v|a=b|"
 
 
@@ -132,15 +135,15 @@ def test_the_second_of_the_same_files_is_copied(
 ) -> None:
     # Another test may have left a template of the same database.
     ini = make_app(database_url, [replace(each, message=str(tmp_path)) for each in LINE])
-    first, second = look(ini), look(ini)
+    first, second = look(ini, is_fresh=False), look(ini, is_fresh=False)
     assert ", migrated in " in first.stderr
     assert ", copied in " in second.stderr
     assert second.stdout.splitlines()[0] == "a alembic_version b"
-    assert ", migrated in " in look(ini, "--fresh").stderr
+    assert ", migrated in " in look(ini).stderr
     versions = ini.parent / "migrations" / "versions"
     changed = (versions / "bbb222_.py").read_text().replace("'b'", "'other'")
     (versions / "bbb222_.py").write_text(changed)
-    third = look(ini)
+    third = look(ini, is_fresh=False)
     assert ", migrated in " in third.stderr
     assert third.stdout.splitlines()[0] == "a alembic_version other"
 
@@ -164,7 +167,7 @@ def templates(url: str) -> set[str]:
 
 def wait_in_scratch(start: Start, ini: Path, ready: Path) -> Process:
     code = f"echo $DATABASE_URL > {ready}.part && mv {ready}.part {ready} && sleep 600"
-    running = start(ini, "scratch", "--", "sh", "-c", code)
+    running = start(ini, "scratch", "--fresh", "--", "sh", "-c", code)
     until(ready.exists)
     return running
 
@@ -191,7 +194,7 @@ def test_what_a_killed_run_has_left_is_dropped_by_the_next_and_what_is_in_use_is
     in_use = wait_in_scratch(start, ini, tmp_path / "in_use")
     killed.signal(signal.SIGKILL)
     killed.finish()
-    until(lambda: run(ini, "scratch", "-q", "--", "true").returncode == 0)
+    until(lambda: run(ini, "scratch", "-q", "--fresh", "--", "true").returncode == 0)
     until(lambda: len(set(left_over(database_url)) - before) == 1)
     used = (tmp_path / "in_use").read_text().strip()
     assert heads(used) == {"bbb222"}
@@ -320,7 +323,7 @@ def test_a_database_that_is_in_use_is_dropped_all_the_same(
     before = set(left_over(postgresql_url))
     code = "psql -c 'SELECT pg_sleep(60)' $DATABASE_URL >/dev/null 2>&1 & sleep 0.5"
     words = ["sh", "-c", code.replace("psql", postgresql.psql(), 1)]
-    result = run(make_app(postgresql_url, LINE), "scratch", "-q", "--", *words)
+    result = run(make_app(postgresql_url, LINE), "scratch", "-q", "--fresh", "--", *words)
     assert (result.returncode, result.stderr) == (0, "")
     assert set(left_over(postgresql_url)) == before
 
