@@ -40,7 +40,7 @@ SCRIPTS = [
     {"cli"},
     {"group"},
     {"arguments"},
-    {"asking", "completion", "questions"},
+    {"asking", "completion"},
     {"session"},
     {"progress"},
     {"console"},

@@ -75,6 +75,8 @@ class Console:
             return
         if isinstance(result, str):
             write_sql(result)
+            if not result and not self.typed.quiet:
+                self.stderr.write_line(output.EMPTY_SQL)
             return
         text = output.as_text(
             result,

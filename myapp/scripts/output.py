@@ -36,6 +36,7 @@ EMPTY = {
     "heads": "There is no revision yet.",
     "history": "There is no revision to list.",
 }
+EMPTY_SQL = "Nothing to do: there is no SQL to write."
 _COLORS = {"pending": "yellow", "current": "green", "applied": "bright_black"}
 
 

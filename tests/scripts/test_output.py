@@ -105,16 +105,17 @@ def test_current_tells_each_branch_and_in_full_the_database(ini: Path, sqlite_ur
         ("heads", "There is no revision yet.\n"),
         ("history", "There is no revision to list.\n"),
         ("branches", "No revision is followed by several others.\n"),
+        ("upgrade --sql", "Nothing to do: there is no SQL to write.\n"),
     ],
 )
 def test_an_empty_answer_says_so_on_standard_error(
     make_app: MakeApp, sqlite_url: str, command: str, told: str
 ) -> None:
     ini = make_app(sqlite_url)
-    result = invoke(ini, command)
+    result = invoke(ini, *command.split())
     assert (result.returncode, result.stdout, result.stderr) == (0, "", told)
-    assert text(ini, command, "-q") == ""
-    assert invoke(ini, command, "--json").stderr == ""
+    assert invoke(ini, *command.split(), "-q").stderr == ""
+    assert invoke(ini, *command.split(), "--json").stderr == ""
 
 
 def test_a_run_of_one_revision_is_told_in_the_singular(ini: Path) -> None:
