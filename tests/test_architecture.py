@@ -40,7 +40,7 @@ SCRIPTS = [
     {"cli"},
     {"group"},
     {"arguments"},
-    {"asking", "completion"},
+    {"asking", "completion", "questions"},
     {"session"},
     {"progress"},
     {"console"},

@@ -36,12 +36,15 @@ class Drop(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """What goes with one drop of `revision`: `number` rows or values, None if that isn't known."""
+    """What goes with one drop of `revision`: `number` rows or values, None if that isn't known.
+
+    What is `hidden` isn't there by that name: it may have another one now.
+    """
 
     drop: Drop
     revision: str
     number: int | None = None
-    precision: Literal["exact", "about", "more"] = "exact"
+    precision: Literal["exact", "about", "more", "hidden"] = "exact"
     #: The database, where there are several.
     place: str = ""
 
@@ -56,6 +59,8 @@ class Loss(NamedTuple):
         """The rows or values, in words that follow the drop's; empty where nothing is to say."""
         if not self.drop.is_named:
             return ""
+        if self.precision == "hidden":
+            return ", which has another name now, or is not there"
         of_rows = self.drop.what == "rows"
         noun = "value" if self.drop.what == "column" else "row"
         if self.number is None:

@@ -1,6 +1,6 @@
 """Put what Alembic takes from sets, and so in any order, into one that can be run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from alembic.autogenerate.api import AutogenContext
@@ -31,8 +31,31 @@ def _put_in_order(
             op.ops.sort(key=_dropped_column)
         kept.append(op)
     # A table that stays may have a key to one that goes, and loses that first.
-    upgrade_ops.ops = [*others, *(op for key in _children_first(dropped) for op in of_dropped[key])]
+    ordered = [*others, *(op for key in _children_first(dropped) for op in of_dropped[key])]
+    upgrade_ops.ops = [*_replaced_indexes(ordered), *ordered]
     return PriorityDispatchResult.CONTINUE
+
+
+def _replaced_indexes(operations: Iterable[ops.MigrateOperation]) -> list[ops.MigrateOperation]:
+    """Take out the drops of indexes whose names another table's get: they have to come first."""
+    changes = [each for each in operations if isinstance(each, ops.ModifyTableOps)]
+    made = {
+        one.index_name: each
+        for each in changes
+        for one in each.ops
+        if isinstance(one, ops.CreateIndexOp)
+    }
+    taken: list[ops.MigrateOperation] = []
+    for each in changes:
+        drops = [
+            one
+            for one in each.ops
+            if isinstance(one, ops.DropIndexOp) and made.get(one.index_name, each) is not each
+        ]
+        if drops:
+            each.ops[:] = [one for one in each.ops if one not in drops]
+            taken.append(ops.ModifyTableOps(each.table_name, drops, schema=each.schema))
+    return taken
 
 
 def _key(op: ops.ModifyTableOps | ops.DropTableOp) -> _Key:

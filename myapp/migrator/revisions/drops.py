@@ -13,6 +13,7 @@ from ..base.losses import Drop
 _OTHER = {"upgrade": "downgrade", "downgrade": "upgrade"}
 #: Without one of these words, nothing is dropped, and the file need not be parsed.
 _WORDS = re.compile(r"drop|truncate|delete", re.IGNORECASE)
+_RENAMES = re.compile(r"rename|new_(?:column|table)_name", re.IGNORECASE)
 _RUN_SQL = {"execute", "exec_driver_sql", "scalar", "scalars"}
 #: What stands for a part of an SQL text that isn't written out.
 _HOLE = "\N{OBJECT REPLACEMENT CHARACTER}"
@@ -52,6 +53,15 @@ def drops_of(path: str, function: str) -> tuple[Drop, ...]:
     except (OSError, SyntaxError, ValueError):
         return ()
     return tuple(dict.fromkeys(_File(tree, function).drops()))
+
+
+def renames(path: str, function: str) -> bool:
+    """Tell whether the `function` of a revision file may rename something."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return bool(_RENAMES.search(_without(file.read(), _OTHER[function])))
+    except (OSError, ValueError):
+        return False
 
 
 def _without(text: str, function: str) -> str:

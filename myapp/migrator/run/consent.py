@@ -15,7 +15,7 @@ from ..bridge.place import version_table
 from ..bridge.planned_step import PlannedStep
 from ..bridge.version_table import GLANCE_SECONDS, examine
 from ..database.loss_counts import counted
-from ..revisions.drops import drops_of
+from ..revisions.drops import drops_of, renames
 from .plan import Planner
 
 #: Is told what a run drops, and whether the lock is held; tells whether it may.
@@ -104,6 +104,9 @@ class Consent:
         planned: Sequence[tuple[VersionTable, Any]],
     ) -> list[Loss]:
         """Return the losses with what the databases say of them; as they are if they can't."""
+        may_rename = self._direction == "downgrade" or any(
+            renames(step.revision.path, self._direction) for _, steps in planned for step in steps
+        )
 
         def take(rows: Sequence[Any], migration_context: MigrationContext) -> list[Loss]:
             connection = migration_context.connection
@@ -111,8 +114,12 @@ class Consent:
             if connection is None:
                 return []
             mine = [loss for loss in losses if loss.place == _place(table, planned)]
-            found = (counted(connection, each.drop, each.revision, each.place) for each in mine)
-            return [loss for loss in found if loss and self._matters(loss)]
+            found = (
+                counted(connection, each.drop, each.revision, each.place)
+                or Loss(each.drop, each.revision, None, "hidden", each.place)
+                for each in mine
+            )
+            return [loss for loss in found if self._matters(loss, may_rename)]
 
         try:
             each = examine(context, history.script, take, seconds=GLANCE_SECONDS)
@@ -124,8 +131,13 @@ class Consent:
                 made.dispose()
         return list(dict.fromkeys(loss for found in each for loss in found))
 
-    def _matters(self, loss: Loss) -> bool:
-        """Tell whether it is worth a word: an upgrade that drops what is empty loses nothing."""
+    def _matters(self, loss: Loss, may_rename: bool) -> bool:
+        """Tell whether it is worth a word: an upgrade that drops what is empty loses nothing.
+
+        What isn't there may have been renamed since its revision, or be renamed by this run.
+        """
+        if loss.precision == "hidden":
+            return may_rename
         return loss.number != 0 or (self._direction == "downgrade" and loss.drop.what != "rows")
 
 

@@ -5,7 +5,7 @@ import traceback
 from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import MigrateError
-from ..base.results import Revision
+from ..base.results import Revision, Step
 from ..database.failures import BUSY, error_code, matches
 from ..database.sqlite import IgnoredPragma
 from ..settings.options import Options
@@ -29,8 +29,9 @@ _REMEDIES = {
 _THERE_ALREADY = r"^42P07|^42701|(?:table|index) .* already exists|duplicate column name"
 
 
-def what_to_do(revision: Revision, error: BaseException, options: Options) -> str:
-    """Return what to do about a migration that failed and was rolled back."""
+def what_to_do(step: Step, error: BaseException, options: Options) -> str:
+    """Return what to do about the migration of `step`, which failed and was rolled back."""
+    revision = step.revision
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "see why the connection was lost, then run the command again."
     if isinstance(error, DBAPIError) and matches(BUSY, error):
@@ -48,7 +49,8 @@ def what_to_do(revision: Revision, error: BaseException, options: Options) -> st
     if todo:
         return f"{todo}; then run the command again."
     todo = f"fix {where_in(revision, error)}, then run the command again"
-    if isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
+    is_upgrade = step.direction == "upgrade"
+    if is_upgrade and isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
         stamp = f"`{{cmd}} stamp {revision.revision}`"
         return f"{todo}; or, if the database has all of this revision already, type {stamp}."
     return f"{todo}."

@@ -35,7 +35,7 @@ def ends_of(history: ScriptHistory, typed: Target, rows: Sequence[str]) -> list[
     count, is_at_base = typed.count, not starts
     if is_at_base and count > 0:
         starts, count = list(graph.bases), count - 1
-    for _ in range(abs(count)):
+    for _ in range(min(abs(count), len(graph.files) + 1)):
         ways = (
             graph.next_revisions[id_] if count > 0 else graph.files[id_].down_revision
             for id_ in starts

@@ -1,5 +1,6 @@
 """The order in which a written revision does its work."""
 
+import pytest
 from support.command import invoke, run
 from support.database import change, tables
 from support.history import MakeApp
@@ -58,3 +59,24 @@ def test_two_runs_write_the_same(
     lines = path.read_text().partition("def downgrade")[0].splitlines()
     dropped = [line.split("'")[1] for line in lines if "drop_" in line]
     assert dropped == [*"bcdefg", *(f"t{number}" for number in reversed(range(6)))]
+
+
+@pytest.mark.parametrize("renames", [["--rename", "old:new"], []], ids=["renamed", "replaced"])
+def test_an_index_whose_name_another_table_gets_is_dropped_first(
+    renames: list[str], make_app: MakeApp, make_models: MakeModels, database_url: str
+) -> None:
+    columns = ("Column('x', Integer)", "Column('y', Integer)", "Index('ix', 'y')")
+    models = table(ID, *columns, name="new")
+    app = make_app(database_url, [], {SETTING: make_models(models)})
+    change(
+        database_url,
+        f"CREATE TABLE old ({KEY}, x INTEGER, y INTEGER)",
+        "CREATE INDEX ix ON old (x)",
+    )
+
+    done = invoke(app, "revision", "--autogenerate", "-m", "x", *renames)
+    assert done.returncode == 0, done.stderr
+    for command, table_name in [("upgrade", "new"), ("downgrade base", "old"), ("upgrade", "new")]:
+        done = invoke(app, *command.split())
+        assert done.returncode == 0, done.stderr
+        assert table_name in tables(database_url)

@@ -193,6 +193,17 @@ def test_what_is_there_already_may_be_stamped(
     )
 
 
+def test_a_downgrade_that_makes_what_is_there_is_not_to_be_stamped(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    again = "op.create_table('mine', sa.Column('id', sa.Integer))"
+    ini = make_app(sqlite_url, [Revision("bbbb2222", upgrade=again, downgrade=again)])
+    assert invoke(ini, "upgrade").returncode == 0
+    result = invoke(ini, "downgrade", "base")
+    assert result.returncode == 1
+    assert result.stderr.endswith("then run the command again.\n")
+
+
 def test_a_commit_that_fails_is_rolled_back_and_shows_the_row(
     tmp_path: Path, make_app: MakeApp, postgresql_url: str
 ) -> None:

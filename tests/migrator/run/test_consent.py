@@ -55,6 +55,29 @@ def test_an_upgrade_tells_what_it_drops_and_goes_on(
     assert result.stderr.splitlines()[0] == "Drops: column users.email: its 2 values go (bbb222)"
 
 
+def test_what_a_later_revision_has_renamed_is_told_too(ini: Path) -> None:
+    """It isn't there by the name that is dropped, until the rename has been undone."""
+    renamed = {
+        "upgrade": "op.rename_table('users', 'people')",
+        "downgrade": "op.rename_table('people', 'users')",
+    }
+    add_revision(ini.parent / "migrations", Revision("bbb222", "aaa111", **renamed))
+    assert invoke(ini, "upgrade").returncode == 0
+
+    assert drops(invoke(ini, "downgrade", "base").stderr) == [
+        "Drops: table users, which has another name now, or is not there (aaa111)"
+    ]
+
+
+def test_what_a_run_itself_renames_before_the_drop_is_told(ini: Path) -> None:
+    code = "op.rename_table('users', 'people'); op.drop_table('people')"
+    add_revision(ini.parent / "migrations", Revision("bbb222", "aaa111", upgrade=code))
+
+    assert drops(invoke(ini, "upgrade").stderr) == [
+        "Drops: table people, which has another name now, or is not there (bbb222)"
+    ]
+
+
 def test_a_downgrade_tells_what_it_drops_and_goes_on_without_a_terminal(ini: Path) -> None:
     result = run(ini, "downgrade", "base", input="n\n")
 

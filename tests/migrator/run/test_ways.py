@@ -89,3 +89,10 @@ def test_json_names_the_candidates(ini: Path) -> None:
 
     error = json.loads(invoke(ini, "downgrade", "-1", "--json").stdout)["error"]
     assert (error["reason"], error["candidates"]) == ("ambiguous", ["bbbb2", "cccc1"])
+
+
+def test_more_steps_than_there_are_revisions_take_no_longer(ini: Path) -> None:
+    assert invoke(ini, "upgrade").returncode == 0
+    result = invoke(ini, "downgrade", "-99999999999999999999")
+    assert result.returncode == 2
+    assert "asks for 99999999999999999999 revisions down, and there are fewer." in result.stderr
