@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
-from alembic.operations.ops import MigrationScript
+from alembic.operations.ops import MigrationScript, OpContainer
 from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
 
@@ -163,18 +163,16 @@ def _differences(script: MigrationScript, found: Sequence[Status]) -> Iterator[s
         yield from describe_operations(script)
         return
     for table, ops in zip(tables, each_ops, strict=True):
-        lines = in_order(line for each in leaves([ops]) for line in described(each))
-        yield from (f"{name_of(table, tables)}: {line}" for line in lines)
+        yield from (f"{name_of(table, tables)}: {line}" for line in _lines(ops))
 
 
 def describe_operations(script: MigrationScript) -> list[str]:
     """Return one line for each operation that would make the database match the models."""
-    each_ops = script.upgrade_ops_list
-    return [
-        line
-        for ops in each_ops
-        for line in in_order(line for each in leaves([ops]) for line in described(each))
-    ]
+    return [line for ops in script.upgrade_ops_list for line in _lines(ops)]
+
+
+def _lines(container: OpContainer) -> list[str]:
+    return in_order(line for each in leaves([container]) for line in described(each))
 
 
 def in_order(lines: Iterable[str]) -> list[str]:

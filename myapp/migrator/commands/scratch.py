@@ -54,14 +54,14 @@ def scratch(
     with _maker(context, scratch_url) as maker:
         maker.sweep()
         began = time.monotonic()
-        digest = _digest(context, target)
-        url = None if is_fresh else maker.copy(digest)
+        digest = None if is_fresh else _digest(context, target)
+        url = maker.copy(digest) if digest else None
         is_copy = url is not None
         if url is None:
             url = maker.make()
         try:
             rows = _upgraded(context, url, target)
-            if not (is_copy or is_fresh):
+            if digest and not is_copy:
                 maker.keep(url, digest)
             seconds = time.monotonic() - began
             yield Scratch(_typed(url, settings), shown(url), target, rows, is_copy, seconds)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import DatabaseUnreachable
+from .advisory_key import advisory_key
 from .engine import own_engine
 from .failures import error_code, first_line
 from .own_connection import OwnConnection
@@ -36,7 +37,7 @@ class ScratchServer:
     def sweep(self) -> None:
         """Drop what runs have left that were killed."""
         for name in self._names(_SCRATCH):
-            if self._ask(f"SELECT pg_try_advisory_lock({_key(name)})"):
+            if self._ask(f"SELECT pg_try_advisory_lock({advisory_key(name)})"):
                 self._drop(name)
 
     def make(self) -> URL:
@@ -76,7 +77,7 @@ class ScratchServer:
 
     def _create(self, how: str) -> URL:
         name = f"{_SCRATCH}_{self._kin}_{os.getpid()}_{secrets.token_hex(3)}"
-        self._ask(f"SELECT pg_try_advisory_lock({_key(name)})")
+        self._ask(f"SELECT pg_try_advisory_lock({advisory_key(name)})")
         try:
             self._execute(f"CREATE DATABASE {name}{how}")
         except DBAPIError as error:
@@ -87,7 +88,7 @@ class ScratchServer:
 
     def _drop(self, name: str) -> None:
         self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self._ask(f"SELECT pg_advisory_unlock({_key(name)})")
+        self._ask(f"SELECT pg_advisory_unlock({advisory_key(name)})")
 
     def _template(self, digest: str) -> str:
         return f"{_TEMPLATE}_{self._kin}_{digest}"
@@ -126,11 +127,6 @@ def scratch_server(theirs: Engine, url: URL, configured: URL) -> Iterator[Scratc
     kin = hashlib.sha256(repr(place).encode()).hexdigest()[:8]
     with closing(OwnConnection(own_engine(theirs))) as connection:
         yield ScratchServer(connection, url, kin)
-
-
-def _key(name: str) -> int:
-    digest = hashlib.sha256(f"migrate {name}".encode()).digest()
-    return int.from_bytes(digest[:8], signed=True)
 
 
 def _refused(role: object, error: DBAPIError) -> DatabaseUnreachable:

@@ -1,9 +1,9 @@
 """The keys of PostgreSQL's advisory lock, and the SQL that takes it and tells who holds it."""
 
-import hashlib
 from collections.abc import Collection
 from typing import NamedTuple
 
+from ..database.advisory_key import advisory_key
 from ..settings.settings import Settings
 
 #: The schema that a version table without `version_table_schema` is in.
@@ -36,7 +36,7 @@ def keys(schema: str | None, settings: Settings) -> Keys:
     """Return the keys of the version table, which is in `schema` if the settings name none."""
     named = settings.alembic.get("version_table_schema") or schema
     table = settings.alembic.get("version_table", "alembic_version")
-    return Keys(_key(f"writer {named}.{table}"), _key(f"running {named}.{table}"))
+    return Keys(advisory_key(f"writer {named}.{table}"), advisory_key(f"running {named}.{table}"))
 
 
 def try_lock(key: int) -> str:
@@ -55,8 +55,3 @@ def holder_of(key: int, own: Collection[int] = ()) -> str:
 def count_held(key: int, *pids: int) -> str:
     """Return the SQL that tells how many of the sessions `pids` hold a lock in this database."""
     return _COUNT.format(key=key, pids=", ".join(map(str, pids)))
-
-
-def _key(name: str) -> int:
-    digest = hashlib.sha256(f"migrate {name}".encode()).digest()
-    return int.from_bytes(digest[:8], signed=True)
