@@ -36,7 +36,7 @@ _PLACES = {"prepend_sys_path", "script_location", "version_locations"}
 @contextmanager
 def scratch(
     context: RunContext,
-    target: str = "heads",
+    target: str | tuple[str, ...] = "heads",
     *,
     scratch_url: str | None = None,
     is_fresh: bool = False,
@@ -45,7 +45,8 @@ def scratch(
 
     What `env.py` opens is led there. A database at the same revision of the same files is copied,
     if an earlier run has made one, unless `is_fresh`. `scratch_url` names a PostgreSQL database
-    beside which it is made, in place of `migrate.scratch_url` and the configured one.
+    beside which it is made, in place of `migrate.scratch_url` and the configured one. A tuple as
+    `target` holds the rows of a version table: none of them is an empty database.
 
     Raises SettingsError when there can be none for these settings, DatabaseUnreachable when this
     user may make none, and what `upgrade` raises.
@@ -54,7 +55,7 @@ def scratch(
     with _maker(context, scratch_url) as maker:
         maker.sweep()
         began = time.monotonic()
-        digest = None if is_fresh else _digest(context, target)
+        digest = _digest(context, target) if target and not is_fresh else None
         url = maker.copy(digest) if digest else None
         is_copy = url is not None
         if url is None:
@@ -64,15 +65,30 @@ def scratch(
             if digest and not is_copy:
                 maker.keep(url, digest)
             seconds = time.monotonic() - began
-            yield Scratch(_typed(url, settings), shown(url), target, rows, is_copy, seconds)
+            named = target if isinstance(target, str) else ", ".join(target) or "base"
+            yield Scratch(_typed(url, settings), shown(url), named, rows, is_copy, seconds)
         finally:
             maker.drop(url)
 
 
-def _upgraded(context: RunContext, url: URL, target: str) -> tuple[str, ...]:
+@contextmanager
+def in_scratch(context: RunContext, url: str) -> Iterator[RunContext]:
+    """Lead all that `env.py` opens within to the scratch database at `url`.
+
+    Yields a context for one run there: what it tells of is warnings only.
+    """
+    there = engine_url(url)
+    with led_to(there, engine_url(context.settings.url)):
+        yield _context_at(context, there)
+
+
+def _upgraded(context: RunContext, url: URL, target: str | tuple[str, ...]) -> tuple[str, ...]:
     """Upgrade the database at `url`, and return its version rows."""
-    with led_to(url, engine_url(context.settings.url)):
-        return upgrade(_context_at(context, url), target).rows
+    rows: tuple[str, ...] = ()
+    for each in (target,) if isinstance(target, str) else target:
+        with in_scratch(context, _typed(url, context.settings)) as there:
+            rows = upgrade(there, each).rows
+    return rows
 
 
 def _context_at(context: RunContext, url: URL) -> RunContext:
@@ -114,7 +130,7 @@ def _typed(url: URL, settings: Settings) -> str:
     return url.set(drivername=name).render_as_string(hide_password=False)
 
 
-def _digest(context: RunContext, target: str) -> str:
+def _digest(context: RunContext, target: str | tuple[str, ...]) -> str:
     """Return a digest of all that a database at `target` is known to depend on."""
     history = load_history(context)
     folder = Path(history.script.dir)

@@ -1,0 +1,39 @@
+"""A throw-away database at the rows of a version table, and runs within it."""
+
+import pytest
+from support.database import heads, tables
+from support.history import MakeApp, Revision, create_table
+
+from myapp.migrator.bridge.configuration import build_context
+from myapp.migrator.commands.migration import downgrade
+from myapp.migrator.commands.scratch import in_scratch, scratch
+from myapp.migrator.settings.settings import load_settings
+
+FORK = [
+    Revision("aaa111", **create_table("a")),
+    Revision("bbb222", "aaa111", **create_table("b")),
+    Revision("ccc333", "aaa111", **create_table("c")),
+]
+
+
+@pytest.mark.parametrize("rows", [(), ("ccc333",), ("bbb222", "ccc333")])
+def test_it_stands_at_the_rows_that_were_asked_for(
+    make_app: MakeApp, database_url: str, rows: tuple[str, ...]
+) -> None:
+    context = build_context(load_settings(str(make_app(database_url, FORK))))
+
+    with scratch(context, rows) as made:
+        assert sorted(made.rows) == list(rows)
+        assert (heads(made.url) if rows else set()) == set(rows)
+
+
+def test_a_run_within_it_leaves_the_configured_database(
+    make_app: MakeApp, database_url: str
+) -> None:
+    context = build_context(load_settings(str(make_app(database_url, FORK))))
+
+    with scratch(context, "bbb222") as made:
+        with in_scratch(context, made.url) as there:
+            downgrade(there, "aaa111")
+        assert "b" not in tables(made.url)
+    assert tables(database_url) == set()
