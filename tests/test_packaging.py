@@ -132,6 +132,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert f"{info}/licenses/LICENSE" in names
 
 
+def test_pytest_finds_the_fixtures_of_the_wheel(clean: Path, tmp_path: Path) -> None:
+    listed = call(clean / "bin" / "python", "-m", "pytest", "--fixtures", cwd=tmp_path)
+
+    assert "migrated_database" in listed
+
+
 def test_the_source_distribution_holds_all_that_the_project_is_made_of(tmp_path: Path) -> None:
     with tarfile.open(build(tmp_path, "sdist")) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

@@ -32,6 +32,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
+def block(language: str, part: str) -> str:
+    """Return the one block that has `part` in it."""
+    [found] = [each for each in blocks(language) if part in each]
+    return found
+
+
 def commands() -> list[str]:
     return re.findall(r"^\$ (.*)$", "".join(blocks("console")), re.MULTILINE)
 
@@ -125,7 +131,7 @@ def test_the_set_up_is_the_two_lines_that_people_copy() -> None:
 
 
 def test_the_python_code_runs(project: Path) -> None:
-    _, snippet = blocks("python")
+    snippet = block("python", "import alembic_config")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", snippet],
         capture_output=True,
@@ -142,7 +148,7 @@ def test_the_python_code_runs(project: Path) -> None:
 def test_the_revision_with_an_index_goes_up_and_down(
     project: Path, make_ini: MakeIni, database_url: str
 ) -> None:
-    revision, _ = blocks("python")
+    revision = block("python", "create_index_concurrently")
     header = "revision, down_revision = 'aaa111', 'c85d3f6a1e90'\n"
     path = project / "myapp/migrations/versions/aaa111_.py"
     path.write_text(header + revision)
@@ -154,6 +160,43 @@ def test_the_revision_with_an_index_goes_up_and_down(
         assert result.returncode == 0, result.stderr
         with connection_to(database_url) as connection:
             assert len(inspect(connection).get_indexes("users")) == expected
+
+
+APPLICATION_TESTS = """\
+import pytest
+from myapp.models import User
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_page_lists_who_was_written(number, dbsession, testapp):
+    assert "There are no users yet." in testapp.get("/", status=200)
+    dbsession.add(User(name="Ann"))
+    dbsession.commit()
+    assert "Ann" in testapp.get("/", status=200)
+"""
+
+
+def test_the_conftest_runs_tests_of_the_application(project: Path, database_url: str) -> None:
+    ini = project / "development.ini"
+    url = database_url.replace("%", "%%")
+    ini.write_text(ini.read_text().replace("sqlite:///%(here)s/myapp.sqlite", url))
+    folder = project / "tests"
+    folder.mkdir()
+    (folder / "conftest.py").write_text(block("python", "webtest.TestApp"))
+    (folder / "test_app.py").write_text(APPLICATION_TESTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."],
+        capture_output=True,
+        check=False,
+        cwd=project,
+        encoding="utf-8",
+        env=environ(project) | {"TMPDIR": str(folder)},
+        timeout=60,
+    )
+
+    assert "2 passed" in done.stdout, done.stdout
+    with connection_to(database_url) as connection:
+        assert inspect(connection).get_table_names() == []
 
 
 def test_the_links_lead_to_files_and_headings() -> None:

@@ -3,33 +3,25 @@
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
 
-from ..base.errors import MigrateError, SettingsError
 from ..base.scratch import Scratch
 from ..base.watcher import Watcher
 from ..bridge.configuration import build_context
 from ..bridge.context import RunContext
 from ..bridge.loading import load_history
 from ..bridge.place import shown
-from ..bridge.readiness import until_up
-from ..database.engine import engine_at, make_engine
-from ..database.failures import database_failed
-from ..database.scratch_file import ScratchFiles, scratch_files
-from ..database.scratch_server import ScratchServer, scratch_server
 from ..database.url import engine_url
 from ..run.redirection import led_to
 from ..settings.settings import Settings
 from ..settings.variables import Expanded
 from .migration import upgrade
+from .scratch_maker import Maker, scratch_maker
 
-Maker = ScratchServer | ScratchFiles
 _PLACES = {"prepend_sys_path", "script_location", "version_locations"}
 
 
@@ -51,24 +43,86 @@ def scratch(
     Raises SettingsError when there can be none for these settings, DatabaseUnreachable when this
     user may make none, and what `upgrade` raises.
     """
-    settings = context.settings
-    with _maker(context, scratch_url) as maker:
+    with (
+        scratches(context, scratch_url=scratch_url) as several,
+        several.one(target, is_fresh=is_fresh) as made,
+    ):
+        yield made
+
+
+@contextmanager
+def scratches(context: RunContext, *, scratch_url: str | None = None) -> Iterator["Scratches"]:
+    """Open what makes one scratch database after the other, and drop what killed runs have left.
+
+    Raises what `scratch` raises before it runs a revision.
+    """
+    with scratch_maker(context, scratch_url) as maker:
         maker.sweep()
+        yield Scratches(context, maker)
+
+
+class Scratches:
+    """Makes scratch databases of one history, which is read once."""
+
+    def __init__(self, context: RunContext, maker: Maker) -> None:
+        self._context = context
+        self._maker = maker
+        self._digests: dict[str | tuple[str, ...], str] = {}
+        self._rows: dict[str, tuple[str, ...]] = {}
+
+    @contextmanager
+    def one(
+        self, target: str | tuple[str, ...] = "heads", *, is_fresh: bool = False
+    ) -> Iterator[Scratch]:
+        """Make a database as `scratch` does, yield it, and drop it at the end."""
         began = time.monotonic()
-        digest = _digest(context, target) if target and not is_fresh else None
-        url = maker.copy(digest) if digest else None
-        is_copy = url is not None
-        if url is None:
-            url = maker.make()
+        digest = self._digest(target) if target and not is_fresh else None
+        url, rows, is_copy = self._copied(digest, target) if digest else self._migrated(target)
         try:
-            rows = _upgraded(context, url, target)
-            if digest and not is_copy:
-                maker.keep(url, digest)
             seconds = time.monotonic() - began
             named = target if isinstance(target, str) else ", ".join(target) or "base"
-            yield Scratch(_typed(url, settings), shown(url), named, rows, is_copy, seconds)
+            typed = _typed(url, self._context.settings)
+            yield Scratch(typed, shown(url), named, rows, is_copy, seconds)
         finally:
-            maker.drop(url)
+            self._maker.drop(url)
+
+    def _copied(
+        self, digest: str, target: str | tuple[str, ...]
+    ) -> tuple[URL, tuple[str, ...], bool]:
+        """Copy the template named `digest`. One run at a time makes a template, others wait."""
+        url = self._maker.copy(digest)
+        if url is None:
+            with self._maker.building(digest):
+                url = self._maker.copy(digest)
+                if url is None:
+                    url, rows, is_copy = self._migrated(target)
+                    self._rows[digest] = rows
+                    self._maker.keep(url, digest)
+                    return url, rows, is_copy
+        if digest not in self._rows:
+            self._rows[digest] = self._upgraded(url, target)
+        return url, self._rows[digest], True
+
+    def _migrated(self, target: str | tuple[str, ...]) -> tuple[URL, tuple[str, ...], bool]:
+        url = self._maker.make()
+        return url, self._upgraded(url, target), False
+
+    def _upgraded(self, url: URL, target: str | tuple[str, ...]) -> tuple[str, ...]:
+        """Upgrade the database at `url`, and return its version rows. Drop it if that fails."""
+        rows: tuple[str, ...] = ()
+        try:
+            for each in (target,) if isinstance(target, str) else target:
+                with in_scratch(self._context, _typed(url, self._context.settings)) as there:
+                    rows = upgrade(there, each).rows
+        except BaseException:
+            self._maker.drop(url)
+            raise
+        return rows
+
+    def _digest(self, target: str | tuple[str, ...]) -> str:
+        if target not in self._digests:
+            self._digests[target] = _digest(self._context, target)
+        return self._digests[target]
 
 
 @contextmanager
@@ -82,27 +136,21 @@ def in_scratch(context: RunContext, url: str) -> Iterator[RunContext]:
         yield _context_at(context, there)
 
 
-def _upgraded(context: RunContext, url: URL, target: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Upgrade the database at `url`, and return its version rows."""
-    rows: tuple[str, ...] = ()
-    for each in (target,) if isinstance(target, str) else target:
-        with in_scratch(context, _typed(url, context.settings)) as there:
-            rows = upgrade(there, each).rows
-    return rows
-
-
-def _context_at(context: RunContext, url: URL) -> RunContext:
-    """Return a context like `context` for the database at `url`, which tells of warnings only."""
-    settings = context.settings
-    engine_options = {**settings.engine_options.shown(), "sqlalchemy.url": _typed(url, settings)}
+def settings_at(settings: Settings, url: str) -> Settings:
+    """Return `settings` with the scratch database at `url` in place of the configured one."""
+    engine_options = {**settings.engine_options.shown(), "sqlalchemy.url": url}
     own = {key: value for key, value in settings.options.given.shown().items() if key != "lock_url"}
-    there = replace(
+    return replace(
         settings,
         engine_options=Expanded(engine_options),
         options=replace(settings.options, given=Expanded(own), has_session_lock=False),
     )
+
+
+def _context_at(context: RunContext, url: URL) -> RunContext:
+    """Return a context like `context` for the database at `url`, which tells of warnings only."""
     made = build_context(
-        there,
+        settings_at(context.settings, _typed(url, context.settings)),
         x=getattr(context.config.cmd_opts, "x", None) or (),
         canceller=context.canceller,
         watcher=_Warnings(context.watcher),
@@ -144,75 +192,3 @@ def _digest(context: RunContext, target: str | tuple[str, ...]) -> str:
     for path in sorted(paths):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _maker(context: RunContext, scratch_url: str | None) -> Iterator[Maker]:
-    configured = engine_url(context.settings.url)
-    given = scratch_url or context.settings.options.scratch_url
-    backend = configured.get_backend_name()
-    if backend == "sqlite":
-        if given:
-            raise SettingsError(
-                "A scratch URL is for PostgreSQL: a scratch database of SQLite is a file in the"
-                " folder for temporary files.",
-                hint="leave out `--scratch-url`, or `migrate.scratch_url` in the .ini file.",
-            )
-        with scratch_files(configured) as files:
-            yield files
-        return
-    if backend != "postgresql":
-        raise SettingsError(
-            f"There are scratch databases of PostgreSQL and SQLite, and none of {backend}.",
-            hint="run the command with `upgrade` on a database that you have made for it.",
-        )
-    with _server(context, given, configured) as server:
-        yield server
-
-
-@contextmanager
-def _server(context: RunContext, given: str, configured: URL) -> Iterator[ScratchServer]:
-    url = _scratch_url(given, configured) if given else configured
-    theirs = engine_at(url) if given else make_engine(context.settings)
-    with ExitStack() as stack:
-        try:
-            server = until_up(context, lambda: _entered(stack, theirs, url, configured))
-            yield server
-        except DBAPIError as error:
-            raise _named(database_failed(error), is_given=bool(given)) from error
-
-
-def _entered(stack: ExitStack, theirs: Engine, url: URL, configured: URL) -> ScratchServer:
-    try:
-        return stack.enter_context(scratch_server(theirs, url, configured))
-    except DBAPIError as error:
-        raise database_failed(error) from error
-
-
-def _named(error: MigrateError, *, is_given: bool) -> MigrateError:
-    if is_given:
-        error.hint = (error.hint or "").replace("`sqlalchemy.url`", "the scratch URL")
-    return error
-
-
-def _scratch_url(given: str, configured: URL) -> URL:
-    """Return the URL of the database beside which scratch databases are made.
-
-    Raises SettingsError when it is the configured one.
-    """
-    url = engine_url(given, "The scratch URL")
-    if url.get_backend_name() != "postgresql":
-        raise SettingsError(
-            "The scratch URL is not one of PostgreSQL, but `sqlalchemy.url` is.",
-            hint="name a PostgreSQL server where this user may create databases.",
-        )
-    if (url.host, url.port, url.database) == (
-        configured.host,
-        configured.port,
-        configured.database,
-    ):
-        raise SettingsError(
-            "The scratch URL names the configured database itself, where nothing may be made.",
-            hint="leave it out to make scratch databases on the same server, or name another.",
-        )
-    return url

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 _SCRATCH, _TEMPLATES = "migrate-scratch-", "migrate-templates-"
-_OWNER, _FILE = "owner", "scratch.sqlite"
+_OWNER, _FILE, _BUILDING = "owner", "scratch.sqlite", "building"
 _KEPT = 10
 #: A folder is left over if it still has no owner's file after so many seconds.
 _MAKING = 60.0
@@ -28,6 +28,7 @@ class ScratchFiles:
     def __init__(self, folder: Path, url: URL) -> None:
         self._folder = folder
         self._url = url.set(query={})
+        self._count = 0
 
     def sweep(self) -> None:
         """Remove what runs of this user have left that were killed."""
@@ -37,14 +38,17 @@ class ScratchFiles:
 
     def make(self) -> URL:
         """Return the URL of a file that doesn't exist yet."""
-        return self._url.set(database=str(self._folder / _FILE))
+        folder = self._folder / str(self._count)
+        folder.mkdir()
+        self._count += 1
+        return self._url.set(database=str(folder / _FILE))
 
     def copy(self, digest: str) -> URL | None:
         """Make a copy of the template named `digest`, None if there is none."""
         template = self._template(digest)
-        url = self.make()
         if template is None or not template.exists():
             return None
+        url = self.make()
         with suppress(OSError):
             shutil.copyfile(template, str(url.database))
             os.utime(template)
@@ -60,14 +64,24 @@ class ScratchFiles:
             part = template.with_suffix(f".{os.getpid()}")
             shutil.copyfile(str(url.database), part)
             part.replace(template)
-            by_use = sorted(template.parent.iterdir(), key=_last_use, reverse=True)
+            by_use = sorted(template.parent.glob("*.sqlite"), key=_last_use, reverse=True)
             for old in by_use[_KEPT:]:
                 old.unlink()
 
     def drop(self, url: URL) -> None:
         """Remove the file at `url`, and what SQLite has put beside it."""
-        for each in self._folder.glob(f"{_FILE}*"):
-            each.unlink()
+        shutil.rmtree(Path(str(url.database)).parent, ignore_errors=True)
+
+    @contextmanager
+    def building(self, digest: str) -> Iterator[None]:
+        """Hold the lock under which templates are made."""
+        template = self._template(digest)
+        if template is None:
+            yield
+            return
+        with template.with_name(_BUILDING).open("w") as building:
+            fcntl.flock(building, fcntl.LOCK_EX)
+            yield
 
     def _template(self, digest: str) -> Path | None:
         folder = Path(tempfile.gettempdir(), f"{_TEMPLATES}{os.getuid()}")

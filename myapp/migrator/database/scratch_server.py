@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
@@ -19,6 +20,8 @@ from .own_connection import OwnConnection
 _SCRATCH, _TEMPLATE = "migrate_scratch", "migrate_template"
 #: So many templates of a database are kept: those of two branches of the code, say.
 _KEPT = 2
+#: Seconds until a run looks again whether another one has made its template.
+_LOOK_AGAIN = 0.05
 _CUT_OFF = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
 
 
@@ -33,6 +36,7 @@ class ScratchServer:
         self._connection = connection
         self._url = url.difference_update_query(["dbname"])
         self._kin = kin
+        self._made: set[str] = set()
 
     def sweep(self) -> None:
         """Drop what runs have left that were killed."""
@@ -71,13 +75,31 @@ class ScratchServer:
             with suppress(DBAPIError):  # it is being copied
                 self._drop(old)
 
+    @contextmanager
+    def building(self, digest: str) -> Iterator[None]:
+        """Hold the lock under which the template named `digest` is made."""
+        key = advisory_key(self._template(digest))
+        while not self._ask(f"SELECT pg_try_advisory_lock({key})"):
+            time.sleep(_LOOK_AGAIN)
+        try:
+            yield
+        finally:
+            self._ask(f"SELECT pg_advisory_unlock({key})")
+
     def drop(self, url: URL) -> None:
         """Drop the database at `url`, whoever is connected to it."""
         self._drop(str(url.database))
 
+    def drop_all(self) -> None:
+        """Drop what has been made here and not been dropped, where possible."""
+        for name in [*self._made]:
+            with suppress(DBAPIError):
+                self._drop(name)
+
     def _create(self, how: str) -> URL:
         name = f"{_SCRATCH}_{self._kin}_{os.getpid()}_{secrets.token_hex(3)}"
         self._ask(f"SELECT pg_try_advisory_lock({advisory_key(name)})")
+        self._made.add(name)
         try:
             self._execute(f"CREATE DATABASE {name}{how}")
         except DBAPIError as error:
@@ -89,6 +111,7 @@ class ScratchServer:
     def _drop(self, name: str) -> None:
         self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self._ask(f"SELECT pg_advisory_unlock({advisory_key(name)})")
+        self._made.discard(name)
 
     def _template(self, digest: str) -> str:
         return f"{_TEMPLATE}_{self._kin}_{digest}"
@@ -126,7 +149,11 @@ def scratch_server(theirs: Engine, url: URL, configured: URL) -> Iterator[Scratc
     place = (configured.host, configured.port, configured.database, url.database)
     kin = hashlib.sha256(repr(place).encode()).hexdigest()[:8]
     with closing(OwnConnection(own_engine(theirs))) as connection:
-        yield ScratchServer(connection, url, kin)
+        server = ScratchServer(connection, url, kin)
+        try:
+            yield server
+        finally:
+            server.drop_all()
 
 
 def _refused(role: object, error: DBAPIError) -> DatabaseUnreachable:
