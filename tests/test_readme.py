@@ -1,9 +1,7 @@
 """The README: its commands are run, and it names all that there is."""
 
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,16 +9,16 @@ from pathlib import Path
 import click
 import pytest
 from sqlalchemy import inspect
-from support.command import SCRIPTS, invoke
+from support.command import invoke
 from support.database import connection_to, name_of
 from support.ini import MakeIni
+from support.project import PROJECT, copy_project, environ
 
 from myapp.migrator.base.errors import MigrateError
 from myapp.migrator.settings.alembic_options import OPTIONS
 from myapp.migrator.settings.options import _DEFAULTS as MIGRATE_DEFAULTS
 from myapp.scripts.migrate import cli
 
-PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
 MARK = "<end of output>"
 # The rest makes the environment that the tests run in; .ci/run runs the whole of it.
@@ -30,6 +28,11 @@ DATABASE_URL = "postgresql://myapp:secret@db.example.com/myapp"
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copy_project(tmp_path / "project")
 
 
 def block(language: str, part: str) -> str:
@@ -52,31 +55,6 @@ def table(heading: str) -> dict[str, list[str]]:
 
 def code(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the project, as the README's reader has it."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    shutil.copytree(
-        PROJECT / "myapp", folder / "myapp", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    for name in ("development.ini", "production.ini"):
-        shutil.copy(PROJECT / name, folder)
-    (folder / ".venv").symlink_to(SCRIPTS.parent)
-    return folder
-
-
-def environ(project: Path) -> dict[str, str]:
-    """The copy comes before the installed package; nothing of the caller's own gets in."""
-    return {
-        "HOME": str(project),
-        "LANG": "C.UTF-8",
-        "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
-        "PYTHONPATH": str(project),
-        "PYTHONPYCACHEPREFIX": str(project.parent / "bytecode"),
-    }
 
 
 def transcript(project: Path, database_url: str) -> str:
