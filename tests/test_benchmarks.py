@@ -198,3 +198,9 @@ def test_the_limit_gives_the_same_answers(make_app: MakeApp, tmp_path: Path) -> 
     assert limit.invoke(main, [str(ini), "upgrade"]).exit_code == 0
     assert "07be" in invoke(ini, "current").stdout
     assert limit.invoke(main, [str(ini), "current"]).output == "07be (head)\n"
+
+
+def test_the_fixtures_are_compared_with_tests_that_migrate_and_pass(tmp_path: Path) -> None:
+    fixtures = module("fixtures")
+    fixtures.write_project(tmp_path / "shop", 1, 2)
+    assert fixtures.call(tmp_path / "shop", "each", f"sqlite:///{tmp_path}/app.sqlite") > 0
