@@ -1,0 +1,120 @@
+"""What stands in a database's schema, as a plain value, and how two of them differ.
+
+Nothing is reflected into objects of SQLAlchemy: these know no checks, enums, triggers, functions,
+policies, comments or privileges, and take a thousand times as long.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from sqlalchemy.engine import Connection
+
+from ..base.errors import SettingsError
+
+#: What is known of an object, by name. What it has not, or what is the default, is not there.
+Facts: TypeAlias = Mapping[str, str]
+
+#: The order of a table's columns. A column that was dropped and added again is the last one.
+ORDER = "column order"
+
+
+class SchemaObject(NamedTuple):
+    """One object of a schema.
+
+    `kind` is SQL's word for it, as `table`. `name` is as SQL names it, with its schema. `of` is the
+    kind and the name of the object without which it could not be: a column's table.
+    """
+
+    kind: str
+    name: str
+    of: tuple[str, str] | None
+    facts: Facts
+
+    @property
+    def definition(self) -> str:
+        """All that is known of it, a line for each fact."""
+        return "\n".join(f"{name}: {value}" for name, value in self.facts.items())
+
+
+#: A schema: its objects by kind and name.
+Catalogue: TypeAlias = Mapping[tuple[str, str], SchemaObject]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An object that differs; `expected` or `found` is None where it is not there."""
+
+    kind: str
+    name: str
+    expected: SchemaObject | None
+    found: SchemaObject | None
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The names of the facts that differ, where the object is there on both sides."""
+        if self.expected is None or self.found is None:
+            return ()
+        expected, found = self.expected.facts, self.found.facts
+        return tuple(n for n in {**expected, **found} if expected.get(n) != found.get(n))
+
+
+def catalogue(connection: Connection, without: Collection[str] = ()) -> Catalogue:
+    """Return what stands in the schemas of a database, but for the system's own.
+
+    It only reads, in the transaction of `connection`, which must not be in autocommit mode. Left
+    out are what belongs to an extension, and the tables that `without` names, as SQL does with
+    their schema: the version table.
+
+    Raises SettingsError for a database that is neither PostgreSQL nor SQLite.
+    """
+    name = connection.dialect.name
+    if name == "postgresql":
+        from .catalogue_postgresql import objects
+    elif name == "sqlite":
+        from .catalogue_sqlite import objects
+    else:
+        raise SettingsError(
+            f"Schemas of PostgreSQL and SQLite can be compared, and none of {name}.",
+            hint="`{cmd} check` compares the models with any database.",
+        )
+    hidden = {("table", each) for each in without}
+    found: dict[tuple[str, str], SchemaObject] = {}
+    for each in objects(connection):
+        if (each.kind, each.name) in hidden or each.of in hidden:
+            hidden.add((each.kind, each.name))  # an index's comment, a column's sequence
+        else:
+            found[each.kind, each.name] = each
+    return found
+
+
+def differences(expected: Catalogue, found: Catalogue) -> tuple[Difference, ...]:
+    """Return how two schemas differ, in the order of kinds and names.
+
+    Where a table is there on one side only, its columns and indexes are not told too. The order of
+    columns is told of those that both sides have, as a difference of the kind ORDER.
+    """
+    if expected == found:
+        return ()
+    return tuple(_differences(expected, found))
+
+
+def _differences(expected: Catalogue, found: Catalogue) -> Iterator[Difference]:
+    for key in sorted({**expected, **found}):
+        one, other = expected.get(key), found.get(key)
+        if one is None or other is None:
+            only = one or other
+            of = only.of if only else None
+            # What it is a part of is told; or it goes with a column that differs.
+            if of is not None and ((of in expected) != (of in found)):
+                continue
+            yield Difference(*key, one, other)
+        elif one.facts != other.facts and not (key[0] == ORDER and _same_order(one, other)):
+            yield Difference(*key, one, other)
+
+
+def _same_order(one: SchemaObject, other: SchemaObject) -> bool:
+    """Tell whether the columns that both sides have follow each other in the same order."""
+    names, others = (each.facts["columns"].split("\n") for each in (one, other))
+    shared = set(names) & set(others)
+    return [n for n in names if n in shared] == [n for n in others if n in shared]
