@@ -4,7 +4,7 @@ Nothing is reflected into objects of SQLAlchemy: these know no checks, enums, tr
 policies, comments or privileges, and take a thousand times as long.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -14,6 +14,16 @@ from ..base.errors import SettingsError
 
 #: What is known of an object, by name. What it has not, or what is the default, is not there.
 Facts: TypeAlias = Mapping[str, str]
+
+#: The kinds, each after those that it is made of.
+_KINDS = (
+    *("schema", "extension", "type", "domain", "domain constraint", "function", "procedure"),
+    *("aggregate", "sequence", "table", "foreign table", "column", "column order", "view"),
+    *("materialized view", "constraint", "index", "statistics", "rule", "policy", "trigger"),
+    *("event trigger", "default privileges"),
+)
+#: What stands in the way of changes of other things, and is dropped before these.
+_DROPPED_FIRST = set(_KINDS[_KINDS.index("view") :])
 
 #: The order of a table's columns. A column that was dropped and added again is the last one.
 ORDER = "column order"
@@ -88,29 +98,50 @@ def catalogue(connection: Connection, without: Collection[str] = ()) -> Catalogu
     return found
 
 
+def in_order(objects: Iterable[SchemaObject]) -> list[SchemaObject]:
+    """Return objects in an order in which they can be made."""
+
+    def place(one: SchemaObject) -> tuple[int, bool, str]:
+        # A foreign key needs the key of another table.
+        is_late = one.facts.get("definition", "").startswith("FOREIGN KEY")
+        return _KINDS.index(one.kind), is_late, one.name
+
+    return sorted(objects, key=place)
+
+
 def differences(expected: Catalogue, found: Catalogue) -> tuple[Difference, ...]:
-    """Return how two schemas differ, in the order of kinds and names.
+    """Return how two schemas differ, in an order in which `found` can be brought to `expected`.
 
     Where a table is there on one side only, its columns and indexes are not told too. The order of
     columns is told of those that both sides have, as a difference of the kind ORDER.
     """
     if expected == found:
         return ()
-    return tuple(_differences(expected, found))
+    more = in_order(each for key, each in found.items() if key not in expected)
+    less_or_changed = in_order(
+        each for key, each in expected.items() if key not in found or each.facts != found[key].facts
+    )
+    first = [each for each in reversed(more) if each.kind in _DROPPED_FIRST]
+    last = [each for each in reversed(more) if each.kind not in _DROPPED_FIRST]
+    return tuple(
+        Difference(each.kind, each.name, expected.get(key), found.get(key))
+        for each in (*first, *less_or_changed, *last)
+        if _is_told(key := (each.kind, each.name), expected, found)
+    )
 
 
-def _differences(expected: Catalogue, found: Catalogue) -> Iterator[Difference]:
-    for key in sorted({**expected, **found}):
-        one, other = expected.get(key), found.get(key)
-        if one is None or other is None:
-            only = one or other
-            of = only.of if only else None
-            # What it is a part of is told; or it goes with a column that differs.
-            if of is not None and ((of in expected) != (of in found)):
-                continue
-            yield Difference(*key, one, other)
-        elif one.facts != other.facts and not (key[0] == ORDER and _same_order(one, other)):
-            yield Difference(*key, one, other)
+def _is_told(key: tuple[str, str], expected: Catalogue, found: Catalogue) -> bool:
+    one, other = expected.get(key), found.get(key)
+    if one and other:
+        return key[0] != ORDER or not _same_order(one, other)
+    only = one or other
+    assert only is not None  # noqa: S101 - one side has it
+    if only.of is None:
+        return True
+    if key[0] == "sequence" and only.of[0] == "column" and "owned by" not in only.facts:
+        return False  # a fact of its column: the identity
+    # What it is a part of is told already.
+    return (only.of in expected) == (only.of in found)
 
 
 def _same_order(one: SchemaObject, other: SchemaObject) -> bool:

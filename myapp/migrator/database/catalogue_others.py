@@ -35,13 +35,13 @@ _TYPE = part(
         "owner": "quote_ident(pg_get_userbyid(t.typowner))",
         "enum": """
         CASE t.typtype WHEN 'e' THEN coalesce((
-        SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+        SELECT string_agg(quote_literal(e.enumlabel), E',\\n' ORDER BY e.enumsortorder)
         FROM pg_enum e WHERE e.enumtypid = t.oid), '') END
     """,
         "attributes": """
         CASE t.typtype WHEN 'c' THEN coalesce((
         SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod),
-            ', ' ORDER BY a.attnum)
+            E',\\n' ORDER BY a.attnum)
         FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
         AND NOT a.attisdropped), '') END
     """,
@@ -64,7 +64,7 @@ _TYPE = part(
     },
     f"""
     FROM pg_type t JOIN schema s ON s.oid = t.typnamespace {said("t")}
-    WHERE t.typtype IN ('e', 'd', 'c', 'r') AND (t.tableoid, t.oid) NOT IN (TABLE extension_part)
+    WHERE t.typtype IN ('e', 'd', 'c', 'r') AND (t.tableoid, t.oid) NOT IN (TABLE not_own)
     AND (t.typtype <> 'c' OR EXISTS (
         SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
     """,
@@ -84,7 +84,7 @@ _DOMAIN_CONSTRAINT = part(
     FROM pg_constraint c JOIN pg_type t ON t.oid = c.contypid
     JOIN schema s ON s.oid = t.typnamespace
     {said("c")}
-    WHERE c.contype = 'c' AND (t.tableoid, t.oid) NOT IN (TABLE extension_part)
+    WHERE c.contype = 'c' AND (t.tableoid, t.oid) NOT IN (TABLE not_own)
     """,
 )
 
@@ -113,7 +113,7 @@ _FUNCTION = part(
     },
     f"""
     FROM pg_proc p JOIN schema s ON s.oid = p.pronamespace {said("p")}
-    WHERE (p.tableoid, p.oid) NOT IN (TABLE extension_part)
+    WHERE (p.tableoid, p.oid) NOT IN (TABLE not_own)
     """,
 )
 
@@ -122,14 +122,14 @@ _EVENT_TRIGGER = part(
     {
         "owner": "quote_ident(pg_get_userbyid(v.evtowner))",
         "event": "v.evtevent::text",
-        "tags": "array_to_string(v.evttags, ', ')",
+        "tags": "array_to_string(v.evttags, E',\\n')",
         "function": "v.evtfoid::regproc::text",
         "enabled": enabled("v.evtenabled"),
         "comment": "said.description",
     },
     f"""
     FROM pg_event_trigger v {said("v")}
-    WHERE (v.tableoid, v.oid) NOT IN (TABLE extension_part)
+    WHERE (v.tableoid, v.oid) NOT IN (TABLE not_own)
     """,
 )
 

@@ -4,6 +4,7 @@ The server writes each definition itself, as `pg_dump` has it do. PostgreSQL 14 
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
@@ -11,6 +12,7 @@ from .catalogue import SchemaObject
 from .catalogue_others import OTHERS, SCHEMAS, TYPES
 from .catalogue_relations import RELATIONS
 from .catalogue_sql import WITH
+from .transactions import is_autocommit
 
 #: What changes how the server writes a definition. Without a path, it names the schemas.
 _SETTINGS = {
@@ -24,6 +26,7 @@ _SETTINGS = {
     # The server would compile this query for longer than it runs.
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
+    "transaction_read_only": "on",
     # It takes the few rows of its first part for fewer than they are.
     "enable_nestloop": "off",
 }
@@ -37,12 +40,25 @@ _QUERY = WITH + " UNION ALL ".join(
 
 def objects(connection: Connection) -> Iterator[SchemaObject]:
     """Yield the objects of all schemas, each after the one that it is a part of."""
-    # Its end takes back the settings, whatever they were.
-    with connection.begin_nested() as savepoint:
+    with _undone(connection):
         connection.exec_driver_sql(_SET)
         rows = connection.exec_driver_sql(_QUERY).all()
-        savepoint.rollback()
     for number, kind, name, of_kind, of_name, values in rows:
         of = (of_kind, of_name) if of_kind else None
         named = zip(_PARTS[number].names, values, strict=True)
         yield SchemaObject(kind, name, of, {fact: value for fact, value in named if value})
+
+
+@contextmanager
+def _undone(connection: Connection) -> Iterator[None]:
+    """Take back at the end what is set within, whatever it was before."""
+    if is_autocommit(connection):
+        connection.exec_driver_sql("BEGIN")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("ROLLBACK")
+        return
+    with connection.begin_nested() as savepoint:
+        yield
+        savepoint.rollback()

@@ -25,7 +25,7 @@ _TABLE = part(
         (SELECT quote_ident(amname) FROM pg_am m
         WHERE m.oid = r.relam AND amname <> 'heap')
     """,
-        "options": "array_to_string(r.reloptions, ', ')",
+        "options": "array_to_string(r.reloptions, E',\\n')",
         "row level security": "CASE WHEN r.relrowsecurity THEN 'enabled' END",
         "forced row level security": "CASE WHEN r.relforcerowsecurity THEN 'yes' END",
         "replica identity": """
@@ -82,7 +82,7 @@ _COLUMN = part(
     """,
         "compression": "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END",
         "statistics": "nullif(a.attstattarget, -1)::text",
-        "options": "array_to_string(a.attoptions, ', ')",
+        "options": "array_to_string(a.attoptions, E',\\n')",
         "comment": "said.description",
         "privileges": privileges("a.attacl", "'c'", "r.relowner"),
     },
@@ -97,11 +97,11 @@ _COLUMN = part(
 
 _SEQUENCE = part(
     """
-    'sequence', r.sql, CASE WHEN d.deptype = 'i' THEN 'column' ELSE 'schema' END,
-        CASE WHEN d.deptype = 'i' THEN t.sql || '.' || quote_ident(a.attname) ELSE r.schema_sql END
+    'sequence', r.sql, CASE WHEN d.deptype IS NULL THEN 'schema' ELSE 'column' END,
+        coalesce(t.sql || '.' || quote_ident(a.attname), r.schema_sql)
     """,
     {
-        "owner": "CASE WHEN d.deptype IS NULL THEN quote_ident(pg_get_userbyid(r.relowner)) END",
+        "owner": "quote_ident(pg_get_userbyid(r.relowner))",
         "type": "format_type(s.seqtypid, NULL)",
         "increment": "s.seqincrement::text",
         "minimum": "s.seqmin::text",
@@ -127,7 +127,7 @@ _VIEW = part(
     {
         "owner": "quote_ident(pg_get_userbyid(r.relowner))",
         "definition": "pg_get_viewdef(r.oid)",
-        "options": "array_to_string(r.reloptions, ', ')",
+        "options": "array_to_string(r.reloptions, E',\\n')",
         "populated": "CASE WHEN NOT r.relispopulated THEN 'no' END",
         "comment": "said.description",
         "privileges": privileges("r.relacl", "'r'", "r.relowner"),

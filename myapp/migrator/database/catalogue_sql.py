@@ -43,13 +43,15 @@ def said(of: str, part: str = "0") -> str:
 
 
 WITH = """
-WITH extension_part AS MATERIALIZED (
-    SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+WITH not_own AS MATERIALIZED (
+    -- What an extension has made, and the functions of a range type.
+    SELECT classid, objid FROM pg_depend
+    WHERE deptype = 'e' OR (deptype = 'i' AND classid = 'pg_proc'::regclass)
 ), schema AS MATERIALIZED (
     SELECT n.tableoid, n.oid, n.nspowner, n.nspacl, quote_ident(n.nspname) AS sql
     FROM pg_namespace n
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    AND (n.tableoid, n.oid) NOT IN (TABLE extension_part)
+    AND (n.tableoid, n.oid) NOT IN (TABLE not_own)
 ), relation AS MATERIALIZED (
     SELECT c.tableoid, c.oid, c.relname, c.relkind, c.relowner, c.relacl, c.relpersistence,
         c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relam,
@@ -59,7 +61,7 @@ WITH extension_part AS MATERIALIZED (
             WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'
             WHEN 'c' THEN 'type' WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind
     FROM pg_class c JOIN schema s ON s.oid = c.relnamespace
-    WHERE (c.tableoid, c.oid) NOT IN (TABLE extension_part)
+    WHERE (c.tableoid, c.oid) NOT IN (TABLE not_own)
 )
 """
 
