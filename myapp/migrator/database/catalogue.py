@@ -46,6 +46,16 @@ class SchemaObject(NamedTuple):
         """All that is known of it, a line for each fact."""
         return "\n".join(f"{name}: {value}" for name, value in self.facts.items())
 
+    @property
+    def bare(self) -> str:
+        """Its name, without that of the table or domain which it is a part of."""
+        if self.of is None:
+            return self.name
+        of = self.of[1]
+        if self.kind == "column":
+            return self.name.removeprefix(f"{of}.")
+        return self.name.removesuffix(f" ON {of}").removesuffix(f" ON DOMAIN {of}")
+
 
 #: A schema: its objects by kind and name.
 Catalogue: TypeAlias = Mapping[tuple[str, str], SchemaObject]
