@@ -101,10 +101,11 @@ def catalogue(connection: Connection, without: Collection[str] = ()) -> Catalogu
     hidden = {("table", each) for each in without}
     found: dict[tuple[str, str], SchemaObject] = {}
     for each in objects(connection):
-        if (each.kind, each.name) in hidden or each.of in hidden:
-            hidden.add((each.kind, each.name))  # an index's comment, a column's sequence
+        key = each.kind, each.name
+        if key in hidden or each.of in hidden:
+            hidden.add(key)  # its columns have sequences
         else:
-            found[each.kind, each.name] = each
+            found[key] = each
     return found
 
 
