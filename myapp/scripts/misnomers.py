@@ -46,7 +46,7 @@ _MEANT = {
         (*("plan", "sqlmigrate", "sql", "dry-run", "dryrun", "offline", "script"),),
     ),
     "stamp": ("sets the version table and runs nothing", ("fake", "baseline", "mark", "force")),
-    "check": ("compares models and database", ("drift", "verify", "validate", "test", "compare")),
+    "check": ("compares models and database", ("verify", "validate", "test", "compare")),
     "init": ("makes a migrations folder", ("initialize", "initialise", "setup", "scaffold")),
     "merge heads": ("joins several heads", ("join", "mergeheads")),
     "list-templates": ("lists the templates of `init`", ("templates", "list_template")),

@@ -1,0 +1,256 @@
+"""The statements that make one object of a PostgreSQL schema, with all that is a part of it."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from .catalogue import Catalogue, SchemaObject, in_order
+
+#: What is granted on, where that is not the kind itself.
+_GRANTED = {
+    "view": "TABLE",
+    "materialized view": "TABLE",
+    "foreign table": "TABLE",
+    "aggregate": "FUNCTION",
+    "domain": "TYPE",
+}
+_ITEM = re.compile(r"""("(?:[^"]|"")*"|[^ =]+)[ =](.*)""", re.DOTALL)
+#: How each fact of a sequence is written.
+_SEQUENCE = {
+    "type": "AS",
+    "increment": "INCREMENT BY",
+    "minimum": "MINVALUE",
+    "maximum": "MAXVALUE",
+    "start": "START WITH",
+    "cache": "CACHE",
+}
+
+
+def created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
+    """Yield the statements for an object, its comment and privileges, and for its parts."""
+    # Those of a column's default are needed before it, and belong to it afterwards.
+    sequences = list(_owned(one, expected))
+    for each in sequences:
+        facts = [fact for fact in each.facts if fact != "owned by"]
+        yield f"CREATE SEQUENCE {each.name} {' '.join(sequence_clauses(each, facts))}"
+    yield from (statement.rstrip() for statement in _created(one, expected))
+    for each in sequences:
+        yield f"ALTER SEQUENCE {each.name} OWNED BY {each.facts['owned by']}"
+    yield from commented(one, one.facts.get("comment")) if "comment" in one.facts else ()
+    if one.kind != "default privileges":
+        yield from granted(one, one.facts.get("privileges", ""), "")
+    if "enabled" in one.facts:
+        yield from enabling(one)
+    if one.kind in ("column", "domain"):
+        return
+    parts = [each for each in expected.values() if each.of == (one.kind, one.name)]
+    for each in in_order(parts):
+        if each.kind == "column":  # its table has it
+            yield from commented(each, each.facts.get("comment")) if "comment" in each.facts else ()
+            yield from granted(each, each.facts.get("privileges", ""), "")
+        elif each.kind != "column order":
+            yield from created(each, expected)
+
+
+def _owned(one: SchemaObject, expected: Catalogue) -> Iterator[SchemaObject]:
+    """Yield the sequences that belong to a column, or to those of a table."""
+    for each in expected.values():
+        if each.kind == "sequence" and "owned by" in each.facts and each.of:
+            column = expected[each.of]
+            if (one.kind, one.name) in (column.of, each.of):
+                yield each
+
+
+def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
+    kind, name, facts = one.kind, one.name, one.facts
+    definition = facts.get("definition", "")
+    options = f" WITH ({', '.join(items(facts['options']))})" if facts.get("options") else ""
+    if kind == "schema":
+        yield f"CREATE SCHEMA {name}"
+    elif kind == "extension":
+        yield f"CREATE EXTENSION {name} SCHEMA {facts['schema']} VERSION '{facts['version']}'"
+    elif kind in ("table", "foreign table"):
+        yield from _table(one, expected, options)
+    elif kind == "column":
+        yield f"ALTER TABLE {_of(one)} ADD COLUMN {column_clause(one)}"
+    elif kind == "constraint":
+        yield f"ALTER TABLE {_of(one)} ADD CONSTRAINT {one.bare} {definition}"
+    elif kind == "domain constraint":
+        yield f"ALTER DOMAIN {_of(one)} ADD CONSTRAINT {one.bare} {definition}"
+    elif kind == "index":
+        yield re.sub(r"^(CREATE (?:UNIQUE )?INDEX \S+ ON )ONLY ", r"\1", definition)
+        if "clustered" in facts:
+            yield f"ALTER TABLE {_of(one)} CLUSTER ON {without_schema(one)}"
+    elif kind == "sequence":
+        yield f"CREATE SEQUENCE {name} {' '.join(sequence_clauses(one, facts))}"
+    elif kind in ("view", "materialized view"):
+        no_data = " WITH NO DATA" if "populated" in facts else ""
+        yield f"CREATE {kind.upper()} {name}{options} AS{definition.rstrip(';')}{no_data}"
+    elif kind == "aggregate":
+        yield f"CREATE AGGREGATE {name} ({definition})"
+    elif kind == "policy":
+        yield _policy(one)
+    elif kind == "type":
+        yield _type(one)
+    elif kind == "domain":
+        yield f"CREATE DOMAIN {name} AS {_typed(one)}"
+        constraints = [each for each in expected.values() if each.of == (kind, name)]
+        yield from (each for one in constraints for each in created(one, expected))
+    elif kind == "event trigger":
+        tags = facts.get("tags")
+        quoted = ", ".join(f"'{tag}'" for tag in items(tags))
+        when = f" WHEN TAG IN ({quoted})" if tags else ""
+        function = f"EXECUTE FUNCTION {facts['function']}()"
+        yield f"CREATE EVENT TRIGGER {name} ON {facts['event']}{when} {function}"
+    elif kind == "default privileges":
+        yield from granted(one, facts.get("privileges", ""), "")
+    elif kind != "column order":
+        yield definition  # a function, trigger, rule or statistics
+
+
+def _table(one: SchemaObject, expected: Catalogue, options: str) -> Iterator[str]:
+    name, facts = one.name, one.facts
+    start = f"CREATE {'UNLOGGED ' if 'unlogged' in facts else ''}TABLE {name}"
+    by = f" PARTITION BY {facts['partition by']}" if "partition by" in facts else ""
+    if "partition of" in facts:
+        yield f"{start} PARTITION OF {facts['partition of']} {facts['bound']}{by}{options}"
+    else:
+        of = (one.kind, name)
+        columns = expected["column order", name].facts["columns"].split("\n")
+        clauses = [column_clause(expected["column", f"{name}.{each}"]) for each in columns if each]
+        inherits = f" INHERITS ({facts['inherits']})" if "inherits" in facts else ""
+        server = f" SERVER {facts['server']}" if "server" in facts else ""
+        body = ",\n    ".join(clauses)
+        start = start.replace("TABLE", of[0].upper())
+        yield f"{start} (\n    {body}\n){inherits}{by}{options}{server}"
+    alter = f"ALTER TABLE {name}"
+    if "row level security" in facts:
+        yield f"{alter} ENABLE ROW LEVEL SECURITY"
+    if "forced row level security" in facts:
+        yield f"{alter} FORCE ROW LEVEL SECURITY"
+    if "replica identity" in facts and "INDEX" not in facts["replica identity"]:
+        yield f"{alter} REPLICA IDENTITY {facts['replica identity']}"
+
+
+def column_clause(one: SchemaObject) -> str:
+    """Return a column as CREATE TABLE has it."""
+    facts = one.facts
+    clause = f"{one.bare} {_typed(one)}"
+    if "generated" in facts:
+        clause += f" GENERATED ALWAYS AS {facts['generated']}"
+    if "identity" in facts:
+        clause += f" GENERATED {facts['identity']} AS IDENTITY"
+    return clause
+
+
+def _typed(one: SchemaObject) -> str:
+    facts = one.facts
+    clause = facts["type"]
+    if "collation" in facts:
+        clause += f" COLLATE {facts['collation']}"
+    if "default" in facts:
+        clause += f" DEFAULT {facts['default']}"
+    return clause + (" NOT NULL" if "not null" in facts else "")
+
+
+def _type(one: SchemaObject) -> str:
+    facts = one.facts
+    if "enum" in facts:
+        return f"CREATE TYPE {one.name} AS ENUM ({', '.join(items(facts['enum']))})"
+    if "range of" in facts:
+        return f"CREATE TYPE {one.name} AS RANGE (SUBTYPE = {facts['range of']})"
+    return f"CREATE TYPE {one.name} AS ({', '.join(items(facts.get('attributes')))})"
+
+
+def _policy(one: SchemaObject) -> str:
+    facts = one.facts
+    made = f"CREATE POLICY {one.name}"
+    for fact in ("as", "for", "to"):
+        made += f" {fact.upper()} {facts[fact]}" if fact in facts else ""
+    for fact in ("using", "with check"):
+        made += f" {fact.upper()} ({facts[fact]})" if fact in facts else ""
+    return made
+
+
+def sequence_clauses(one: SchemaObject, facts: Iterable[str]) -> Iterator[str]:
+    """Yield what a statement says of these facts of a sequence."""
+    for fact in facts:
+        if fact in _SEQUENCE and fact in one.facts:
+            yield f"{_SEQUENCE[fact]} {one.facts[fact]}"
+        elif fact == "cycle":
+            yield "CYCLE" if "cycle" in one.facts else "NO CYCLE"
+        elif fact == "owned by":
+            yield f"OWNED BY {one.facts.get(fact, 'NONE')}"
+
+
+def commented(one: SchemaObject, comment: str | None) -> list[str]:
+    """Return the statement that gives an object a comment, or none."""
+    literal = "NULL" if comment is None else "'" + comment.replace("'", "''") + "'"
+    kind = "CONSTRAINT" if one.kind == "domain constraint" else one.kind.upper()
+    return [f"COMMENT ON {kind} {one.name} IS {literal}"]
+
+
+def granted(one: SchemaObject, wanted: str, found: str) -> Iterator[str]:
+    """Yield statements that bring the privileges on an object from `found` to `wanted`."""
+    after, before = wanted.split("\n"), found.split("\n")
+    for line in [_opposite(line) for line in before if line and line not in after]:
+        yield _grant(one, line)
+    for line in [line for line in after if line and line not in before]:
+        yield _grant(one, line)
+
+
+def _opposite(line: str) -> str:
+    if line.startswith("GRANT "):
+        return "REVOKE " + line[6:].removesuffix(" WITH GRANT OPTION").replace(" TO ", " FROM ", 1)
+    return "GRANT " + line[7:].replace(" FROM ", " TO ", 1)
+
+
+def _grant(one: SchemaObject, line: str) -> str:
+    verb, privilege, rest = line.split(" ", 2)
+    if one.kind == "default privileges":
+        where, _, objects = one.name.rpartition(" ON ")
+        return f"ALTER DEFAULT PRIVILEGES {where} {verb} {privilege} ON {objects} {rest}"
+    kind, name = _GRANTED.get(one.kind, one.kind.upper()), one.name
+    if one.kind == "column":
+        privilege, kind, name = f"{privilege} ({one.bare})", "TABLE", _of(one)
+    return f"{verb} {privilege} ON {kind} {name} {rest}"
+
+
+def enabling(one: SchemaObject) -> list[str]:
+    """Return the statement that lets a trigger or rule fire as it should."""
+    state = one.facts.get("enabled", "")
+    how = {"no": "DISABLE", "": "ENABLE", "replica": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
+    if one.kind == "event trigger":
+        return [f"ALTER EVENT TRIGGER {one.name} {how[state]}"]
+    return [f"ALTER TABLE {_of(one)} {how[state]} {one.kind.upper()} {one.bare}"]
+
+
+def without_schema(one: SchemaObject) -> str:
+    """Return the name of a part of a table without the schema, which is that of the table."""
+    return one.name[_end_of_schema(one.name) :]
+
+
+def _end_of_schema(name: str) -> int:
+    """Return where the schema of a name ends, its dot too."""
+    found = re.match(r'(?:"(?:[^"]|"")*"|[^."]+)\.', name)
+    return found.end() if found else 0
+
+
+def items(fact: str | None) -> list[str]:
+    """Return the items of a fact that is a list."""
+    return fact.split(",\n") if fact else []
+
+
+def named(item: str) -> tuple[str, str]:
+    """Return the name of an item, and what it is."""
+    found = _ITEM.match(item)
+    return (found[1], found[2]) if found else (item, "")
+
+
+def item_names(fact: str | None) -> list[str]:
+    """Return the names of the items of a fact."""
+    return [named(item)[0] for item in items(fact)]
+
+
+def _of(one: SchemaObject) -> str:
+    assert one.of is not None  # noqa: S101 - a part of a table or domain
+    return one.of[1]

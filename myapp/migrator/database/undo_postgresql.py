@@ -1,0 +1,215 @@
+"""The statements that bring one object of a PostgreSQL schema back to what is expected."""
+
+from collections.abc import Iterable, Iterator
+
+from .catalogue import ORDER, Catalogue, Difference, SchemaObject
+from .creation_postgresql import (
+    column_clause,
+    commented,
+    created,
+    enabling,
+    granted,
+    item_names,
+    items,
+    named,
+    sequence_clauses,
+    without_schema,
+)
+
+#: What no statement undoes, by kind or fact, and else.
+_NO_WAY = {
+    ORDER: "The order of columns can't be changed: that takes a new table.",
+    "enum": "No statement takes a value out of an enum type, or moves it: that takes a new type.",
+    "": "No statement changes that: it has to be dropped and made again, with what depends on it.",
+}
+
+
+def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
+    """Return statements, and why there are none or what they leave."""
+    one, other = difference.expected, difference.found
+    if one is None:
+        return _dropped(other) if other else [], ""
+    if other is None:
+        return list(created(one, expected)), ""
+    statements: list[str] = []
+    notes: list[str] = []
+    for fact in difference.changed:
+        made = list(_changed(one, other, fact, expected))
+        statements += [each for each in made if each not in statements]
+        if not made:
+            notes.append(_NO_WAY.get(one.kind) or _NO_WAY.get(fact) or _NO_WAY[""])
+    return statements, " ".join(dict.fromkeys(notes))
+
+
+def _dropped(found: SchemaObject) -> list[str]:
+    kind, name = found.kind, found.name
+    if kind in ("column", "constraint"):
+        return [f"ALTER TABLE {_table(found)} DROP {kind.upper()} {found.bare}"]
+    if kind == "domain constraint":
+        return [f"ALTER DOMAIN {_table(found)} DROP CONSTRAINT {found.bare}"]
+    if kind == "default privileges":
+        return list(granted(found, "", found.facts.get("privileges", "")))
+    if kind == "schema":
+        return [f"DROP SCHEMA {name} CASCADE"]
+    return [f"DROP {kind.upper()} {name}"]
+
+
+def _again(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
+    yield from _dropped(one)
+    yield from created(one, expected)
+
+
+def _changed(
+    one: SchemaObject, other: SchemaObject, fact: str, expected: Catalogue
+) -> Iterable[str]:
+    """Return the statements that bring one fact of `other` back to that of `one`."""
+    wanted, found = one.facts.get(fact), other.facts.get(fact)
+    kind, name = one.kind, one.name
+    if fact == "comment":
+        return commented(one, wanted)
+    if fact == "privileges":
+        return granted(one, wanted or "", found or "")
+    if fact == "owner":
+        return [f"ALTER {kind.upper()} {name} OWNER TO {wanted}"]
+    if fact == "enabled":
+        return enabling(one)
+    if fact == "options" and kind != "column":
+        return _options(f"ALTER {kind.upper()} {name}", wanted, found)
+    if kind in ("table", "foreign table"):
+        return _table_changed(one, fact, wanted, found)
+    if kind == "column":
+        return _column_changed(one, other, fact)
+    if kind == "sequence":
+        return [f"ALTER SEQUENCE {name} {' '.join(sequence_clauses(one, [fact]))}"]
+    if kind in ("type", "domain"):
+        return _type_changed(one, fact, wanted, found)
+    if kind == "extension":
+        clause = f"SET SCHEMA {wanted}" if fact == "schema" else f"UPDATE TO '{wanted}'"
+        return [f"ALTER EXTENSION {name} {clause}"]
+    if kind == "constraint" and f"{wanted} NOT VALID" == found:
+        return [f"ALTER TABLE {_table(one)} VALIDATE CONSTRAINT {one.bare}"]
+    if kind == "index" and fact == "valid":
+        return [f"REINDEX INDEX {name}"]
+    if kind == "index" and fact == "clustered":
+        clause = f"CLUSTER ON {without_schema(one)}" if wanted else "SET WITHOUT CLUSTER"
+        return [f"ALTER TABLE {_table(one)} {clause}"]
+    if kind == "materialized view" and fact == "populated":
+        return [f"REFRESH MATERIALIZED VIEW {name}{' WITH NO DATA' if wanted else ''}"]
+    is_same_call = (wanted or "").split("\n")[:2] == (found or "").split("\n")[:2]
+    if kind in ("function", "procedure") and is_same_call:
+        return [str(wanted).rstrip()]
+    return [] if kind == ORDER else _again(one, expected)
+
+
+def _options(start: str, wanted: str | None, found: str | None) -> Iterator[str]:
+    gone = [n for n in item_names(found) if n not in item_names(wanted)]
+    if gone:
+        yield f"{start} RESET ({', '.join(gone)})"
+    if wanted:
+        yield f"{start} SET ({', '.join(items(wanted))})"
+
+
+def _table_changed(
+    one: SchemaObject, fact: str, wanted: str | None, found: str | None
+) -> Iterator[str]:
+    start = f"ALTER TABLE {one.name}"
+    if fact == "unlogged":
+        yield f"{start} SET {'UNLOGGED' if wanted else 'LOGGED'}"
+    elif fact == "row level security":
+        yield f"{start} {'ENABLE' if wanted else 'DISABLE'} ROW LEVEL SECURITY"
+    elif fact == "forced row level security":
+        yield f"{start} {'' if wanted else 'NO '}FORCE ROW LEVEL SECURITY"
+    elif fact == "replica identity":
+        yield f"{start} REPLICA IDENTITY {wanted or 'DEFAULT'}"
+    elif fact == "access method":
+        yield f"{start} SET ACCESS METHOD {wanted or 'heap'}"
+    elif fact == "inherits":
+        yield from (f"{start} NO INHERIT {each}" for each in (found or "").split(", ") if each)
+        yield from (f"{start} INHERIT {each}" for each in (wanted or "").split(", ") if each)
+    elif fact in ("partition of", "bound"):
+        # The bound goes with it.
+        of, bound = one.facts.get("partition of"), one.facts.get("bound")
+        if fact == "partition of" and found:
+            yield f"ALTER TABLE {found} DETACH PARTITION {one.name}"
+        elif fact == "bound" and of and found:
+            yield f"ALTER TABLE {of} DETACH PARTITION {one.name}"
+        if of:
+            yield f"ALTER TABLE {of} ATTACH PARTITION {one.name} {bound}"
+
+
+def _column_changed(one: SchemaObject, other: SchemaObject, fact: str) -> Iterator[str]:
+    wanted, found = one.facts.get(fact), other.facts.get(fact)
+    start = f"ALTER TABLE {_table(one)} ALTER COLUMN {one.bare}"
+    if fact in ("type", "collation"):
+        if "default" in other.facts:
+            yield f"{start} DROP DEFAULT"
+        collation = one.facts.get("collation")
+        collate = f" COLLATE {collation}" if collation else ""
+        type_ = one.facts["type"]
+        using = f" USING {one.bare}::{type_}" if fact == "type" else ""
+        yield f"{start} TYPE {type_}{collate}{using}"
+        if "default" in one.facts:
+            yield f"{start} SET DEFAULT {one.facts['default']}"
+    elif fact == "default":
+        yield f"{start} SET DEFAULT {wanted}" if wanted else f"{start} DROP DEFAULT"
+    elif fact == "not null":
+        yield f"{start} {'SET' if wanted else 'DROP'} NOT NULL"
+    elif fact == "identity":
+        if not wanted:
+            yield f"{start} DROP IDENTITY"
+        elif found:
+            yield f"{start} SET GENERATED {wanted}"
+        else:
+            if "default" in other.facts:
+                yield f"{start} DROP DEFAULT"
+            yield f"{start} SET NOT NULL"
+            yield f"{start} ADD GENERATED {wanted} AS IDENTITY"
+    elif fact == "generated":
+        if not wanted:
+            yield f"{start} DROP EXPRESSION"
+        else:  # that of a column that has none can't be added
+            yield f"ALTER TABLE {_table(one)} DROP COLUMN {one.bare}"
+            yield f"ALTER TABLE {_table(one)} ADD COLUMN {column_clause(one)}"
+    elif fact == "storage":
+        # Version 16 has the word DEFAULT for it.
+        yield f"{start} SET STORAGE {wanted or 'DEFAULT'}"
+    elif fact == "compression":
+        yield f"{start} SET COMPRESSION {wanted or 'default'}"
+    elif fact == "statistics":
+        yield f"{start} SET STATISTICS {wanted or -1}"
+    elif fact == "options":
+        yield from _options(start, wanted, found)
+
+
+def _type_changed(
+    one: SchemaObject, fact: str, wanted: str | None, found: str | None
+) -> Iterator[str]:
+    start = f"ALTER {one.kind.upper()} {one.name}"
+    if fact == "enum":
+        values, others = items(wanted), items(found)
+        if [value for value in values if value in others] != others:
+            return
+        for at, value in enumerate(values):
+            if value not in others:
+                place = f" AFTER {values[at - 1]}" if at else f" BEFORE {others[0]}"
+                yield f"{start} ADD VALUE {value}{place if others else ''}"
+    elif fact == "attributes" and one.kind == "type":
+        before = dict(map(named, items(found)))
+        after = dict(map(named, items(wanted)))
+        if [*(n for n in before if n in after), *(n for n in after if n not in before)] != [*after]:
+            return  # a new one is the last
+        yield from (f"{start} DROP ATTRIBUTE {name}" for name in before if name not in after)
+        for name, type_ in after.items():
+            if name not in before:
+                yield f"{start} ADD ATTRIBUTE {name} {type_}"
+            elif before[name] != type_:
+                yield f"{start} ALTER ATTRIBUTE {name} TYPE {type_}"
+    elif one.kind == "domain" and fact == "default":
+        yield f"{start} SET DEFAULT {wanted}" if wanted else f"{start} DROP DEFAULT"
+    elif one.kind == "domain" and fact == "not null":
+        yield f"{start} {'SET' if wanted else 'DROP'} NOT NULL"
+
+
+def _table(one: SchemaObject) -> str:
+    assert one.of is not None  # noqa: S101 - a part of a table
+    return one.of[1]
