@@ -43,7 +43,7 @@ _MEANT = {
     ),
     "upgrade --sql": (
         "shows the SQL, and `history` what is pending",
-        (*("plan", "sqlmigrate", "sql", "dry-run", "dryrun", "offline", "script"),),
+        (*("sqlmigrate", "sql", "dry-run", "dryrun", "offline", "script"),),
     ),
     "stamp": ("sets the version table and runs nothing", ("fake", "baseline", "mark", "force")),
     "check": ("compares models and database", ("drift", "verify", "validate", "test", "compare")),
