@@ -25,6 +25,7 @@ from myapp.migrator.commands import (
     editing,
     migration,
     offline,
+    planning,
     repair,
     reports,
     scaffold,
@@ -67,6 +68,7 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "revision": lambda context: authoring.revision(context, "new"),
     "merge": lambda context: authoring.merge(context, ["heads"]),
     "edit": lambda context: editing.edit(context, "aaa111"),
+    "plan": planning.plan,
     "scratch": lambda context: _in_scratch(context),
     "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
 }
@@ -106,6 +108,7 @@ COMMANDS = [
     ["revision", "-m", "new"],
     ["merge", "heads"],
     ["edit", "aaa111"],
+    ["plan"],
     ["scratch", "--fresh", "--", "true"],
     ["list-templates"],
     ["nonsense"],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.base.errors import UsageError
+from ..migrator.base.verdicts import REFUSED
 from .arguments import REVISION
 from .cli import cli
 from .group import option
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: A line, or its coloured beginning and the rest.
 Line = str | tuple[str, str]
-#: A dangerous statement that nothing in its file allows.
-_REFUSED = 10
 _COLORS = {"error": "red", "warning": "yellow", "note": "cyan", "allowed": "bright_black"}
 _NO_LINTER = (
     "Squawk is not installed, so no linter has looked at the SQL: `pip install 'myapp[lint]'`."
@@ -41,10 +40,10 @@ def plan(
     strict: bool,
     tag: str | None,
 ) -> object:
-    """Show what `upgrade` to REVISION, by default to the heads, would do.
+    """Show what a run would do, and change nothing.
 
-    For each revision: its SQL, whether it runs in a transaction, how large the tables are, and what
-    is dangerous. Nothing is changed, and the lock is not taken.
+    That is an upgrade to REVISION, by default to the heads. Of each revision it shows the SQL,
+    whether it runs in a transaction, how large its tables are, and what is dangerous.
     """
     from ..migrator.commands import planning
 
@@ -68,7 +67,7 @@ class PlanAnswer:
     def __init__(self, plan: "Plan", *, is_strict: bool, is_short: bool) -> None:
         self.plan = plan
         self.is_short = is_short
-        self.exit_code = _REFUSED if is_strict and plan.refused else 0
+        self.exit_code = REFUSED if is_strict and plan.refused else 0
 
     def document(self) -> dict[str, Any]:
         """Return the fields of the JSON document."""

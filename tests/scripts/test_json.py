@@ -93,6 +93,7 @@ EXAMPLES = {
     "wait": "wait",
     "ensure-version": "ensure-version",
     "repair": "repair",
+    "plan": "plan",
     "scratch": "scratch --json -- true",
     "init": "init {folder}",
     "list-templates": "list-templates",
