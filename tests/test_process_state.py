@@ -26,6 +26,7 @@ from myapp.migrator.commands import (
     editing,
     migration,
     offline,
+    planning,
     repair,
     reports,
     scaffold,
@@ -69,6 +70,7 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "merge": lambda context: authoring.merge(context, ["heads"]),
     "edit": lambda context: editing.edit(context, "aaa111"),
     "drift": drift.drift,
+    "plan": planning.plan,
     "scratch": lambda context: _in_scratch(context),
     "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
 }
@@ -109,6 +111,7 @@ COMMANDS = [
     ["merge", "heads"],
     ["edit", "aaa111"],
     ["drift"],
+    ["plan"],
     ["scratch", "--fresh", "--", "true"],
     ["list-templates"],
     ["nonsense"],
