@@ -1,0 +1,168 @@
+"""Ask where a database stands: one question at a time, within a time, on one connection."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
+
+from ..base.errors import DatabaseUnreachable, MigrateError
+from ..base.results import Revision, Status
+from ..base.stopping import cut
+from ..commands.status import Code
+from ..database.absence import is_absent
+from ..database.engine import make_engine, open_connection
+from ..database.failures import database_failed, described
+from ..database.url import sqlite_file
+from ..settings.settings import Settings
+from .code import KeptCode
+
+#: `unreadable`: the settings or the revision files can't be read.
+State = Literal["ok", "pending", "ahead", "unreachable", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen at one look. `at` is a moment of `time.monotonic()`.
+
+    `code` is None where there are no revisions to compare the database with, and `status` where it
+    could not be asked. `error` says why.
+    """
+
+    at: float
+    code: Code | None = None
+    status: Status | None = None
+    error: MigrateError | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the database stands, in a word."""
+        if self.status is not None:
+            return self.status.state
+        return "unreachable" if self.code else "unreadable"
+
+    @cached_property
+    def pending(self) -> tuple[Revision, ...]:
+        """The revisions that are not applied, in the order in which they will be."""
+        if self.code is None or self.status is None:
+            return ()
+        return tuple(map(self.code.history.get, reversed(self.status.pending)))
+
+
+class Asking:
+    """Asks for one process. Those who ask while a question is open get the same answer."""
+
+    def __init__(self, settings: Callable[[], Settings], code: KeptCode) -> None:
+        self._settings = settings
+        self._code = code
+        self._mutex = threading.Lock()
+        self._question: _Question | None = None
+        self._engine: Engine | None = None
+        #: What was seen last.
+        self.last: Look | None = None
+
+    def ask(self, seconds: float) -> Look:
+        """Return what is seen at a look that takes up to `seconds`, or at the one under way."""
+        with self._mutex:
+            question = self._question
+            if question is None or question.has_ended.is_set():
+                question = self._question = _Question(seconds)
+                threading.Thread(
+                    target=self._answer, args=(question,), name="migrations", daemon=True
+                ).start()
+        if question.has_ended.wait(max(0.0, question.deadline - time.monotonic())):
+            assert question.answer is not None  # noqa: S101 - `_answer` gives one in any case
+            return question.answer
+        question.give_up()
+        return self._seen(Look(time.monotonic(), self._code.known, None, question.late()))
+
+    def _answer(self, question: _Question) -> None:
+        try:
+            look = self._look(question)
+        except MigrateError as error:
+            look = Look(time.monotonic(), self._code.known, None, error)
+        except DBAPIError as error:
+            late = question.late() if question.is_late else None
+            look = Look(time.monotonic(), self._code.known, None, late or database_failed(error))
+        except Exception as error:  # noqa: BLE001 - a driver may raise anything
+            failed = DatabaseUnreachable(
+                f"The database can't be asked: {described(error)}.", retryable=False
+            )
+            look = Look(time.monotonic(), self._code.known, None, failed)
+        question.answer = self._seen(look)
+        question.has_ended.set()
+
+    def _seen(self, look: Look) -> Look:
+        self.last = look
+        return look
+
+    def _look(self, question: _Question) -> Look:
+        code = self._code.read()
+        began = time.monotonic()
+        engine = self._engine = self._engine or make_engine(self._settings())
+        file = sqlite_file(engine.url)
+        if file is not None and is_absent(file):  # to connect would create it
+            return Look(began, code, code.status(None))
+        with _connected(engine, self._settings(), question) as connection:
+            return Look(began, code, code.status(connection))
+
+
+class _Question:
+    """One look that is under way, and what ends it when it takes too long."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.deadline = time.monotonic() + seconds
+        self.has_ended = threading.Event()
+        self.answer: Look | None = None
+        self._connection: Any = None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it has taken too long."""
+        return time.monotonic() >= self.deadline
+
+    def late(self) -> DatabaseUnreachable:
+        """Return the error of a database that has taken too long."""
+        return DatabaseUnreachable(
+            f"The database did not answer within {self._seconds:.3g} s.",
+            hint="is the server stopped or overloaded, or the version table locked?",
+            retryable=True,
+        )
+
+    def opened(self, dbapi_connection: Any, record: object) -> None:
+        """Take note of the driver's connection."""
+        self._connection = dbapi_connection
+
+    def give_up(self) -> None:
+        """End what the driver waits for, where the driver lets us."""
+        if self._connection is not None:
+            cut(self._connection)
+
+    def milliseconds_left(self) -> int:
+        """Return for how long a server may still work on this."""
+        return max(1, round((self.deadline - time.monotonic()) * 1000))
+
+
+@contextmanager
+def _connected(engine: Engine, settings: Settings, question: _Question) -> Iterator[Any]:
+    """Open a connection that the server gives up in time, and close it at the end."""
+    event.listen(engine, "connect", question.opened, insert=True)
+    try:
+        with open_connection(engine, settings) as connection:
+            if connection.dialect.name == "postgresql":
+                # LOCAL: a pooler may give the session to another client afterwards.
+                connection.exec_driver_sql(
+                    f"SET LOCAL statement_timeout = {question.milliseconds_left()}"
+                )
+            yield connection
+    finally:
+        event.remove(engine, "connect", question.opened)
+        engine.dispose()

@@ -1,0 +1,77 @@
+"""Where the database of one application stands, however often and by whomever that is asked."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..settings.options import Options
+from ..settings.settings import Settings
+from .asking import Asking, Look
+from .code import KeptCode
+from .given import given_settings
+
+if TYPE_CHECKING:
+    from pyramid.registry import Registry
+
+#: For so many seconds `latest` is content with what it knows.
+_FRESH = 1.0
+#: How many seconds a look may take, unless its caller says otherwise.
+_SECONDS = 2.0
+
+
+class Standing:
+    """Knows where the database of one application stands.
+
+    Each process asks one question at a time, on one connection, which it closes afterwards.
+    """
+
+    def __init__(self, registry: Registry, options: Options) -> None:
+        self.options = options
+        self._registry = registry
+        self._code = KeptCode(lambda: self.settings, is_watching=self.is_watching)
+        self._by_process: dict[int, Asking] = {}
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The application's settings.
+
+        Raises SettingsError.
+        """
+        return given_settings(self._registry)
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether the revision files may change while the application runs: in development."""
+        return self.options.on_pending == "page"
+
+    def look(self, seconds: float = _SECONDS) -> Look:
+        """Ask the database, or wait for the answer of one who asks already.
+
+        What has not answered within `seconds` counts as unreachable.
+        """
+        return self._asking.ask(seconds)
+
+    def latest(self, seconds: float = _SECONDS) -> Look:
+        """Return what was seen less than a second ago, or else look.
+
+        What is at the heads is never looked at again, unless the revision files may change.
+        """
+        last = self._asking.last
+        if last is not None:
+            is_settled = not self.is_watching and last.state == "ok"
+            if is_settled or time.monotonic() - last.at < _FRESH:
+                return last
+        return self.look(seconds)
+
+    @property
+    def _asking(self) -> Asking:
+        # A fork leaves threads and connections to its parent, and may copy a held lock.
+        pid = os.getpid()
+        asking = self._by_process.get(pid)
+        if asking is None:
+            new = Asking(lambda: self.settings, self._code)
+            asking = self._by_process.setdefault(pid, new)  # atomic
+        return asking
