@@ -16,7 +16,7 @@ from pyramid.events import ApplicationCreated
 from ..base.errors import SettingsError
 from ..settings.options import read_options
 from ..settings.variables import Expanded
-from .given import STANDING, migrate_settings, set_migration_settings
+from .given import STANDING, given_settings, migrate_settings, set_migration_settings
 from .guard import guard, not_started
 from .health import add_migration_health
 from .standing import Standing
@@ -33,7 +33,7 @@ def includeme(config: Configurator) -> None:
     try:
         options = read_options(Expanded(migrate_settings(config.registry), "migrate."))
     except SettingsError as error:
-        raise not_started(error) from None
+        raise not_started(error, lambda: given_settings(config.registry)) from None
     config.registry[STANDING] = Standing(config.registry, options)
     config.add_directive("set_migration_settings", set_migration_settings)
     config.add_directive("add_migration_health", add_migration_health)

@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import DatabaseUnreachable, MigrateError
-from ..base.results import Revision, Status
 from ..base.stopping import cut
-from ..commands.status import Code
 from ..database.absence import is_absent
 from ..database.engine import make_engine, open_connection
 from ..database.failures import database_failed, described
 from ..database.url import sqlite_file
 from ..settings.settings import Settings
 from .code import KeptCode
+from .look import Look
+from .telling import in_one_line
 
-#: `unreadable`: the settings or the revision files can't be read.
-State = Literal["ok", "pending", "ahead", "unreachable", "unreadable"]
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was seen at one look. `at` is a moment of `time.monotonic()`.
-
-    `code` is None where there are no revisions to compare the database with, and `status` where it
-    could not be asked. `error` says why.
-    """
-
-    at: float
-    code: Code | None = None
-    status: Status | None = None
-    error: MigrateError | None = None
-
-    @property
-    def state(self) -> State:
-        """Where the database stands, in a word."""
-        if self.status is not None:
-            return self.status.state
-        return "unreachable" if self.code else "unreadable"
-
-    @cached_property
-    def pending(self) -> tuple[Revision, ...]:
-        """The revisions that are not applied, in the order in which they will be."""
-        if self.code is None or self.status is None:
-            return ()
-        return tuple(map(self.code.history.get, reversed(self.status.pending)))
+logger = logging.getLogger(__name__)
 
 
 class Asking:
@@ -100,7 +70,11 @@ class Asking:
         question.has_ended.set()
 
     def _seen(self, look: Look) -> Look:
-        self.last = look
+        with self._mutex:
+            is_new = self.last is None or self.last.state != look.state
+            self.last = look
+        if look.error is not None and is_new:
+            logger.warning("%s", in_one_line(look.error, self._settings))
         return look
 
     def _look(self, question: _Question) -> Look:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
+from collections.abc import Callable
 
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
 
 from ..base.attempts import attempts
-from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
+from ..base.errors import DatabaseUnreachable, MigrateError
 from ..settings.settings import Settings
-from .asking import Look
 from .given import standing_of
+from .look import Look
 from .standing import Standing
-from .telling import told, wrong
+from .telling import in_one_line, told, wrong
 
 logger = logging.getLogger(__name__)
 
@@ -38,16 +38,16 @@ def guard(event: ApplicationCreated) -> None:
     error = wrong(look)
     if error is None:
         return
-    settings = _settings(standing)
     if (options.on_ahead if look.state == "ahead" else options.on_pending) == "refuse":
-        raise not_started(error, settings)
+        raise not_started(error, lambda: standing.settings)
     if look.state == "ahead":
-        error.hint = None  # a rolling deploy looks like that
-    if options.on_pending != "ignore":
-        logger.warning("%s", " ".join(told(error, settings, " Hint: ").split()))
+        error.hint = None  # nothing is to be done: a rolling deploy looks like that
+    # What can't be asked is told by who has asked.
+    if error is not look.error and options.on_pending != "ignore":
+        logger.warning("%s", in_one_line(error, lambda: standing.settings))
 
 
-def not_started(error: MigrateError, settings: Settings | None = None) -> ConfigurationError:
+def not_started(error: MigrateError, settings: Callable[[], Settings]) -> ConfigurationError:
     """Return the exception that keeps the application from starting.
 
     With another kind, or `sys.exit()`, gunicorn would start its workers again and again.
@@ -67,9 +67,3 @@ def _looked(standing: Standing) -> Look:
         if is_last or not is_passing:
             return look
     raise AssertionError("attempts() ends with a last one")
-
-
-def _settings(standing: Standing) -> Settings | None:
-    with suppress(SettingsError):
-        return standing.settings
-    return None

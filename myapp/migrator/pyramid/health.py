@@ -9,8 +9,8 @@ from pyramid.httpexceptions import HTTPMethodNotAllowed
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 
-from .asking import Look
 from .given import standing_of
+from .look import Look
 from .standing import Standing
 
 if TYPE_CHECKING:
@@ -32,13 +32,14 @@ def add_migration_health(config: Configurator, path: str, timeout: float = 2.0) 
             return HTTPMethodNotAllowed(headers={"Allow": ", ".join(_METHODS)})
         standing = standing_of(request.registry)
         look = standing.look(timeout)
-        return Response(
+        response = Response(
             json.dumps(document(look)),
             status=200 if _is_healthy(look, standing) else 503,
             content_type="application/json",
             charset="utf-8",
-            headers={"Cache-Control": "no-store"},
         )
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     # The application's own root and permissions may need the database.
     config.add_route(_ROUTE, path, factory=lambda request: None)

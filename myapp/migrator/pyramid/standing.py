@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from ..settings.options import Options
 from ..settings.settings import Settings
-from .asking import Asking, Look
+from .asking import Asking
 from .code import KeptCode
 from .given import given_settings
+from .look import Look
 
 if TYPE_CHECKING:
     from pyramid.registry import Registry

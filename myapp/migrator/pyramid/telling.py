@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import entry_points
 
-from ..base.errors import DatabaseAhead, MigrateError, PendingMigrations
+from ..base.errors import DatabaseAhead, MigrateError, PendingMigrations, SettingsError
 from ..settings.redaction import Redactor
 from ..settings.settings import Settings
 from ..settings.url_secrets import secrets_in_settings
-from .asking import Look
+from .look import Look
 
 #: How many pending revisions are named.
 _LISTED = 10
@@ -36,16 +38,25 @@ def wrong(look: Look) -> MigrateError | None:
     )
 
 
-def told(error: MigrateError, settings: Settings | None, before_hint: str = "\nHint:  ") -> str:
-    """Return what `error` says and its hint, without secrets.
+def told(error: MigrateError, settings: Callable[[], Settings]) -> str:
+    """Return what `error` says, and its hint in a line of its own, without secrets."""
+    return _told(error, settings, "\nHint:  ")
 
-    `settings` are None where they can't be read.
-    """
+
+def in_one_line(error: MigrateError, settings: Callable[[], Settings]) -> str:
+    """Return the same in one line, as a log has it."""
+    return " ".join(_told(error, settings, " Hint: ").split())
+
+
+def _told(error: MigrateError, settings: Callable[[], Settings], before_hint: str) -> str:
+    known = None
+    with suppress(SettingsError):  # which is then what is told
+        known = settings()
     hint = f"{before_hint}{error.hint}" if error.hint else ""
-    text = f"{error.message}{hint}".replace("{cmd}", command(settings))
+    text = f"{error.message}{hint}".replace("{cmd}", command(known))
     redactor = Redactor()
-    if settings is not None:
-        redactor.add(secrets_in_settings(settings.engine_options.known()))
+    if known is not None:
+        redactor.add(secrets_in_settings(known.engine_options.known()))
     return redactor.redact(text)
 
 
