@@ -16,11 +16,12 @@ def main(global_config: Mapping[str, str], **settings: str) -> Router:
     # The migration command is a part of this package, and must not pay for the web framework.
     from pyramid.config import Configurator
 
-    from .migrator.settings.settings import application_settings
     from .migrator.settings.variables import expand_variables
 
     with Configurator(settings=expand_variables(settings)) as config:
-        config.registry["migrate.settings"] = application_settings(global_config, settings)
+        config.include(".migrator.pyramid")
+        config.set_migration_settings(global_config, settings)
+        config.add_migration_health("/health")
         config.include(".models")
         config.include(".views")
         return config.make_wsgi_app()

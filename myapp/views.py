@@ -1,19 +1,17 @@
-"""The application's views: its page, and whether its database fits its code."""
+"""The application's views: its page."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyramid.response import Response
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from .migrator.base.results import Status
-from .migrator.commands.status import Code
 from .migrator.database.absence import is_absent
 from .migrator.database.url import sqlite_file
 from .models import User
@@ -38,13 +36,8 @@ PAGE = """\
 
 def includeme(config: Configurator) -> None:
     """Add the application's routes and views."""
-    config.registry["code"] = Code(config.registry["migrate.settings"])
     config.add_route("home", "/")
     config.add_view(home, route_name="home", request_method="GET")
-    config.add_route("health", "/health")
-    config.add_view(
-        health, route_name="health", request_method="GET", renderer="json", http_cache=0
-    )
 
 
 def home(request: Request) -> Response:
@@ -60,28 +53,6 @@ def home(request: Request) -> Response:
     items = "".join(f"<li>{escape(name)}</li>\n" for name in names)
     body = f"<ul>\n{items}</ul>" if names else "<p>There are no users yet.</p>"
     return Response(PAGE.format(body=body))
-
-
-def health(request: Request) -> dict[str, Any]:
-    """Say where the database stands. Answer 503 if it is behind the code, or can't be asked.
-
-    One that is ahead does not: a deploy that goes back to older code must get through.
-    """
-    code: Code = request.registry["code"]
-    state: str = "unreachable"
-    rows: Sequence[str] = ()
-    try:
-        found = _status(code, request.dbsession)
-        state, rows = found.state, found.rows
-    except SQLAlchemyError as error:
-        _log(error)
-    if state in ("pending", "unreachable"):
-        request.response.status = 503
-    return {"status": state, "database": sorted(rows), "code": sorted(code.heads)}
-
-
-def _status(code: Code, session: Session) -> Status:
-    return code.status(None if _is_missing(session) else session.connection())
 
 
 def _read_names(session: Session) -> Sequence[str] | None:

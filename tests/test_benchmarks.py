@@ -1,6 +1,7 @@
 """The parts of the benchmark that decide: what is asked for, what is missed, and its limit."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -204,3 +205,14 @@ def test_the_fixtures_are_compared_with_tests_that_migrate_and_pass(tmp_path: Pa
     fixtures = module("fixtures")
     fixtures.write_project(tmp_path / "shop", 1, 2)
     assert fixtures.call(tmp_path / "shop", "each", f"sqlite:///{tmp_path}/app.sqlite") > 0
+
+
+def test_an_application_is_measured_with_and_without_the_guard(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guard = module("guard")
+    for name, value in {"BATCH": 1, "BATCHES": 1, "LOOKS": 1}.items():
+        monkeypatch.setattr(guard, name, value)
+    assert guard.main([]) in (0, 1)  # so few requests tell nothing
+    for line, name in zip(capsys.readouterr().out.splitlines(), ("refuse", "page"), strict=True):
+        assert re.fullmatch(rf"{name}: .* requests/s without, .* with: .*% fewer, .*", line)

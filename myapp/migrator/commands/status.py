@@ -23,19 +23,20 @@ class Code:
         Raises SettingsError, or HistoryError when they form no history.
         """
         self._options = settings.alembic
-        self._history = load_history(build_context(settings))
+        #: The revisions.
+        self.history = load_history(build_context(settings))
 
     @property
     def heads(self) -> tuple[str, ...]:
         """The ids of the revisions that no other follows."""
-        return self._history.heads()
+        return self.history.heads()
 
     def status(self, connection: Connection | None) -> Status:
         """Return where the database of `connection` stands; raises SQLAlchemy's errors.
 
         None is a database that is yet to be made.
         """
-        return answers.status(self._history, self._table(connection))
+        return answers.status(self.history, self._table(connection))
 
     def _table(self, connection: Connection | None) -> VersionTable:
         names = ("version_table", "version_table_schema")

@@ -16,6 +16,8 @@ _DEFAULTS = {
     "lock_timeout": "0.15",
     "lock_url": "",
     "lock_wait": "60",
+    "on_ahead": "allow",
+    "on_pending": "warn",
     "retries": "",
     "scratch_url": "",
     "statement_timeout": "0",
@@ -24,9 +26,16 @@ _DEFAULTS = {
 }
 #: Few commands need these, and the variables in them may not be set for the others.
 _READ_LATE = {"drift_ignore", "lock_url", "scratch_url"}
-#: The values of two settings, and what each means.
+#: The values of some settings, and what each means.
 _LOCKS = {"connection": "one of the lock's own", "session": "the migration's own"}
 _TRANSACTIONS = {"revision": "a transaction for each", "single": "one for the whole run"}
+_ON_PENDING = {
+    "refuse": "the application does not start",
+    "warn": "a line in its log",
+    "ignore": "nothing",
+    "page": "a page that says so, in development",
+}
+_ON_AHEAD = {"allow": "a line in the application's log", "refuse": "it does not start"}
 
 #: How many seconds a lock is waited for where there is one try, and the .ini file doesn't say.
 _ONCE = 5.0
@@ -37,7 +46,7 @@ class Options:
     """How a run behaves towards others. Times are in seconds; a timeout of 0 means none.
 
     A revision is tried again for `lock_patience` seconds, or `retries` times; None is no limit. One
-    of the two is a limit.
+    of the two is a limit. `on_pending` and `on_ahead` are for an application that starts.
     """
 
     given: Expanded = field(repr=False)
@@ -45,6 +54,8 @@ class Options:
     lock_patience: float | None
     lock_timeout: float
     lock_wait: float
+    on_ahead: str
+    on_pending: str
     retries: int | None
     single_transaction: bool
     statement_timeout: float
@@ -102,6 +113,8 @@ def read_options(given: Expanded) -> Options:
         lock_patience=_seconds(values, "lock_patience") if is_timed else None,
         lock_timeout=_seconds(values, "lock_timeout"),
         lock_wait=_seconds(values, "lock_wait"),
+        on_ahead=_choice(values, "on_ahead", _ON_AHEAD),
+        on_pending=_choice(values, "on_pending", _ON_PENDING),
         retries=_count(values, "retries") if is_counted else None,
         single_transaction=_choice(values, "transaction", _TRANSACTIONS) == "single",
         statement_timeout=_seconds(values, "statement_timeout"),
