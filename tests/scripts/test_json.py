@@ -90,6 +90,7 @@ EXAMPLES = {
     "stamp": "stamp bbbb1",
     "check": "check",
     "edit": "edit cccc1",
+    "status": "status",
     "wait": "wait",
     "ensure-version": "ensure-version",
     "repair": "repair",
