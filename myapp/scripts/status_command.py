@@ -134,6 +134,7 @@ class StatusAnswer:
             yield _line("", f"gave up after {format_seconds(each.seconds)}")
             if each.unreachable.cure:
                 yield _line("", self._redact(each.unreachable.cure))
+            yield from _of_lock(each) if each.holder else ()
             return
         yield _line("Server", f"{each.server}, answered in {format_seconds(each.seconds)}")
         if found := each.status:

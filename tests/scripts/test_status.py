@@ -12,12 +12,16 @@ import pytest
 from support.command import Result, invoke, run
 from support.database import tables
 from support.history import MakeApp, Revision, add_revision, create_table, foreign_env
+from support.ini import MakeIni
 from support.invalid_indexes import leave_invalid, two_alike
 from support.postgresql import execute
 from support.processes import Start, until
 from support.refusal import files
-from support.sessions import plain_user
+from support.sessions import plain_user, session
 from support.tenants import databases_env
+
+from myapp.migrator.lock.advisory import keys
+from myapp.migrator.settings.settings import load_settings
 
 A = Revision("aaaa1111", message="add a", **create_table("a"))
 B = Revision("bbbb2222", "aaaa1111", message="add b", **create_table("b"))
@@ -281,13 +285,56 @@ def test_row_level_security_that_stops_the_role(
     }
 
 
-def test_an_administrator_lacks_nothing_and_what_is_not_written_out_is_told(
-    make_app: MakeApp, postgresql_url: str
+def test_what_is_not_written_out_is_told_but_not_to_an_administrator(
+    make_app: MakeApp, make_ini: MakeIni, postgresql_server: str, postgresql_url: str
 ) -> None:
     ini = make_app(postgresql_url, [Revision("aaaa1111", upgrade="op.drop_table(str(1))")])
-    found = of_database(ini)
-    assert (found["lacking"], found["unread"]) == ([], ["aaaa1111"])
-    assert "Not read    aaaa1111: may need other rights, too" in shown(invoke(ini, "status"))
+    assert of_database(ini)["unread"] == []
+    location = str(ini.parent / "migrations")
+    with plain_user(postgresql_server, postgresql_url) as url:
+        plain = make_ini(
+            {"sqlalchemy.url": url, "alembic.script_location": location}, name="plain.ini"
+        )
+        lines = shown(invoke(plain, "status"))
+    assert "Not read    aaaa1111: may need other rights, too" in lines
+
+
+def test_a_run_that_has_lost_its_lock_and_still_works_is_told(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, [A])
+    invoke(ini, "upgrade")
+    key = keys("public", load_settings(str(ini))).running
+    take = f"SELECT pg_advisory_lock_shared({key})"
+    with session(postgresql_url, take, name="myapp-migrate upgrade"):
+        found = of_database(ini)
+    (sentence,) = found["interrupted"]
+    assert found["holder"] is None
+    assert sentence.startswith("a run has lost its lock, and its last statement still runs: pid ")
+
+
+def test_a_file_that_a_run_keeps_from_being_read_is_told_with_the_holder(
+    make_app: MakeApp, sqlite_url: str, start: Start, tmp_path: Path
+) -> None:
+    wait = (
+        "import os, time\nop.execute('PRAGMA cache_size = 1')\nop.execute('CREATE TABLE x (t)')\n"
+        'for _ in range(300): op.execute("INSERT INTO x VALUES (hex(randomblob(900)))")\n'
+        f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.05)"
+    )
+    settings = {"migrate.lock_timeout": "0.1"}
+    ini = make_app(sqlite_url, [A, Revision("bbbb2222", "aaaa1111", upgrade=wait)], settings)
+    invoke(ini, "upgrade", "aaaa1111")
+    run = start(ini, "upgrade")
+
+    def is_kept() -> bool:
+        return invoke(ini, "status").returncode == 6
+
+    until(is_kept)
+    found = of_database(ini, status=6)
+    assert found["holder"]["revision"] == "bbbb2222"
+    assert re.search("^Lock        pid .* holds it$", invoke(ini, "status").stdout, re.MULTILINE)
+    (tmp_path / "go").touch()
+    assert run.finish().returncode == 0
 
 
 def test_an_sqlite_file_that_may_only_be_read(make_app: MakeApp, sqlite_url: str) -> None:

@@ -97,12 +97,17 @@ class _Looks:
         except DatabaseUnreachable as error:
             # Where others have answered, it is not known which one did not.
             url = None if self.found else opened_url(self._context)
+            # A run that writes much keeps everybody from reading an SQLite file.
+            path = sqlite_file(url) if url else None
+            seen = seen_beside_file(path, has_journal=False) if path else Seen(None)
             return DatabaseReport(
                 shown(url) if url else None,
                 None,
                 None,
                 time.perf_counter() - self._began,
                 Trouble(error.message, error.hint or ""),
+                holder=_holder(seen.holder),
+                interrupted=seen.interrupted,
             )
         return None
 
@@ -166,6 +171,8 @@ class _Looks:
             union(needs.values()),
             table,
         )
+        if lacking is None:
+            return (), ()
         return lacking, tuple(id_ for id_, each in needs.items() if not each.is_whole)
 
 

@@ -38,14 +38,15 @@ _ROWS = (
 _WRITES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
-def lacking_on_server(ask: Ask, needs: Needs, table: VersionTable) -> tuple[Trouble, ...]:
+def lacking_on_server(ask: Ask, needs: Needs, table: VersionTable) -> tuple[Trouble, ...] | None:
     """Return the rights that the role lacks for `needs`, and for writing the version table.
 
-    Tables that don't exist yet are passed over: a revision makes them, and its role owns them.
+    None for a superuser, who lacks none whatever is needed. Tables that don't exist yet are passed
+    over: a revision makes them, and its role owns them.
     """
     ((role, is_superuser, database, creates),) = ask(_ROLE)
     if is_superuser:
-        return ()
+        return None
     quoted = _identifier(role)
     return (
         *_of_database(needs, quoted, database, creates=creates),
