@@ -38,7 +38,14 @@ ENGINE = "myapp.migrator"
 SCRIPTS = [
     {"migrate"},
     {"history_graph"},
-    {"drift_command", "file_commands", "plan_command", "repair_command", "scratch_command"},
+    {
+        "drift_command",
+        "file_commands",
+        "plan_command",
+        "repair_command",
+        "scratch_command",
+        "status_command",
+    },
     {"cli"},
     {"group"},
     {"arguments"},
@@ -46,9 +53,10 @@ SCRIPTS = [
     {"session"},
     {"progress"},
     {"console"},
-    {"document", "endings", "output"},
+    {"document", "endings", "forks", "output"},
     {"invocation", "story"},
     {
+        "drawing",
         "durations",
         "imports",
         "log_handlers",

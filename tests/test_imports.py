@@ -17,6 +17,7 @@ PACKAGE = Path(myapp.__file__).parent
 # All commands but `init`, which needs no import that another doesn't: each with what it is given.
 QUICK = [
     ["current"],
+    ["status"],
     ["history"],
     ["upgrade"],
     ["wait"],

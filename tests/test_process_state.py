@@ -32,6 +32,7 @@ from myapp.migrator.commands import (
     scaffold,
     scratch,
     stamping,
+    status_report,
     waiting,
 )
 from myapp.migrator.commands.alembic_source import AlembicSource
@@ -61,6 +62,7 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "ensure_version": stamping.ensure_version,
     "repair": lambda context: repair.repair(context, lambda planned: True),
     "check": comparison.check,
+    "status": status_report.status_report,
     "wait": lambda context: waiting.wait(context, 0.1),
     "upgrade --sql": lambda context: offline.upgrade_sql(context, "bbb222"),
     "downgrade --sql": lambda context: offline.downgrade_sql(context, "bbb222:base"),
@@ -105,6 +107,7 @@ COMMANDS = [
     ["ensure-version"],
     ["repair", "--yes"],
     ["check"],
+    ["status"],
     ["wait", "--timeout", "0.1"],
     ["upgrade", "--sql"],
     ["revision", "-m", "new"],

@@ -15,6 +15,7 @@ from . import (  # noqa: F401 - their commands join the group
     plan_command,
     repair_command,
     scratch_command,
+    status_command,
 )
 from .arguments import REVISION, SECONDS
 from .asking import ask, ask_first

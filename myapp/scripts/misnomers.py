@@ -33,9 +33,9 @@ _MEANT = {
     ),
     "downgrade base": ("goes back to the beginning", ("reset", "zero", "base")),
     "downgrade -1` and `{cmd} upgrade": ("run the last revision again", ("redo", "refresh")),
-    "current": (
-        "shows where the database stands, and `history` what is pending",
-        (*("status", "state", "info", "version", "where"),),
+    "status": (
+        "shows where the database stands and what is pending",
+        (*("state", "info", "version", "where"),),
     ),
     "history": (
         "lists the revisions: applied, current or pending",

@@ -21,9 +21,8 @@ from myapp.scripts.migrate import cli
             " and the database lacks.",
         ),
         (
-            ["status"],
-            "`myapp-migrate app.ini current` shows where the database stands, and `history` what is"
-            " pending.",
+            ["where"],
+            "`myapp-migrate app.ini status` shows where the database stands and what is pending.",
         ),
         (
             ["showmigrations"],
@@ -58,7 +57,7 @@ def test_the_name_that_a_command_has_elsewhere_leads_to_it(
 @pytest.mark.parametrize(
     "name",
     [
-        *("rollback", "migrate", "makemigrations", "status", "showmigrations", "sql", "help"),
+        *("rollback", "migrate", "makemigrations", "state", "showmigrations", "sql", "help"),
         *("sqlmigrate", "db", "up", "down", "redo", "list", "log", "autogenerate", "new", "create"),
         *("apply", "rev", "undo", "revert", "pending", "version", "dry_run", "fake", "drift"),
     ],

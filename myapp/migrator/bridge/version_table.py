@@ -88,13 +88,26 @@ def read_each(
     """
 
     def take(rows: Sequence[Any], migration_context: MigrationContext) -> VersionTable:
-        table = version_table(migration_context, rows_of(rows, migration_context))
-        require_schema(migration_context, table)
-        tell_ignored(context, migration_context, table)
-        return replace(table, missing_file=missing_file(migration_context))
+        return looked_at(context, rows, migration_context, rows_of)
 
     found = examine(context, script, take, seconds=seconds, lock_wait=lock_wait, has_run=has_run)
     return tuple(dict.fromkeys(found))  # env.py may come to the same one twice
+
+
+def looked_at(
+    context: RunContext,
+    rows: Sequence[Any],
+    migration_context: MigrationContext,
+    rows_of: Take[tuple[str, ...]] = checked,
+) -> VersionTable:
+    """Return the version table of a context that `examine` has come to, with its `rows`.
+
+    Raises what `read_each` raises.
+    """
+    table = version_table(migration_context, rows_of(rows, migration_context))
+    require_schema(migration_context, table)
+    tell_ignored(context, migration_context, table)
+    return replace(table, missing_file=missing_file(migration_context))
 
 
 def examine(

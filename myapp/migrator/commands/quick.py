@@ -14,7 +14,8 @@ from pathlib import Path
 from ..base.ask_alembic import AskAlembic
 from ..base.faces import ENVIRONMENT
 from ..base.results import CurrentRevisions, Revision, Run, Status, VersionTable
-from ..database.driver import read_version_table
+from ..base.status_report import DatabaseReport, StatusReport
+from ..database.driver import Rest, read_at_rest, read_version_table
 from ..revisions import answers
 from ..revisions.files import Reading, may_be_named_by, read_revision_files, why_not_read
 from ..revisions.history import History
@@ -95,14 +96,23 @@ class QuickSource:
 
     @cached_property
     def _table(self) -> VersionTable:
+        self.table = read_version_table(*self._place(), self._seconds)
+        return self.table
+
+    def at_rest(self) -> Rest:
+        """Return what is read of a database on which no run works."""
+        rest = read_at_rest(*self._place(), self._seconds)
+        self.table = rest.table
+        return rest
+
+    def _place(self) -> tuple[str, str, str | None]:
+        """Return the URL, and the version table's name and schema."""
         settings = self._settings
         if len(settings.engine_options) != 1 or not settings.has_url:
             raise AskAlembic("the engine has options")
         _require_own_environment(self._folder)
         name = settings.alembic.get("version_table", "alembic_version")
-        schema = settings.alembic.get("version_table_schema")
-        self.table = read_version_table(settings.url, name, schema, self._seconds)
-        return self.table
+        return settings.url, name, settings.alembic.get("version_table_schema")
 
 
 def nothing_to_do(source: QuickSource, target: str) -> Run:
@@ -129,6 +139,19 @@ def at_heads(source: QuickSource) -> CurrentRevisions:
     history, (table,) = source.stand()
     _require_at_heads(history, table)
     return reports.current(source)
+
+
+def status(source: QuickSource) -> StatusReport:
+    """Return where the database stands; raises AskAlembic unless all is well with it."""
+    history = source.history()
+    if answers.heads_to_join(history):
+        raise AskAlembic("the fork has to be shown")
+    rest = source.at_rest()
+    found = _require_at_heads(history, rest.table)
+    database = DatabaseReport(
+        rest.table.database, rest.table.schema, rest.server, rest.seconds, status=found
+    )
+    return StatusReport(answers.heads(history), None, (), (database,))
 
 
 def _require_at_heads(history: History, table: VersionTable) -> Status:

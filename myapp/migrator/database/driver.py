@@ -6,8 +6,9 @@ It works for URLs of a plain shape only. For others, SQLAlchemy could read the U
 import os
 import re
 import sqlite3
+import time
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote
 
 from ..base.ask_alembic import AskAlembic
@@ -28,6 +29,15 @@ _PARAMETERS |= {"sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_a
 #: the settings say, and tells for what.
 _LONGEST = 3.0
 _FOR_A_LOCK = 0.3
+#: What stands beside an SQLite file: our lock, and SQLite's own journal of an open transaction.
+LOCK_SUFFIX, JOURNAL_SUFFIX = ".migrate-lock", "-journal"
+# Whether anybody holds an advisory lock with one key, be it of a run or of the application.
+_FACTS = (
+    ", current_setting('server_version'), EXISTS (SELECT FROM pg_locks WHERE"
+    " locktype = 'advisory' AND objsubid = 1 AND database ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())),"
+    " EXISTS (SELECT FROM pg_index WHERE NOT indisvalid)"
+)
 #: SQLite then takes it that nobody writes. Used only where there is no log, and this user can't
 #: make one.
 _UNCHANGING = "mode=ro&immutable=1"
@@ -59,22 +69,73 @@ def read_version_table(
     Raises AskAlembic when the URL is of another shape, or the database doesn't answer in time.
     """
     if match := _SQLITE.fullmatch(url):
-        if schema:
-            raise AskAlembic("SQLite has schemas of another kind")
-        path = match["path"]
-        missing = path if is_absent(path) else None
-        return VersionTable(url, None, table, _from_sqlite(path, table), missing)
-    if match := _POSTGRESQL.fullmatch(url):
-        given = _parameters(match)
-        import psycopg2  # noqa: F401 - imported here, so that it takes none of the server's time
+        return _version_table_of_file(match["path"], url, table, schema)
+    found_schema, rows, _ = _asked(url, table, schema, seconds)
+    return VersionTable(shown(url), found_schema, table, rows)
 
-        longest = _LONGEST if seconds is None else min(seconds, _LONGEST)
-        try:
-            found = in_a_thread(lambda: _from_postgresql(given, table, schema), longest)
-        except TimeoutError as error:
-            raise AskAlembic("the database doesn't answer") from error
-        return VersionTable(shown(url), found[0], table, found[1])
-    raise AskAlembic("the URL is of another shape")
+
+class Rest(NamedTuple):
+    """A database on which nobody works: its version table, its server, and how long it took."""
+
+    table: VersionTable
+    server: str
+    seconds: float
+
+
+def read_at_rest(url: str, table: str, schema: str | None, seconds: float | None = None) -> Rest:
+    """Return the version table of a database on which no run works, or has worked in vain.
+
+    Raises AskAlembic as `read_version_table` does, and where anything may be wrong with it.
+    """
+    if match := _SQLITE.fullmatch(url):
+        began = time.perf_counter()
+        path = match["path"]
+        if is_absent(path) or any(map(os.path.exists, _traces(path))):
+            raise AskAlembic("a run may be at work, or may have been")
+        found = _version_table_of_file(path, url, table, schema)
+        took = time.perf_counter() - began
+        return Rest(found, f"SQLite {sqlite3.sqlite_version}", took)
+    import psycopg2  # noqa: F401 - as below
+
+    began = time.perf_counter()
+    found_schema, rows, facts = _asked(url, table, schema, seconds, _FACTS)
+    if not facts or facts[1:3] != (False, False):
+        raise AskAlembic("a run may be at work, or may have been")
+    found = VersionTable(shown(url), found_schema, table, rows)
+    return Rest(found, postgresql_name(facts[0]), time.perf_counter() - began)
+
+
+def postgresql_name(version: str) -> str:
+    """Return what a server is called, without what its packagers add to its version."""
+    return f"PostgreSQL {version.partition(' ')[0]}"
+
+
+def _version_table_of_file(path: str, url: str, table: str, schema: str | None) -> VersionTable:
+    if schema:
+        raise AskAlembic("SQLite has schemas of another kind")
+    missing = path if is_absent(path) else None
+    return VersionTable(url, None, table, _from_sqlite(path, table), missing)
+
+
+def _traces(path: str) -> tuple[str, ...]:
+    real = os.path.realpath(path)
+    return f"{real}{LOCK_SUFFIX}", f"{real}{JOURNAL_SUFFIX}"
+
+
+def _asked(
+    url: str, table: str, schema: str | None, seconds: float | None, facts: str = ""
+) -> tuple[str | None, tuple[str, ...], tuple[Any, ...]]:
+    match = _POSTGRESQL.fullmatch(url)
+    if match is None:
+        raise AskAlembic("the URL is of another shape")
+    given = _parameters(match)
+    import psycopg2  # noqa: F401 - imported here, so that it takes none of the server's time
+
+    longest = _LONGEST if seconds is None else min(seconds, _LONGEST)
+    try:
+        return in_a_thread(lambda: _from_postgresql(given, table, schema, facts), longest)
+    except TimeoutError as error:
+        raise AskAlembic("the database doesn't answer") from error
 
 
 def _from_sqlite(path: str, table: str) -> tuple[str, ...]:
@@ -135,9 +196,12 @@ def _files(path: str) -> list[object]:
 
 
 def _from_postgresql(
-    given: dict[str, Any], table: str, schema: str | None
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the schema, and the rows of the version table."""
+    given: dict[str, Any], table: str, schema: str | None, facts: str
+) -> tuple[str | None, tuple[str, ...], tuple[Any, ...]]:
+    """Return the schema, the rows of the version table, and its `facts` where it is there.
+
+    All is asked at once: each question takes a round trip.
+    """
     import psycopg2
 
     name = f"{_quoted(schema)}.{_quoted(table)}" if schema else _quoted(table)
@@ -147,7 +211,8 @@ def _from_postgresql(
                 # The outer join has a row where the table has none.
                 cursor.execute(
                     f"SET LOCAL lock_timeout = {round(_FOR_A_LOCK * 1000)};"  # noqa: S608 - quoted
-                    "SELECT current_schema(), version.found, version_num FROM (SELECT) AS one"
+                    f"SELECT current_schema(), version.found, version_num{facts} FROM"
+                    " (SELECT) AS one"
                     f" LEFT JOIN (SELECT true AS found, version_num FROM {name}) AS version ON true"
                 )
                 rows = cursor.fetchall()
@@ -162,7 +227,7 @@ def _from_postgresql(
     schema = schema or rows[0][0]
     if schema is None:
         raise AskAlembic("this user may use no schema, so the table may be there unseen")
-    return schema, _versions([row[2:] for row in rows if row[1]])
+    return schema, _versions([row[2:3] for row in rows if row[1]]), tuple(rows[0][3:])
 
 
 def _parameters(match: re.Match[str]) -> dict[str, Any]:

@@ -94,6 +94,10 @@ class _Locks(Lock):
         for lock in self._held:
             lock.require_held()
 
+    def note(self, revision: str | None) -> None:
+        """Let others see that `revision` runs now, in the database that is migrated now."""
+        self._now.note(revision)
+
     def join(self, connection: Connection) -> int | None:
         """Make `connection` part of the run. It need not lead to the database that is migrated."""
         pid = self._now.join(connection)

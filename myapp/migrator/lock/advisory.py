@@ -3,8 +3,11 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
+from sqlalchemy.engine import Connection
+
 from ..database.advisory_key import advisory_key
 from ..settings.settings import Settings
+from .holding import Holder, named_holder
 
 #: The schema that a version table without `version_table_schema` is in.
 SCHEMA = "SELECT current_schema()"
@@ -18,7 +21,7 @@ _IN_PG_LOCKS = (
     " AND ((classid::bigint << 32) | objid::bigint) = {key}"
 )
 _HOLDER = (
-    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), ''), a.backend_start, true"  # noqa: S608 - all parts are constants of this file
+    "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), ''), a.backend_start"  # noqa: S608 - all parts are constants of this file
     f" FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE {_IN_PG_LOCKS}"
     " AND pid NOT IN ({others}) LIMIT 1"
 )
@@ -55,3 +58,9 @@ def holder_of(key: int, own: Collection[int] = ()) -> str:
 def count_held(key: int, *pids: int) -> str:
     """Return the SQL that tells how many of the sessions `pids` hold a lock in this database."""
     return _COUNT.format(key=key, pids=", ".join(map(str, pids)))
+
+
+def asked_holder(connection: Connection, key: int, own: Collection[int] = ()) -> Holder | None:
+    """Return which session holds a lock; this one and those with the pids `own` don't count."""
+    row = connection.exec_driver_sql(holder_of(key, own)).one_or_none()
+    return named_holder(*row, is_of_server=True) if row else None

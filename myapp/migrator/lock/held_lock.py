@@ -18,11 +18,11 @@ from ..base.attempts import asked_once, attempts
 from ..base.errors import DatabaseUnreachable, LockLost, MigrateError
 from ..bridge.context import RunContext
 from ..database.own_connection import OwnConnection
-from .advisory import SCHEMA, count_held, holder_of, keys, try_lock
-from .holding import Holder, Lock, wait_for
+from .advisory import SCHEMA, asked_holder, count_held, keys, try_lock
+from .holding import Holder, Lock, TellingName, wait_for
 from .place import elsewhere
 from .pooler import pid_of
-from .session_settings import execute_aside, is_silent
+from .session_settings import configure_session, execute_aside, is_silent
 
 T = TypeVar("T")
 
@@ -37,6 +37,8 @@ _KEPT = 1.0
 #: a connection on which nothing passes, mostly after 1 to 10 minutes, and TCP's keepalives don't
 #: count for them. A question takes the server a tenth of a millisecond.
 _SIGN_OF_LIFE = 2.0
+#: A revision that has run for so many seconds is told to who looks at the session of the lock.
+_TOLD = 0.5
 #: How many seconds the server has to end the session of a lost connection.
 _ENDING = 2.0
 
@@ -66,6 +68,7 @@ class HeldLock(Lock):
         self._guards: set[int] = set()
         self._is_pooled = bool(settings.options.lock_url)
         self._adopt(first)
+        self._name = TellingName(context.application)
         self._writer, self._running = keys(self._asked(SCHEMA), settings)
 
     def _adopt(self, connection: OwnConnection) -> None:
@@ -128,8 +131,12 @@ class HeldLock(Lock):
         """Ask for the lock now and then, within, so that nothing cuts its connection as idle."""
 
         def keep() -> None:
-            while not self._ended.wait(_SIGN_OF_LIFE):
-                self._renew()
+            renewed = time.monotonic()
+            while not self._ended.wait(min(_TOLD, _SIGN_OF_LIFE)):
+                self._tell()
+                if time.monotonic() - renewed >= _SIGN_OF_LIFE:
+                    renewed = time.monotonic()
+                    self._renew()
 
         thread = threading.Thread(target=keep, name="lock", daemon=True)
         thread.start()
@@ -138,12 +145,22 @@ class HeldLock(Lock):
         finally:
             self._ended.set()
 
+    def note(self, revision: str | None) -> None:
+        """Take note of the revision that runs. A thread tells it, if it takes long."""
+        self._name.revision = revision
+
+    def _tell(self) -> None:
+        if name := self._name.to_be_told():
+            with self._mutex, suppress(SQLAlchemyError):
+                values = {"application_name": name}
+                self._connection.ask(lambda asked: configure_session(asked, values))
+
     def require_held(self) -> None:
         """Raise LockLost when the lock is gone, and can't be taken again."""
         if time.monotonic() < self._trusted_until and is_silent(self._connection.dbapi_connection):
             return
         if not self._renew():
-            taken = self.ask(lambda asked: _holder(asked, self._writer))
+            taken = self.ask(lambda asked: asked_holder(asked, self._writer))
             what = (
                 f"and another run has it now: {taken}"
                 if taken
@@ -227,6 +244,7 @@ class HeldLock(Lock):
             another.close()
             return False
         self._adopt(another)
+        self._name = TellingName(self._application)
         with suppress(SQLAlchemyError):
             lost.close()
         return True
@@ -242,7 +260,7 @@ class HeldLock(Lock):
         for _ in attempts(_ENDING):
             if connection.exec_driver_sql(try_lock(self._writer)).scalar():
                 return True
-            holder = _holder(connection, self._writer)
+            holder = asked_holder(connection, self._writer)
             if holder and (holder.pid, holder.application) != (self._pid, self._application):
                 return False
             # The server may not have noticed yet that the old connection is gone.
@@ -257,9 +275,4 @@ class HeldLock(Lock):
         return self._connection.ask(lambda asked: asked.exec_driver_sql(statement).scalar())
 
     def _holder(self, key: int, own: Collection[int] = ()) -> Holder | None:
-        return self._connection.ask(lambda asked: _holder(asked, key, own))
-
-
-def _holder(connection: Connection, key: int, own: Collection[int] = ()) -> Holder | None:
-    row = connection.exec_driver_sql(holder_of(key, own)).one_or_none()
-    return Holder(*row) if row else None
+        return self._connection.ask(lambda asked: asked_holder(asked, key, own))

@@ -1,7 +1,7 @@
 """What all locks share: the holder, the wait, and the error when the wait is over."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,6 +11,9 @@ from ..base.attempts import attempts
 from ..base.errors import LockNotObtained
 
 T = TypeVar("T")
+
+#: What stands between the name of a run and the revision that it is in.
+_IN = ": "
 
 
 class Lock:
@@ -28,6 +31,9 @@ class Lock:
 
     def require_held(self) -> None:
         """Raise LockLost when the lock is gone, so that the run may not go on."""
+
+    def note(self, revision: str | None) -> None:
+        """Let others see that `revision` runs now."""
 
     def join(self, connection: Connection) -> int | None:
         """Make `connection` part of the run: no other run starts while a statement runs on it.
@@ -78,6 +84,8 @@ class Holder:
     host: str
     since: datetime | None
     is_of_server: bool = False
+    #: The revision that runs, where the run has told it: it moves on without the holder changing.
+    revision: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         whose, preposition = (" of the server", ", from") if self.is_of_server else ("", " on")
@@ -85,6 +93,42 @@ class Holder:
         time = self.since and self.since.astimezone().isoformat(sep=" ", timespec="seconds")
         since = f", since {time}" if time else ""
         return f"pid {self.pid}{whose}{where} ({self.application}){since}"
+
+
+def told_as(application: str, revision: str | None) -> str:
+    """Return the name under which a run is seen in the database while `revision` runs."""
+    return f"{application}{_IN}{revision}" if revision else application
+
+
+class TellingName:
+    """The name of a session that tells which revision has run for a while."""
+
+    def __init__(self, application: str) -> None:
+        self._application = application
+        #: The revision that runs.
+        self.revision: str | None = None
+        self._seen: str | None = None
+        self._told = application
+
+    def to_be_told(self) -> str | None:
+        """Return the new name where one is due, which is when a call meets a revision again.
+
+        Most revisions are over sooner, and cost no statement.
+        """
+        before, self._seen = self._seen, self.revision
+        name = told_as(self._application, self._seen if self._seen == before else None)
+        if name == self._told:
+            return None
+        self._told = name
+        return name
+
+
+def named_holder(
+    pid: int, name: str, host: str, since: datetime | None, *, is_of_server: bool = False
+) -> Holder:
+    """Return the holder that has a `name` which `told_as` has given it."""
+    application, _, revision = name.partition(_IN)
+    return Holder(pid, application, host, since, is_of_server, revision or None)
 
 
 def wait_for(

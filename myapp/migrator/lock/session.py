@@ -20,7 +20,7 @@ from ..database.engine import own_engine
 from ..database.libpq import in_a_thread
 from ..database.own_connection import OwnConnection
 from .advisory import PID, SCHEMA, count_held, holder_of, keys, try_lock
-from .holding import Holder, Lock, wait_for
+from .holding import Holder, Lock, named_holder, wait_for
 from .pooler import refuse_shared_session
 from .session_settings import execute_aside
 
@@ -152,4 +152,4 @@ def _asked(connection: Connection, statement: str) -> Any:
 
 def _holder(connection: Connection, key: int) -> Holder | None:
     row = execute_aside(connection, holder_of(key))
-    return Holder(*row) if row else None
+    return named_holder(*row, is_of_server=True) if row else None

@@ -11,12 +11,11 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from ..base.errors import DatabaseUnreachable, LockLost
+from ..database.driver import LOCK_SUFFIX
 from ..database.url import sqlite_file
-from .holding import Holder, Lock, wait_for
+from .holding import Holder, Lock, named_holder, told_as, wait_for
 from .lock_file import LockFile, read
 from .session_settings import execute_aside
-
-_SUFFIX = ".migrate-lock"
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def file_lock(
     Raises LockNotObtained, or DatabaseUnreachable when the lock file can't be made or locked.
     """
     real = os.path.realpath(database)
-    path = Path(real + _SUFFIX)
+    path = Path(real + LOCK_SUFFIX)
     if not os.path.isdir(path.parent):
         yield Lock()  # the database can't be opened either, and that error says more
         return
@@ -47,8 +46,7 @@ def file_lock(
     wait_for(attempt, lambda: _read_holder(path), wait, notice)
     assert file is not None  # noqa: S101 - the last attempt was a success
     try:
-        file.write(_holder(application))
-        yield HeldFileLock(real, path, file)
+        yield HeldFileLock(real, path, file, application)
     finally:
         file.remove()
         file.close()
@@ -65,10 +63,18 @@ class InMemory(Lock):
 class HeldFileLock(Lock):
     """The lock on the file `database`, which stands at `path`."""
 
-    def __init__(self, database: str, path: Path, file: LockFile) -> None:
+    def __init__(self, database: str, path: Path, file: LockFile, application: str) -> None:
         self._database = database
         self._path = path
         self._file = file
+        self._application = application
+        self._since = datetime.now().astimezone().isoformat()
+        self.note(None)
+
+    def note(self, revision: str | None) -> None:
+        """Write into the lock file who holds it, and that `revision` runs now."""
+        name = told_as(self._application, revision)
+        self._file.write(json.dumps([os.getpid(), name, socket.gethostname(), self._since]))
 
     def is_at(self, connection: Connection) -> bool:
         """Tell whether `connection` has opened the same file."""
@@ -115,35 +121,39 @@ def _unusable(path: Path, error: OSError) -> DatabaseUnreachable:
     )
 
 
-def _holder(application: str) -> str:
-    since = datetime.now().astimezone().isoformat()
-    return json.dumps([os.getpid(), application, socket.gethostname(), since])
-
-
 def _read_holder(path: Path) -> Holder | None:
+    """Return the holder that is written in the lock file, None if it is dead."""
+    holder = read_named(path)
+    return holder if holder and is_alive(holder) else None
+
+
+def read_named(path: Path) -> Holder | None:
     """Return the holder that is written in the lock file, None if there is no sensible one.
 
     This is for messages only. The holder may not have written yet, or may not be able to.
     """
     try:
         match json.loads(read(path)):
-            case [int(pid), str(application), str(host), str(since)]:
-                return _plausible(Holder(pid, application, host, datetime.fromisoformat(since)))
+            case [int(pid), str(name), str(host), str(since)]:
+                holder = named_holder(pid, name, host, datetime.fromisoformat(since))
+                return holder if _is_plausible(holder) else None
     except (OSError, ValueError, RecursionError):
         pass
     return None
 
 
-def _plausible(holder: Holder) -> Holder | None:
-    """Return `holder`, None if it is the name of a run that is dead."""
+def _is_plausible(holder: Holder) -> bool:
     assert holder.since is not None  # noqa: S101 - it was read
-    if holder.pid <= 0 or holder.since.tzinfo is None or not 2000 <= holder.since.year < 9000:
-        return None
+    return holder.pid > 0 and bool(holder.since.tzinfo) and 2000 <= holder.since.year < 9000
+
+
+def is_alive(holder: Holder) -> bool:
+    """Tell whether `holder` is no name of a dead process, as far as this machine can know."""
     try:
         if holder.host == socket.gethostname():
             os.kill(holder.pid, 0)
     except (ProcessLookupError, OverflowError):
-        return None
+        return False
     except PermissionError:
         pass  # it is alive, and belongs to another user
-    return holder
+    return True

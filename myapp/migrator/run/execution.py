@@ -172,6 +172,7 @@ class Execution:
         for step in left:
             self.context.canceller.check()
             self.lock.require_held()
+            self.lock.note(step.revision.revision)
             self.observer.forget()
             number = len(plan.done) + 1
             plan.running = Step(
@@ -201,6 +202,7 @@ class Execution:
             plan.written[step.revision.revision] = self._row.written
             plan.done.append(finished)
             watcher.step(finished)
+        self.lock.note(None)
         self._session.end(connection)
         self._writer.end()
         plan.after = rows_left(migration_context) if plan.steps else plan.table.rows

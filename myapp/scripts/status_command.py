@@ -1,0 +1,209 @@
+"""The command that shows where a database stands."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .asking import ask_first
+from .cli import cli
+from .durations import format_seconds
+from .group import option
+from .revision_text import titled
+from .session import Session
+from .wrapping import cut
+
+if TYPE_CHECKING:
+    from ..migrator.base.results import Revision
+    from ..migrator.base.status_report import DatabaseReport, LockHolder, StatusReport, Trouble
+    from ..migrator.bridge.context import RunContext
+    from ..migrator.commands.quick import QuickSource
+
+_WIDE = 80
+#: How wide the first column is.
+_NAMES = 11
+#: How many pending revisions are shown, the first and the last.
+_FIRST, _LAST = 3, 2
+_UNREACHABLE, _PENDING, _AHEAD, _HEADS = 6, 3, 7, 8
+
+
+@cli.command("status", connects=True)
+@option(
+    "--check", is_flag=True, help="End with status 3 if pending, 7 if ahead, 8 if several heads."
+)
+@click.pass_obj
+def status(session: Session, check: bool) -> object:
+    """Show where the database stands, and what is pending.
+
+    It also tells who holds the lock, and which rights are missing. It changes nothing, and takes
+    no lock.
+    """
+
+    def quick(source: "QuickSource") -> "StatusReport":
+        from ..migrator.commands import quick
+
+        return quick.status(source)
+
+    def ordinary(context: "RunContext") -> "StatusReport":
+        from ..migrator.commands import status_report
+
+        return status_report.status_report(context)
+
+    report = ask_first(session, quick, ordinary)
+    return StatusAnswer(report, session, check=check)
+
+
+class StatusAnswer:
+    """A report as it is shown."""
+
+    def __init__(self, report: "StatusReport", session: Session, *, check: bool) -> None:
+        self._report = report
+        self._redact = session.console.redactor.redact
+        self._check = check
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status: that of the first trouble in the order of the table in README.md."""
+        databases = self._report.databases
+        if any(each.unreachable for each in databases):
+            return _UNREACHABLE
+        if not self._check:
+            return 0
+        if any(each.status and each.status.unknown for each in databases):
+            return _AHEAD
+        if self._report.fork:
+            return _HEADS
+        return _PENDING if self._report.pending else 0
+
+    def document(self) -> dict[str, Any]:
+        """Return the fields of the JSON document."""
+        report = self._report
+        return {
+            "heads": [each.revision for each in report.heads],
+            "fork": report.fork and report.fork.document(),
+            "pending": [each.revision for each in report.pending],
+            "databases": [self._database(each) for each in report.databases],
+            "exit_code": self.exit_code,
+        }
+
+    def _database(self, each: "DatabaseReport") -> dict[str, Any]:
+        found = each.status
+        return {
+            "database": each.database,
+            "schema": each.schema,
+            "server": each.server,
+            "seconds": round(each.seconds, 6),
+            "unreachable": each.unreachable and self._redact(each.unreachable.what),
+            "state": found and found.state,
+            "rows": found and found.rows,
+            "current": found and found.current,
+            "pending": found and found.pending,
+            "unknown": found and found.unknown,
+            "holder": each.holder and _holder(each.holder),
+            "interrupted": each.interrupted,
+            "invalid_indexes": _each(each.invalid_indexes),
+            "lacking": _each(each.lacking),
+            "unread": each.unread,
+        }
+
+    def lines(self) -> Iterator["str | tuple[str, str]"]:
+        """Yield the lines of the answer in text."""
+        report = self._report
+        for each in report.databases:
+            yield from self._of_database(each)
+            if len(report.databases) > 1:
+                yield ""
+        if not report.databases:
+            yield _line("Database", "env.py named no database.")
+        heads = ", ".join(each.title for each in report.heads) or "there is no revision yet"
+        yield _line("Head" if len(report.heads) < 2 else f"{len(report.heads)} heads", heads)
+        if report.fork:
+            from .forks import fork_lines
+
+            for line in fork_lines(report.fork, _WIDE - _NAMES - 1):
+                yield _line("", line)
+            yield _line("", "`merge heads` joins them.")
+        if any(each.status for each in report.databases):
+            yield from self._pending()
+
+    def _of_database(self, each: "DatabaseReport") -> Iterator[tuple[str, str]]:
+        schema = f", schema {each.schema}" if each.schema not in (None, "public") else ""
+        yield _line("Database", f"{each.database or 'not known'}{schema}")
+        if each.unreachable:
+            yield _line("Unreachable", self._redact(each.unreachable.what).replace("\n", " "))
+            yield _line("", f"gave up after {format_seconds(each.seconds)}")
+            if each.unreachable.cure:
+                yield _line("", self._redact(each.unreachable.cure))
+            yield from _of_lock(each) if each.holder else ()
+            return
+        yield _line("Server", f"{each.server}, answered in {format_seconds(each.seconds)}")
+        if found := each.status:
+            yield _line("Stands at", found.standing)
+            if found.unknown:
+                yield _line(
+                    "Ahead", f"this code lacks {', '.join(found.unknown)}: newer code migrated it"
+                )
+            elif found.pending and len(self._report.databases) > 1:
+                yield _line("Pending", _count(len(found.pending)))
+        yield from _of_lock(each)
+        for sentence in each.interrupted:
+            yield _line("Interrupted", sentence)
+        yield from _troubles("Invalid", each.invalid_indexes)
+        yield from _troubles("Lacks", each.lacking)
+        if each.unread:
+            yield _line("Not read", f"{', '.join(each.unread)}: may need other rights, too")
+
+    def _pending(self) -> Iterator[tuple[str, str]]:
+        pending = self._report.pending
+        yield _line("Pending", _count(len(pending)) if pending else "nothing")
+        for each in _some(pending):
+            text = f"{titled(each)}" if each else f"... {len(pending) - _FIRST - _LAST} more ..."
+            yield _line("", "  " + cut(text, _WIDE - _NAMES - 3))
+
+
+def _holder(holder: "LockHolder") -> dict[str, Any]:
+    return {
+        "pid": holder.pid,
+        "application": holder.application,
+        "host": holder.host,
+        "since": holder.since and holder.since.isoformat(),
+        "revision": holder.revision,
+    }
+
+
+def _each(troubles: "Sequence[Trouble]") -> list[dict[str, str]]:
+    return [{"what": trouble.what, "cure": trouble.cure} for trouble in troubles]
+
+
+def _of_lock(each: "DatabaseReport") -> Iterator[tuple[str, str]]:
+    if (holder := each.holder) is None:
+        yield _line("Lock", "nobody holds it")
+        return
+    where = f" on {holder.host}" if holder.host else ""
+    yield _line("Lock", f"pid {holder.pid}{where} ({holder.application}) holds it")
+    if holder.since:
+        yield _line("", f"since {holder.since.astimezone().isoformat(sep=' ', timespec='seconds')}")
+    if holder.revision:
+        yield _line("", f"in revision {holder.revision}")
+
+
+def _troubles(name: str, found: "Sequence[Trouble]") -> Iterator[tuple[str, str]]:
+    for trouble in found:
+        yield _line(name, trouble.what)
+        if trouble.cure:
+            yield _line("", trouble.cure)
+
+
+def _some(pending: "tuple[Revision, ...]") -> "list[Revision | None]":
+    """Return the first and the last ones, with None for those in between."""
+    if len(pending) <= _FIRST + _LAST + 1:
+        return list(pending)
+    return [*pending[:_FIRST], None, *pending[-_LAST:]]
+
+
+def _count(number: int) -> str:
+    return f"{number} revision{'' if number == 1 else 's'}"
+
+
+def _line(name: str, text: str) -> tuple[str, str]:
+    return f"{name:{_NAMES}} ", text
