@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from .catalogue import Catalogue, SchemaObject, in_order
+from .catalogue import Catalogue, SchemaObject
+from .making_order import in_order
 
 #: What is granted on, where that is not the kind itself.
 _GRANTED = {
@@ -43,12 +44,14 @@ def created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     if one.kind in ("column", "domain"):
         return
     parts = [each for each in expected.values() if each.of == (one.kind, one.name)]
-    for each in in_order(parts):
+    for each in in_order(parts, expected):
         if each.kind == "column":  # its table has it
             yield from commented(each, each.facts.get("comment")) if "comment" in each.facts else ()
             yield from granted(each, each.facts.get("privileges", ""), "")
         elif each.kind != "column order":
             yield from created(each, expected)
+    if (identity := one.facts.get("replica identity", "")).startswith("USING"):
+        yield f"ALTER TABLE {one.name} REPLICA IDENTITY {identity}"
 
 
 def _owned(one: SchemaObject, expected: Catalogue) -> Iterator[SchemaObject]:

@@ -1,6 +1,7 @@
 """The statements that bring one object of an SQLite schema back to what is expected."""
 
-from .catalogue import Catalogue, Difference, SchemaObject, in_order
+from .catalogue import Catalogue, Difference, SchemaObject
+from .making_order import in_order
 
 _NEW_TABLE = "SQLite can't change that: build the table again with"
 
@@ -23,7 +24,7 @@ def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
     if one and kind == "table" and "definition" not in one.facts:
         statements.append(created_table(name, expected))
         parts = [each for each in expected.values() if each.of == ("table", name)]
-        made = [each for each in in_order(parts) if each.kind in ("index", "trigger")]
+        made = [each for each in in_order(parts, expected) if each.kind in ("index", "trigger")]
         statements += [each.facts["definition"] for each in made]
     elif one:
         statements.append(one.facts["definition"])
