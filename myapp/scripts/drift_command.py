@@ -64,7 +64,7 @@ class DriftAnswer:
             return
         count = len(found.differences)
         differences = f"{count} difference{'s' if count > 1 else ''}{ignored}"
-        yield f"-- {name} is at {found.standing}: {differences}."
+        yield _comment(f"{name} is at {found.standing}: {differences}.")
         for each in found.differences:
             yield ""
             yield from _told(each)
@@ -87,13 +87,17 @@ def _document(one: "Drifted") -> dict[str, Any]:
 def _told(one: "Drifted") -> Iterator[str]:
     name = f"{one.kind} {one.name}"
     what = {"added": "was added", "missing": "is missing", "changed": "was changed"}[one.change]
-    yield f"-- {name} {what}{'.' if not one.facts else ':'}"
+    yield _comment(f"{name} {what}{'.' if not one.facts else ':'}")
     for fact, expected, found in one.facts:
-        yield f"--   {fact}: {_shown(found)}, and not {_shown(expected)}"
+        yield _comment(f"  {fact}: {_shown(found)}, and not {_shown(expected)}")
     for statement in one.statements:
         yield f"{statement};"
-    for line in one.note.split("\n") if one.note else ():
-        yield f"-- {line}"
+    yield from map(_comment, one.note.splitlines())
+
+
+def _comment(text: str) -> str:
+    """Return a comment of one line: what a name has in it must not be run."""
+    return f"-- {' '.join(text.splitlines())}"
 
 
 def _shown(fact: str | None) -> str:

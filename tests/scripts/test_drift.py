@@ -128,6 +128,14 @@ def test_a_function_is_told_as_it_has_to_be_written(make_app: MakeApp, postgresq
     assert invoke(ini, "drift").returncode == 0
 
 
+def test_what_stands_in_a_name_is_never_a_statement(ini: Path, postgresql_url: str) -> None:
+    change(postgresql_url, 'CREATE TABLE "x\nDROP TABLE a; --" (id int)')
+    result = invoke(ini, "drift")
+    assert '-- table public."x DROP TABLE a; --" was added.\n' in result.stdout
+    feed(postgresql_url, result.stdout)
+    assert invoke(ini, "drift").returncode == 0
+
+
 def test_a_file_that_is_not_there_is_not_made(make_app: MakeApp, sqlite_url: str) -> None:
     path = sqlite_url.removeprefix("sqlite:///")
     result = invoke(make_app(sqlite_url, LINE), "drift")
