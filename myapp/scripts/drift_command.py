@@ -90,9 +90,9 @@ def _told(one: "Drifted") -> Iterator[str]:
     yield _comment(f"{name} {what}{'.' if not one.facts else ':'}")
     for fact, expected, found in one.facts:
         yield _comment(f"  {fact}: {_shown(found)}, and not {_shown(expected)}")
+    yield from map(_comment, one.note.splitlines())
     for statement in one.statements:
         yield f"{statement};"
-    yield from map(_comment, one.note.splitlines())
 
 
 def _comment(text: str) -> str:

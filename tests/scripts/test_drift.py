@@ -128,6 +128,21 @@ def test_a_function_is_told_as_it_has_to_be_written(make_app: MakeApp, postgresq
     assert invoke(ini, "drift").returncode == 0
 
 
+def test_what_is_lost_is_said(ini: Path, postgresql_url: str) -> None:
+    change(postgresql_url, "CREATE SCHEMA mine", "CREATE TABLE mine.t (id int)")
+    change(postgresql_url, "ALTER TABLE a ADD note text")
+    result = invoke(ini, "drift")
+    assert result.stdout.partition("\n\n")[2] == (
+        "-- column public.a.note was added.\n"
+        "-- Its values are lost.\n"
+        "ALTER TABLE public.a DROP COLUMN note;\n"
+        "\n"
+        "-- schema mine was added.\n"
+        "-- All that is in it has to go first.\n"
+        "DROP SCHEMA mine;\n"
+    )
+
+
 def test_what_stands_in_a_name_is_never_a_statement(ini: Path, postgresql_url: str) -> None:
     change(postgresql_url, 'CREATE TABLE "x\nDROP TABLE a; --" (id int)')
     result = invoke(ini, "drift")

@@ -17,6 +17,12 @@ Facts: TypeAlias = Mapping[str, str]
 
 #: The order of a table's columns. A column that was dropped and added again is the last one.
 ORDER = "column order"
+#: What goes with an object that is dropped, for those who undo its creation.
+LOST = {
+    "schema": "All that is in it has to go first.",
+    "table": "Its rows are lost.",
+    "column": "Its values are lost.",
+}
 
 
 class SchemaObject(NamedTuple):

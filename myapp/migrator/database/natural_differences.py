@@ -35,10 +35,14 @@ _DEFAULTS = {
 
 
 class Schema(NamedTuple):
-    """A schema without its version table, and the role that owns that; SQLite has no roles."""
+    """A schema without its version table, and the role that owns that; SQLite has no roles.
+
+    `release` is that of the server, which writes the definitions.
+    """
 
     catalogue: Catalogue
     owner: str
+    release: int
 
 
 def schema_of(connection: Connection, version_table: tuple[str | None, str]) -> Schema:
@@ -47,13 +51,14 @@ def schema_of(connection: Connection, version_table: tuple[str | None, str]) -> 
     Raises what `catalogue.catalogue` raises.
     """
     schema, name = version_table
+    release = int((connection.dialect.server_version_info or (0,))[0])
     if connection.dialect.name != "postgresql":
-        return Schema(catalogue(connection, [_in_sqlite(name)]), "")
+        return Schema(catalogue(connection, [_in_sqlite(name)]), "", release)
     found = connection.execute(_OWN_TABLE, {"schema": schema, "name": name}).one_or_none()
     if found is None:
         owner = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar()
-        return Schema(catalogue(connection), str(owner))
-    return Schema(catalogue(connection, [found[0]]), found[1])
+        return Schema(catalogue(connection), str(owner), release)
+    return Schema(catalogue(connection, [found[0]]), found[1], release)
 
 
 def _in_sqlite(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from .catalogue import ORDER, Catalogue, Difference, SchemaObject
+from .catalogue import LOST, ORDER, Catalogue, Difference, SchemaObject
 from .creation_postgresql import (
     column_clause,
     commented,
@@ -28,7 +28,7 @@ def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
     """Return statements, and why there are none or what they leave."""
     one, other = difference.expected, difference.found
     if one is None:
-        return _dropped(other) if other else [], ""
+        return (_dropped(other), LOST.get(other.kind, "")) if other else ([], "")
     if other is None:
         return list(created(one, expected)), ""
     statements: list[str] = []
@@ -49,8 +49,6 @@ def _dropped(found: SchemaObject) -> list[str]:
         return [f"ALTER DOMAIN {_table(found)} DROP CONSTRAINT {found.bare}"]
     if kind == "default privileges":
         return list(granted(found, "", found.facts.get("privileges", "")))
-    if kind == "schema":
-        return [f"DROP SCHEMA {name} CASCADE"]
     return [f"DROP {kind.upper()} {name}"]
 
 
