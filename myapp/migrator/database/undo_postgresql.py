@@ -13,6 +13,7 @@ from .creation_postgresql import (
     items,
     named,
     sequence_clauses,
+    view,
     without_schema,
 )
 
@@ -93,10 +94,18 @@ def _changed(
         return [f"ALTER TABLE {_table(one)} {clause}"]
     if kind == "materialized view" and fact == "populated":
         return [f"REFRESH MATERIALIZED VIEW {name}{' WITH NO DATA' if wanted else ''}"]
+    if kind == "view" and _can_be_replaced(one, other):
+        return [view(one, "CREATE OR REPLACE")]
     is_same_call = (wanted or "").split("\n")[:2] == (found or "").split("\n")[:2]
     if kind in ("function", "procedure") and is_same_call:
         return [str(wanted).rstrip()]
     return [] if kind == ORDER else _again(one, expected)
+
+
+def _can_be_replaced(one: SchemaObject, other: SchemaObject) -> bool:
+    """Tell whether a view only gets other contents, or more columns: others may be made of it."""
+    columns = items(other.facts.get("columns"))
+    return items(one.facts.get("columns"))[: len(columns)] == columns
 
 
 def _options(start: str, wanted: str | None, found: str | None) -> Iterator[str]:

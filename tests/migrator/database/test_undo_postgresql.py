@@ -161,6 +161,11 @@ CHANGES = [
     ('DROP SEQUENCE "Child_id_seq" CASCADE', "sequence column"),
     ("DROP VIEW names", "view"),
     ('CREATE OR REPLACE VIEW names AS SELECT id, "full name", 1 AS one FROM "Child"', "view"),
+    (
+        "CREATE VIEW more AS SELECT * FROM names; CREATE OR REPLACE VIEW names"
+        ' WITH (security_barrier=true) AS SELECT id, "full name" FROM "Child" WHERE id > 1',
+        "view view",
+    ),
     ("ALTER VIEW names RESET (security_barrier)", "view"),
     ("CREATE VIEW more AS SELECT 1 AS one", "view"),
     ("DROP MATERIALIZED VIEW counted", "materialized view"),
