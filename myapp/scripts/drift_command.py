@@ -28,7 +28,8 @@ def drift(session: Session, scratch_url: str | None) -> object:
     """
     from ..migrator.commands import drift
 
-    return DriftAnswer(drift.drift(session.context(), scratch_url=scratch_url))
+    found = drift.drift(session.context(), scratch_url=scratch_url)
+    return DriftAnswer(found, is_quiet=session.typed.quiet)
 
 
 class DriftAnswer:
@@ -37,8 +38,9 @@ class DriftAnswer:
     #: The lines are SQL, which is not broken to fit the terminal.
     is_copied = True
 
-    def __init__(self, found: "Drift") -> None:
+    def __init__(self, found: "Drift", *, is_quiet: bool) -> None:
         self.found = found
+        self.is_quiet = is_quiet
         self.exit_code = _DRIFTED if found.differences else 0
 
     def document(self) -> dict[str, Any]:
@@ -57,6 +59,8 @@ class DriftAnswer:
         from ..migrator.base.results import short_name
 
         found = self.found
+        if self.is_quiet and not found.differences:
+            return
         name = short_name(found.table.database)
         ignored = f" ({found.ignored} ignored)" if found.ignored else ""
         if not found.differences:

@@ -52,6 +52,15 @@ def test_a_database_that_nobody_has_changed_has_no_drift(ini: Path, postgresql_u
     )
 
 
+def test_a_quiet_one_tells_differences_only(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    invoke(ini, "upgrade", "-q")
+    result = invoke(ini, "drift", "-q")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    change(sqlite_url, "DROP TABLE b")
+    assert invoke(ini, "drift", "-q").stdout.endswith("    PRIMARY KEY (id)\n);\n")
+
+
 def test_the_answer_is_a_script_that_undoes_the_changes(ini: Path, postgresql_url: str) -> None:
     change(
         postgresql_url,
