@@ -88,6 +88,23 @@ def test_it_stands_where_the_rows_of_two_branches_say(make_app: MakeApp, sqlite_
     assert drift(upgraded(make_app(sqlite_url, fork))).differences == ()
 
 
+def test_an_index_that_was_left_invalid_is_told_with_its_cure(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    made = "op.create_index('by_id', 'b', ['id'], unique=True)"
+    ini = make_app(postgresql_url, [*LINE, Revision("ccc333", "bbb222", upgrade=made)])
+    context = upgraded(ini)
+    change(
+        postgresql_url,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_id'::regclass",
+    )
+    (found,) = drift(context).differences
+    assert (found.facts, found.statements) == (
+        (("valid", None, "no"),),
+        ("REINDEX INDEX public.by_id",),
+    )
+
+
 def test_a_schema_of_others_is_one_difference_and_one_pattern(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
