@@ -28,7 +28,8 @@ def drift(session: Session, scratch_url: str | None) -> object:
     """
     from ..migrator.commands import drift
 
-    return DriftAnswer(drift.drift(session.context(), scratch_url=scratch_url))
+    found = drift.drift(session.context(), scratch_url=scratch_url)
+    return DriftAnswer(found, is_quiet=session.typed.quiet)
 
 
 class DriftAnswer:
@@ -37,8 +38,9 @@ class DriftAnswer:
     #: The lines are SQL, which is not broken to fit the terminal.
     is_copied = True
 
-    def __init__(self, found: "Drift") -> None:
+    def __init__(self, found: "Drift", *, is_quiet: bool) -> None:
         self.found = found
+        self.is_quiet = is_quiet
         self.exit_code = _DRIFTED if found.differences else 0
 
     def document(self) -> dict[str, Any]:
@@ -57,6 +59,8 @@ class DriftAnswer:
         from ..migrator.base.results import short_name
 
         found = self.found
+        if self.is_quiet and not found.differences:
+            return
         name = short_name(found.table.database)
         ignored = f" ({found.ignored} ignored)" if found.ignored else ""
         if not found.differences:
@@ -64,7 +68,7 @@ class DriftAnswer:
             return
         count = len(found.differences)
         differences = f"{count} difference{'s' if count > 1 else ''}{ignored}"
-        yield f"-- {name} is at {found.standing}: {differences}."
+        yield _comment(f"{name} is at {found.standing}: {differences}.")
         for each in found.differences:
             yield ""
             yield from _told(each)
@@ -87,13 +91,17 @@ def _document(one: "Drifted") -> dict[str, Any]:
 def _told(one: "Drifted") -> Iterator[str]:
     name = f"{one.kind} {one.name}"
     what = {"added": "was added", "missing": "is missing", "changed": "was changed"}[one.change]
-    yield f"-- {name} {what}{'.' if not one.facts else ':'}"
+    yield _comment(f"{name} {what}{'.' if not one.facts else ':'}")
     for fact, expected, found in one.facts:
-        yield f"--   {fact}: {_shown(found)}, and not {_shown(expected)}"
+        yield _comment(f"  {fact}: {_shown(found)}, and not {_shown(expected)}")
+    yield from map(_comment, one.note.splitlines())
     for statement in one.statements:
         yield f"{statement};"
-    for line in one.note.split("\n") if one.note else ():
-        yield f"-- {line}"
+
+
+def _comment(text: str) -> str:
+    """Return a comment of one line: what a name has in it must not be run."""
+    return f"-- {' '.join(text.splitlines())}"
 
 
 def _shown(fact: str | None) -> str:

@@ -52,6 +52,15 @@ def test_a_database_that_nobody_has_changed_has_no_drift(ini: Path, postgresql_u
     )
 
 
+def test_a_quiet_one_tells_differences_only(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    invoke(ini, "upgrade", "-q")
+    result = invoke(ini, "drift", "-q")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    change(sqlite_url, "DROP TABLE b")
+    assert invoke(ini, "drift", "-q").stdout.endswith("    PRIMARY KEY (id)\n);\n")
+
+
 def test_the_answer_is_a_script_that_undoes_the_changes(ini: Path, postgresql_url: str) -> None:
     change(
         postgresql_url,
@@ -124,6 +133,29 @@ def test_a_function_is_told_as_it_has_to_be_written(make_app: MakeApp, postgresq
     change(postgresql_url, made.replace("1", "2"))
     result = invoke(ini, "drift")
     assert "-- function public.one() was changed:\n" in result.stdout
+    feed(postgresql_url, result.stdout)
+    assert invoke(ini, "drift").returncode == 0
+
+
+def test_what_is_lost_is_said(ini: Path, postgresql_url: str) -> None:
+    change(postgresql_url, "CREATE SCHEMA mine", "CREATE TABLE mine.t (id int)")
+    change(postgresql_url, "ALTER TABLE a ADD note text")
+    result = invoke(ini, "drift")
+    assert result.stdout.partition("\n\n")[2] == (
+        "-- column public.a.note was added.\n"
+        "-- Its values are lost.\n"
+        "ALTER TABLE public.a DROP COLUMN note;\n"
+        "\n"
+        "-- schema mine was added.\n"
+        "-- All that is in it has to go first.\n"
+        "DROP SCHEMA mine;\n"
+    )
+
+
+def test_what_stands_in_a_name_is_never_a_statement(ini: Path, postgresql_url: str) -> None:
+    change(postgresql_url, 'CREATE TABLE "x\nDROP TABLE a; --" (id int)')
+    result = invoke(ini, "drift")
+    assert '-- table public."x DROP TABLE a; --" was added.\n' in result.stdout
     feed(postgresql_url, result.stdout)
     assert invoke(ini, "drift").returncode == 0
 

@@ -13,7 +13,8 @@ class Drifted:
     """One object that differs, and how to bring it back.
 
     `facts` are those that differ: the name, what the revisions say, and what was found. It is empty
-    where the whole object was added, or is missing. `note` says what no statement can do.
+    where the whole object was added, or is missing. `note` says what no statement can do, or what
+    is lost by it.
     """
 
     kind: str

@@ -60,6 +60,7 @@ def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
             expected = expected_schema(context, table, scratch_url=scratch_url)
             table, found, now = _look(context, history.script)
             if table.rows == expected.rows == now:
+                _tell_releases(context, expected.schema.release, found.release)
                 compared = compare(expected, found, context.settings.options.drift_ignore)
                 return Drift(table, standing(history, table.rows), *compared)
     raise LockNotObtained(
@@ -118,6 +119,14 @@ def _drifted(difference: Difference, expected: Expected) -> Drifted:
 
 def _fact(one: SchemaObject | None, fact: str) -> str | None:
     return one.facts.get(fact) if one else None
+
+
+def _tell_releases(context: RunContext, expected: int, found: int) -> None:
+    if expected != found:
+        context.watcher.notice(
+            f"the scratch database is one of PostgreSQL {expected}, and the database of {found}."
+            " They may write the same definition in other words; `--scratch-url` names a server."
+        )
 
 
 def _require_one(history: ScriptHistory, tables: Sequence[VersionTable]) -> None:

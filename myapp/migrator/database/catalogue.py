@@ -4,7 +4,7 @@ Nothing is reflected into objects of SQLAlchemy: these know no checks, enums, tr
 policies, comments or privileges, and take a thousand times as long.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -15,18 +15,14 @@ from ..base.errors import SettingsError
 #: What is known of an object, by name. What it has not, or what is the default, is not there.
 Facts: TypeAlias = Mapping[str, str]
 
-#: The kinds, each after those that it is made of.
-_KINDS = (
-    *("schema", "extension", "type", "domain", "domain constraint", "function", "procedure"),
-    *("aggregate", "sequence", "table", "foreign table", "column", "column order", "view"),
-    *("materialized view", "constraint", "index", "statistics", "rule", "policy", "trigger"),
-    *("event trigger", "default privileges"),
-)
-#: What stands in the way of changes of other things, and is dropped before these.
-_DROPPED_FIRST = set(_KINDS[_KINDS.index("view") :])
-
 #: The order of a table's columns. A column that was dropped and added again is the last one.
 ORDER = "column order"
+#: What goes with an object that is dropped, for those who undo its creation.
+LOST = {
+    "schema": "All that is in it has to go first.",
+    "table": "Its rows are lost.",
+    "column": "Its values are lost.",
+}
 
 
 class SchemaObject(NamedTuple):
@@ -109,17 +105,6 @@ def catalogue(connection: Connection, without: Collection[str] = ()) -> Catalogu
     return found
 
 
-def in_order(objects: Iterable[SchemaObject]) -> list[SchemaObject]:
-    """Return objects in an order in which they can be made."""
-
-    def place(one: SchemaObject) -> tuple[int, bool, str]:
-        # A foreign key needs the key of another table.
-        is_late = one.facts.get("definition", "").startswith("FOREIGN KEY")
-        return _KINDS.index(one.kind), is_late, one.name
-
-    return sorted(objects, key=place)
-
-
 def differences(expected: Catalogue, found: Catalogue) -> tuple[Difference, ...]:
     """Return how two schemas differ, in an order in which `found` can be brought to `expected`.
 
@@ -128,23 +113,25 @@ def differences(expected: Catalogue, found: Catalogue) -> tuple[Difference, ...]
     """
     if expected == found:
         return ()
-    more = in_order(each for key, each in found.items() if key not in expected)
-    less_or_changed = in_order(
-        each for key, each in expected.items() if key not in found or each.facts != found[key].facts
-    )
-    first = [each for each in reversed(more) if each.kind in _DROPPED_FIRST]
-    last = [each for each in reversed(more) if each.kind not in _DROPPED_FIRST]
-    return tuple(
-        Difference(each.kind, each.name, expected.get(key), found.get(key))
-        for each in (*first, *less_or_changed, *last)
-        if _is_told(key := (each.kind, each.name), expected, found)
-    )
+    from .making_order import DROPPED_FIRST, in_order  # few schemas differ
+
+    told = {
+        key
+        for key in {**expected, **found}
+        if expected.get(key) != found.get(key) and _is_told(key, expected, found)
+    }
+    more = in_order((found[key] for key in told if key not in expected), found)
+    others = in_order((expected[key] for key in told if key in expected), expected)
+    first = [each for each in reversed(more) if each.kind in DROPPED_FIRST]
+    last = [each for each in reversed(more) if each.kind not in DROPPED_FIRST]
+    keys = [(each.kind, each.name) for each in (*first, *others, *last)]
+    return tuple(Difference(*key, expected.get(key), found.get(key)) for key in keys)
 
 
 def _is_told(key: tuple[str, str], expected: Catalogue, found: Catalogue) -> bool:
     one, other = expected.get(key), found.get(key)
     if one and other:
-        return key[0] != ORDER or not _same_order(one, other)
+        return one.facts != other.facts and not (key[0] == ORDER and _same_order(one, other))
     only = one or other
     assert only is not None  # noqa: S101 - one side has it
     if only.of is None:

@@ -6,7 +6,7 @@ _SCHEMA = part(
     "'schema', n.sql, NULL, NULL",
     {
         "owner": "quote_ident(pg_get_userbyid(n.nspowner))",
-        "comment": "said.description",
+        "comment": "CASE WHEN n.sql <> 'public' THEN said.description END",
         "privileges": privileges("n.nspacl", "'n'", "n.nspowner"),
     },
     f"""

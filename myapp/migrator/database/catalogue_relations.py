@@ -120,6 +120,11 @@ _VIEW = part(
     "r.kind, r.sql, 'schema', r.schema_sql",
     {
         "owner": "quote_ident(pg_get_userbyid(r.relowner))",
+        "columns": """
+        (SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod),
+            E',\\n' ORDER BY a.attnum)
+        FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum > 0)
+    """,
         "definition": "pg_get_viewdef(r.oid)",
         "options": "array_to_string(r.reloptions, E',\\n')",
         "populated": "CASE WHEN NOT r.relispopulated THEN 'no' END",

@@ -48,7 +48,7 @@ WITH not_own AS MATERIALIZED (
     SELECT classid, objid FROM pg_depend
     WHERE deptype = 'e' OR (deptype = 'i' AND classid = 'pg_proc'::regclass)
 ), said AS MATERIALIZED (
-    -- Numbers below are those of the server's own objects; the schema public is one of them.
+    -- Numbers below are those of the server's own objects.
     SELECT * FROM pg_description WHERE objoid >= 16384
 ), schema AS MATERIALIZED (
     SELECT n.tableoid, n.oid, n.nspowner, n.nspacl, quote_ident(n.nspname) AS sql

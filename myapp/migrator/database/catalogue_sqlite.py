@@ -8,11 +8,12 @@ from .catalogue import ORDER, SchemaObject
 from .sqlite_syntax import clauses, parts, text, words
 
 _STATEMENTS = (
-    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
-    " AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
-    " AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')"
+    "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+    " AND name NOT LIKE 'sqlite^_%' ESCAPE '^'{more}"
     " ORDER BY type <> 'table', type <> 'view', name"
 )
+#: The tables in which a virtual table keeps what it has.
+_NO_SHADOWS = " AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')"
 _OF_TABLE = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
 #: What the parts of a column's clause begin with; `_joined` puts some of them together again.
 _OF_COLUMN = _OF_TABLE | {"NOT", "NULL", "DEFAULT", "COLLATE", "REFERENCES", "GENERATED", "AS"}
@@ -21,7 +22,9 @@ _OF_COLUMN = _OF_TABLE | {"NOT", "NULL", "DEFAULT", "COLLATE", "REFERENCES", "GE
 def objects(connection: Connection) -> Iterator[SchemaObject]:
     """Yield the objects of the main schema, each after the table that it is a part of."""
     kinds = {}
-    for kind, name, table, sql in connection.exec_driver_sql(_STATEMENTS).all():
+    knows_shadows = (connection.dialect.server_version_info or ()) >= (3, 37)
+    statements = _STATEMENTS.format(more=_NO_SHADOWS if knows_shadows else "")
+    for kind, name, table, sql in connection.exec_driver_sql(statements).all():
         tokens = words(sql)
         if kind == "table" and tokens[1] != "VIRTUAL":
             kinds[table] = kind

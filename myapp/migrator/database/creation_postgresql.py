@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from .catalogue import Catalogue, SchemaObject, in_order
+from .catalogue import Catalogue, SchemaObject
+from .making_order import in_order
 
 #: What is granted on, where that is not the kind itself.
 _GRANTED = {
@@ -43,12 +44,14 @@ def created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     if one.kind in ("column", "domain"):
         return
     parts = [each for each in expected.values() if each.of == (one.kind, one.name)]
-    for each in in_order(parts):
+    for each in in_order(parts, expected):
         if each.kind == "column":  # its table has it
             yield from commented(each, each.facts.get("comment")) if "comment" in each.facts else ()
             yield from granted(each, each.facts.get("privileges", ""), "")
         elif each.kind != "column order":
             yield from created(each, expected)
+    if (identity := one.facts.get("replica identity", "")).startswith("USING"):
+        yield f"ALTER TABLE {one.name} REPLICA IDENTITY {identity}"
 
 
 def _owned(one: SchemaObject, expected: Catalogue) -> Iterator[SchemaObject]:
@@ -63,13 +66,12 @@ def _owned(one: SchemaObject, expected: Catalogue) -> Iterator[SchemaObject]:
 def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     kind, name, facts = one.kind, one.name, one.facts
     definition = facts.get("definition", "")
-    options = f" WITH ({', '.join(items(facts['options']))})" if facts.get("options") else ""
     if kind == "schema":
         yield f"CREATE SCHEMA {name}"
     elif kind == "extension":
         yield f"CREATE EXTENSION {name} SCHEMA {facts['schema']} VERSION '{facts['version']}'"
     elif kind in ("table", "foreign table"):
-        yield from _table(one, expected, options)
+        yield from _table(one, expected)
     elif kind == "column":
         yield f"ALTER TABLE {_of(one)} ADD COLUMN {column_clause(one)}"
     elif kind == "constraint":
@@ -83,8 +85,7 @@ def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     elif kind == "sequence":
         yield f"CREATE SEQUENCE {name} {' '.join(sequence_clauses(one, facts))}"
     elif kind in ("view", "materialized view"):
-        no_data = " WITH NO DATA" if "populated" in facts else ""
-        yield f"CREATE {kind.upper()} {name}{options} AS{definition.rstrip(';')}{no_data}"
+        yield view(one, "CREATE")
     elif kind == "aggregate":
         yield f"CREATE AGGREGATE {name} ({definition})"
     elif kind == "policy":
@@ -107,8 +108,19 @@ def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
         yield definition  # a function, trigger, rule or statistics
 
 
-def _table(one: SchemaObject, expected: Catalogue, options: str) -> Iterator[str]:
-    name, facts = one.name, one.facts
+def view(one: SchemaObject, how: str) -> str:
+    """Return the statement that makes a view; `how` is the way that it begins."""
+    definition = one.facts["definition"].rstrip(";")
+    no_data = " WITH NO DATA" if "populated" in one.facts else ""
+    return f"{how} {one.kind.upper()} {one.name}{_options(one)} AS{definition}{no_data}"
+
+
+def _options(one: SchemaObject) -> str:
+    return f" WITH ({', '.join(items(one.facts['options']))})" if "options" in one.facts else ""
+
+
+def _table(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
+    name, facts, options = one.name, one.facts, _options(one)
     start = f"CREATE {'UNLOGGED ' if 'unlogged' in facts else ''}TABLE {name}"
     by = f" PARTITION BY {facts['partition by']}" if "partition by" in facts else ""
     if "partition of" in facts:

@@ -35,10 +35,14 @@ _DEFAULTS = {
 
 
 class Schema(NamedTuple):
-    """A schema without its version table, and the role that owns that; SQLite has no roles."""
+    """A schema without its version table, and the role that owns that; SQLite has no roles.
+
+    `release` is that of the server, which writes the definitions.
+    """
 
     catalogue: Catalogue
     owner: str
+    release: int
 
 
 def schema_of(connection: Connection, version_table: tuple[str | None, str]) -> Schema:
@@ -47,13 +51,14 @@ def schema_of(connection: Connection, version_table: tuple[str | None, str]) -> 
     Raises what `catalogue.catalogue` raises.
     """
     schema, name = version_table
+    release = int((connection.dialect.server_version_info or (0,))[0])
     if connection.dialect.name != "postgresql":
-        return Schema(catalogue(connection, [_in_sqlite(name)]), "")
+        return Schema(catalogue(connection, [_in_sqlite(name)]), "", release)
     found = connection.execute(_OWN_TABLE, {"schema": schema, "name": name}).one_or_none()
     if found is None:
         owner = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar()
-        return Schema(catalogue(connection), str(owner))
-    return Schema(catalogue(connection, [found[0]]), found[1])
+        return Schema(catalogue(connection), str(owner), release)
+    return Schema(catalogue(connection, [found[0]]), found[1], release)
 
 
 def _in_sqlite(name: str) -> str:
@@ -66,8 +71,8 @@ def without_natural(expected: Schema, found: Schema) -> tuple[Catalogue, Catalog
     """Return both catalogues without what differs naturally.
 
     Of owners, those are left that a revision has named, and of privileges those of other roles than
-    the owner that no default privileges have given. Who may use the schema `public` is set up
-    before the first revision.
+    the owner that no default privileges have given. The schema `public` is set up before
+    the first revision.
     """
     if not expected.owner:
         return expected.catalogue, found.catalogue
@@ -91,7 +96,9 @@ def without_natural(expected: Schema, found: Schema) -> tuple[Catalogue, Catalog
             left.pop("version", None)
             right.pop("version", None)
         for facts in (left, right):
-            _keep_privileges(key, facts, owners, given)
+            _keep_privileges(facts, owners, given)
+            if key == ("schema", "public"):
+                facts.clear()
         if wanted:
             ones[key] = SchemaObject(wanted.kind, wanted.name, wanted.of, left)
         others[key] = SchemaObject(other.kind, other.name, other.of, right)
@@ -107,15 +114,13 @@ def _for_role(one: SchemaObject, owner: str, theirs: str) -> SchemaObject:
     return SchemaObject(one.kind, name, one.of, one.facts)
 
 
-def _keep_privileges(
-    key: tuple[str, str], facts: dict[str, str], owners: set[str], given: set[str]
-) -> None:
+def _keep_privileges(facts: dict[str, str], owners: set[str], given: set[str]) -> None:
     lines = [
         line
         for line in facts.pop("privileges", "").split("\n")
         if line and line not in given and _role(line) not in owners
     ]
-    if lines and key != ("schema", "public"):
+    if lines:
         facts["privileges"] = "\n".join(lines)
 
 

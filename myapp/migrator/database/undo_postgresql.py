@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from .catalogue import ORDER, Catalogue, Difference, SchemaObject
+from .catalogue import LOST, ORDER, Catalogue, Difference, SchemaObject
 from .creation_postgresql import (
     column_clause,
     commented,
@@ -13,6 +13,7 @@ from .creation_postgresql import (
     items,
     named,
     sequence_clauses,
+    view,
     without_schema,
 )
 
@@ -28,7 +29,7 @@ def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
     """Return statements, and why there are none or what they leave."""
     one, other = difference.expected, difference.found
     if one is None:
-        return _dropped(other) if other else [], ""
+        return (_dropped(other), LOST.get(other.kind, "")) if other else ([], "")
     if other is None:
         return list(created(one, expected)), ""
     statements: list[str] = []
@@ -49,8 +50,6 @@ def _dropped(found: SchemaObject) -> list[str]:
         return [f"ALTER DOMAIN {_table(found)} DROP CONSTRAINT {found.bare}"]
     if kind == "default privileges":
         return list(granted(found, "", found.facts.get("privileges", "")))
-    if kind == "schema":
-        return [f"DROP SCHEMA {name} CASCADE"]
     return [f"DROP {kind.upper()} {name}"]
 
 
@@ -95,10 +94,18 @@ def _changed(
         return [f"ALTER TABLE {_table(one)} {clause}"]
     if kind == "materialized view" and fact == "populated":
         return [f"REFRESH MATERIALIZED VIEW {name}{' WITH NO DATA' if wanted else ''}"]
+    if kind == "view" and _can_be_replaced(one, other):
+        return [view(one, "CREATE OR REPLACE")]
     is_same_call = (wanted or "").split("\n")[:2] == (found or "").split("\n")[:2]
     if kind in ("function", "procedure") and is_same_call:
         return [str(wanted).rstrip()]
     return [] if kind == ORDER else _again(one, expected)
+
+
+def _can_be_replaced(one: SchemaObject, other: SchemaObject) -> bool:
+    """Tell whether a view only gets other contents, or more columns: others may be made of it."""
+    columns = items(other.facts.get("columns"))
+    return items(one.facts.get("columns"))[: len(columns)] == columns
 
 
 def _options(start: str, wanted: str | None, found: str | None) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The statements that bring one object of an SQLite schema back to what is expected."""
 
-from .catalogue import Catalogue, Difference, SchemaObject, in_order
+from .catalogue import LOST, Catalogue, Difference, SchemaObject
+from .making_order import in_order
 
 _NEW_TABLE = "SQLite can't change that: build the table again with"
 
@@ -13,19 +14,21 @@ def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
     if only and only.of and kind not in ("index", "trigger"):
         table = only.of[1]
         if kind == "column" and one is None:
-            return [f"ALTER TABLE {table} DROP COLUMN {only.bare}"], ""
+            return [f"ALTER TABLE {table} DROP COLUMN {only.bare}"], LOST[kind]
         if kind == "column" and other is None and one and _can_be_added(one):
             return [f"ALTER TABLE {table} ADD COLUMN {_clause(one)}"], ""
         return [], f"{_NEW_TABLE}\n{created_table(table, expected)}"
     if kind == "table" and one and other:
         return [], f"{_NEW_TABLE}\n{created_table(name, expected)}"
     statements = [f"DROP {kind.upper()} {name}"] if other else []
-    if one and kind == "table" and "definition" not in one.facts:
+    if one is None:
+        return statements, LOST.get(kind, "")
+    if kind == "table" and "definition" not in one.facts:
         statements.append(created_table(name, expected))
         parts = [each for each in expected.values() if each.of == ("table", name)]
-        made = [each for each in in_order(parts) if each.kind in ("index", "trigger")]
+        made = [each for each in in_order(parts, expected) if each.kind in ("index", "trigger")]
         statements += [each.facts["definition"] for each in made]
-    elif one:
+    else:
         statements.append(one.facts["definition"])
     return statements, ""
 

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.engine import make_url
 from support import postgresql
 from support.database import change, connection_to, rows
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.pool import Pool
+from support.processes import write_env
 from support.sessions import plain_user
 
 from myapp.migrator.base.drift import Drift
@@ -21,6 +22,7 @@ from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.commands import drift as drifts
 from myapp.migrator.commands.drift import Expected, compare, drift, expected_schema, found_schema
 from myapp.migrator.commands.migration import downgrade, upgrade
+from myapp.migrator.database.natural_differences import Schema
 from myapp.migrator.lock import writer_lock
 from myapp.migrator.settings.settings import load_settings
 
@@ -48,6 +50,17 @@ def test_what_is_pending_is_no_difference(make_app: MakeApp, database_url: str) 
     assert (found.differences, found.table.rows) == ((), ("aaa111",))
 
 
+@pytest.mark.parametrize("engine", ["", "isolation_level='AUTOCOMMIT'"])
+def test_an_env_py_may_make_its_own_engine(
+    make_app: MakeApp, postgresql_url: str, engine: str
+) -> None:
+    ini = make_app(postgresql_url, LINE)
+    upgraded(ini)
+    write_env(ini, foreign_env(engine=engine))
+    change(postgresql_url, "CREATE INDEX by_id ON b (id)")
+    assert told(drift(context_of(ini))) == [("added", "index public.by_id")]
+
+
 def test_a_database_that_was_never_migrated_is_compared_with_an_empty_one(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
@@ -73,6 +86,23 @@ def test_each_change_by_hand_is_told_with_its_statement(
 def test_it_stands_where_the_rows_of_two_branches_say(make_app: MakeApp, sqlite_url: str) -> None:
     fork = [*LINE, Revision("ccc333", "aaa111", **create_table("c"))]
     assert drift(upgraded(make_app(sqlite_url, fork))).differences == ()
+
+
+def test_an_index_that_was_left_invalid_is_told_with_its_cure(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    made = "op.create_index('by_id', 'b', ['id'], unique=True)"
+    ini = make_app(postgresql_url, [*LINE, Revision("ccc333", "bbb222", upgrade=made)])
+    context = upgraded(ini)
+    change(
+        postgresql_url,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_id'::regclass",
+    )
+    (found,) = drift(context).differences
+    assert (found.facts, found.statements) == (
+        (("valid", None, "no"),),
+        ("REINDEX INDEX public.by_id",),
+    )
 
 
 def test_a_schema_of_others_is_one_difference_and_one_pattern(
@@ -170,6 +200,26 @@ def after_expecting(
         return made
 
     monkeypatch.setattr(drifts, "expected_schema", expected)
+
+
+def test_servers_of_two_releases_are_told(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each writes its definitions in its own words."""
+
+    def of_another_release(*args: Any, **kwargs: Any) -> Expected:
+        made = expected_schema(*args, **kwargs)
+        schema = Schema(made.schema.catalogue, made.schema.owner, 99)
+        return Expected(made.rows, schema, made.version_table)
+
+    context = upgraded(make_app(sqlite_url, LINE))
+    monkeypatch.setattr(drifts, "expected_schema", of_another_release)
+    told: list[str] = []
+    monkeypatch.setattr(context.watcher, "notice", told.append)
+    drift(context)
+    assert [sentence.partition(",")[0] for sentence in told] == [
+        "the scratch database is one of PostgreSQL 99"
+    ]
 
 
 @pytest.fixture

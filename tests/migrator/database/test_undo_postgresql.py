@@ -51,6 +51,57 @@ CREATE TABLE other.settings (name text PRIMARY KEY, value jsonb DEFAULT '{}');
 GRANT SELECT ON other.settings TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION add_one FROM PUBLIC;
 """
+#: More of all kinds, with names that need care.
+MORE = """
+CREATE TABLE "a ON b" ("x.y" int, "Ü q.r" text, c int[] DEFAULT '{1,2}', PRIMARY KEY ("x.y"));
+CREATE INDEX "I ON x" ON "a ON b" ("Ü q.r");
+CREATE FUNCTION "f ON"(a int DEFAULT 3, VARIADIC b text[] DEFAULT '{}')
+    RETURNS TABLE (x int, y text) LANGUAGE sql AS $$SELECT 1, 'x'$$;
+CREATE TRIGGER "t ON x" BEFORE INSERT ON "a ON b" FOR EACH ROW EXECUTE FUNCTION touch('a', 'b');
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON "a ON b"
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TABLE base (id int);
+CREATE TABLE derived (more text) INHERITS (base);
+CREATE TABLE self (id int primary key, up int references self, ex int4range,
+    EXCLUDE USING gist (ex WITH &&));
+CREATE VIEW on_view AS SELECT * FROM names;
+CREATE VIEW a_on_view AS SELECT * FROM on_view;
+CREATE TABLE moods (m mood DEFAULT 'ok', s short, p pair, sp span);
+CREATE FUNCTION of_table(t moods) RETURNS mood LANGUAGE sql AS 'SELECT t.m';
+CREATE TABLE uses_function (id int DEFAULT add_one(3));
+CREATE TYPE uses_enum AS (m mood);
+CREATE UNLOGGED TABLE ul (id int) WITH (fillfactor=50);
+CREATE TABLE hashed (id int, k text) PARTITION BY LIST (k);
+CREATE TABLE hashed_a PARTITION OF hashed FOR VALUES IN ('a') PARTITION BY HASH (id);
+CREATE TABLE hashed_a1 PARTITION OF hashed_a FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+ALTER TABLE hashed ADD CONSTRAINT kk UNIQUE (k, id);
+CREATE TABLE ref_part (k text, id int, FOREIGN KEY (k, id) REFERENCES hashed (k, id));
+CREATE TABLE fkp (id int, r int REFERENCES parent) PARTITION BY RANGE (id);
+CREATE TABLE fkp1 PARTITION OF fkp DEFAULT;
+CREATE TRIGGER onpart AFTER INSERT ON fkp FOR EACH ROW EXECUTE FUNCTION touch();
+COMMENT ON COLUMN "a ON b"."x.y" IS 'c';
+COMMENT ON INDEX "I ON x" IS 'i';
+COMMENT ON TRIGGER "t ON x" ON "a ON b" IS 't';
+COMMENT ON FUNCTION add_one IS 'f';
+COMMENT ON CONSTRAINT positive ON "Child" IS 'k';
+COMMENT ON VIEW names IS 'v';
+COMMENT ON SCHEMA other IS 's';
+COMMENT ON TYPE mood IS 'm';
+COMMENT ON DOMAIN short IS 'd';
+COMMENT ON SEQUENCE numbers IS 'n';
+COMMENT ON POLICY mine ON "Child" IS 'p';
+COMMENT ON RULE quiet ON parent IS 'r';
+COMMENT ON CONSTRAINT filled ON DOMAIN short IS 'dc';
+COMMENT ON AGGREGATE total(int) IS 'a';
+COMMENT ON PROCEDURE tidy IS 'p';
+COMMENT ON STATISTICS both_of IS 's';
+COMMENT ON MATERIALIZED VIEW counted IS 'mv';
+CREATE EVENT TRIGGER et ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'DROP TABLE')
+    EXECUTE FUNCTION seen();
+ALTER TABLE parent REPLICA IDENTITY USING INDEX parent_pkey;
+ALTER TABLE "Child" ENABLE ALWAYS TRIGGER touched;
+ALTER TABLE "Child" CLUSTER ON by_day;
+"""
 #: What was changed by hand, and the kinds of the differences.
 CHANGES = [
     ("CREATE TABLE extra (id serial PRIMARY KEY)", "table"),
@@ -69,7 +120,7 @@ CHANGES = [
     ("ALTER TABLE other.settings SET (fillfactor = 70, autovacuum_enabled = off)", "table"),
     ("ALTER TABLE parent ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", "table"),
     ("ALTER TABLE parent REPLICA IDENTITY FULL", "table"),
-    ("CREATE SCHEMA mine; CREATE TABLE mine.t (id int)", "schema"),
+    ("CREATE SCHEMA mine", "schema"),
     ("DROP SCHEMA other CASCADE", "schema"),
     ("ALTER TABLE parent ADD note text NOT NULL DEFAULT ''", "column"),
     ("ALTER TABLE parent DROP region", "column"),
@@ -193,6 +244,19 @@ def test_a_change_by_hand_is_found_and_undone(
     assert [each for each in left if each.kind != "column order"] == [], statements
 
 
+def test_a_view_of_which_another_is_made_is_replaced(connection: Connection) -> None:
+    connection.exec_driver_sql("CREATE VIEW of_names AS SELECT id FROM names")
+    wanted = catalogue(connection)
+    connection.exec_driver_sql(
+        "CREATE OR REPLACE VIEW names WITH (security_barrier=true) AS"
+        ' SELECT id, "full name" FROM "Child" WHERE id > 1'
+    )
+    (found,) = differences(wanted, catalogue(connection))
+    (statement,) = undo(found, wanted)[0]
+    connection.exec_driver_sql(statement)
+    assert differences(wanted, catalogue(connection)) == ()
+
+
 @pytest.mark.parametrize(
     "by_hand",
     ["ALTER TYPE mood ADD VALUE 'new' BEFORE 'ok'", "ALTER TYPE mood RENAME VALUE 'ok' TO 'so'"],
@@ -233,3 +297,21 @@ def test_what_is_only_read_stays_as_it_is(schema_url: str) -> None:
         catalogue(connection)
     engine.dispose()
     assert "transaction_read_only" in seen[1]
+
+
+def test_a_whole_schema_is_made_again_and_taken_away(
+    schema_url: str, postgresql_url: str, connection: Connection
+) -> None:
+    """Each object comes after those that it needs, and goes before them."""
+    connection.exec_driver_sql(MORE)
+    wanted = catalogue(connection)
+    connection.rollback()
+    with connection_to(postgresql_url) as other:
+        empty = catalogue(other)
+        for goal in (wanted, empty):
+            for each in differences(goal, catalogue(other)):
+                for statement in undo(each, goal)[0]:
+                    # Only a person can say that all which is in a schema may go.
+                    cascade = " CASCADE" if statement == "DROP SCHEMA other" else ""
+                    other.exec_driver_sql(statement + cascade)
+            assert differences(goal, catalogue(other)) == ()

@@ -1,0 +1,78 @@
+"""In which order the objects of a schema can be made, and in the other direction be dropped."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from .catalogue import ORDER, Catalogue, SchemaObject
+
+#: The kinds, each after those that it is usually made of.
+_KINDS = (
+    *("schema", "extension", "type", "domain", "domain constraint", "sequence", "table"),
+    *("foreign table", "column", "column order", "function", "procedure", "aggregate", "view"),
+    *("materialized view", "constraint", "index", "statistics", "rule", "policy", "trigger"),
+    *("event trigger", "default privileges"),
+)
+#: What stands in the way of changes of other things, and is dropped before these.
+DROPPED_FIRST = set(_KINDS[_KINDS.index("view") :])
+_CALLED = {"function", "procedure", "aggregate"}
+_NAME = r'(?:"(?:[^"]|"")*"|[^\W\d][\w$]*)'
+_NAMES = rf"{_NAME}(?:\.{_NAME})*"
+
+
+def in_order(objects: Iterable[SchemaObject], catalogue: Catalogue) -> list[SchemaObject]:
+    """Return objects of a schema, each after the others that it needs.
+
+    It needs those which it names: without a search path, the server names all with their schema.
+    Two that need each other stay in the order of their kinds.
+    """
+    ordered = sorted(objects, key=_place)
+    if len(ordered) < 2:
+        return ordered
+    texts = {_key(each): [each.name, *_needed(each)] for each in ordered}
+    for each in catalogue.values():
+        if each.of in texts and _key(each) not in texts:
+            texts[each.of] += _needed(each)
+    known = {_called(each): each for each in reversed(ordered) if each.kind != ORDER}
+    made: list[SchemaObject] = []
+    begun: set[tuple[str, str]] = set()
+
+    def make(one: SchemaObject) -> None:
+        begun.add(_key(one))
+        for name in _named("\n".join(texts[_key(one)])):
+            other = known.get(name)
+            if other and _key(other) not in begun:
+                make(other)
+        made.append(one)
+
+    for each in ordered:
+        if _key(each) not in begun:
+            make(each)
+    return made
+
+
+def _needed(one: SchemaObject) -> Iterator[str]:
+    """Yield the facts that may name what an object needs."""
+    # A column's default needs the sequence, which belongs to the column afterwards.
+    yield from (value for name, value in one.facts.items() if name != "owned by")
+
+
+def _named(text: str) -> Iterator[str]:
+    """Yield all names in `text`, and those that these begin with: a column's its table's."""
+    for found in re.finditer(_NAMES, text):
+        parts = re.findall(_NAME, found[0])
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _key(one: SchemaObject) -> tuple[str, str]:
+    return one.kind, one.name
+
+
+def _place(one: SchemaObject) -> tuple[int, bool, str]:
+    # A foreign key needs the key of another table.
+    is_late = one.facts.get("definition", "").startswith("FOREIGN KEY")
+    return _KINDS.index(one.kind), is_late, one.name
+
+
+def _called(one: SchemaObject) -> str:
+    """Return how others name it: a function without its arguments."""
+    return one.name.partition("(")[0] if one.kind in _CALLED else one.name
