@@ -101,9 +101,13 @@ def lint(
             encoding="utf-8",
             timeout=_SECONDS,
         )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return (_failed(_why(error, program)),)
+    try:
         found = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return (Verdict(FAILED, "note", f"Squawk has failed: {_why(error, program)}."),)
+    except ValueError:
+        said = (done.stderr or done.stdout).strip().partition("\n")[0].rstrip(".")
+        return (_failed(said or f"it ended with status {done.returncode}"),)
     verdicts: dict[Verdict, None] = {}
     for each in found:
         at = max(bisect_right(starts, each["line"]) - 1, 0)
@@ -143,9 +147,11 @@ def _level(rule: str) -> Level:
     return "error" if rule in _ERRORS else "warning"
 
 
-def _why(error: Exception, program: str) -> str:
-    if isinstance(error, subprocess.TimeoutExpired):
-        return f"it did not end within {_SECONDS} seconds"
+def _failed(why: str) -> Verdict:
+    return Verdict(FAILED, "note", f"Squawk has failed: {why}.")
+
+
+def _why(error: OSError | subprocess.TimeoutExpired, program: str) -> str:
     if isinstance(error, OSError):
         return f"{program} can't be run: {error.strerror}"
-    return "its answer can't be read"
+    return f"it did not end within {_SECONDS} seconds"

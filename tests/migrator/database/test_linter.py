@@ -96,7 +96,8 @@ def test_what_squawk_cannot_read_is_noted_once() -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        ("exit 3", "its answer can't be read"),
+        ("exit 3", "it ended with status 3"),
+        ("echo 'no such rule: x.' >&2; exit 2", "no such rule: x"),
         (None, "{program} can't be run: No such file or directory"),
     ],
 )
