@@ -93,6 +93,16 @@ def test_what_squawk_cannot_read_is_noted_once() -> None:
     )
 
 
+def test_what_squawk_cannot_read_hides_nothing_else() -> None:
+    sql = ["SELEC one", "ALTER TABLE a DROP COLUMN b", "DROP NOTHING"]
+
+    assert found(*sql) == [
+        ("note", "linter-failed"),
+        ("note", "linter-failed"),
+        ("error", "ban-drop-column"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("script", "why"),
     [
