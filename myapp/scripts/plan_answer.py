@@ -150,7 +150,9 @@ def _sizes(planned: Iterable[PlannedRevision]) -> Iterator[Line]:
 
 def _transaction(planned: PlannedRevision) -> str:
     if planned.is_transactional:
-        return "In a transaction."
+        return (
+            "In one transaction with the whole run." if planned.is_shared else "In a transaction."
+        )
     if any(each.is_transactional for each in planned.statements):
         return "Partly outside a transaction: what fails there is not rolled back."
     return "Outside a transaction: what fails is not rolled back."
@@ -196,6 +198,7 @@ def _document(planned: PlannedRevision) -> dict[str, Any]:
         "path": revision.path,
         "direction": planned.direction,
         "is_transactional": planned.is_transactional,
+        "is_shared": planned.is_shared,
         "sql": [each.sql for each in planned.statements],
         "unrendered": unrendered and {"line": unrendered.line, "why": unrendered.why},
         "tables": [

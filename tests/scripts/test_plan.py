@@ -99,6 +99,7 @@ def test_a_document_has_it_all(ini: Path) -> None:
         "message": "rename",
         "direction": "upgrade",
         "is_transactional": False,
+        "is_shared": False,
         "sql": [
             "CREATE INDEX CONCURRENTLY i ON users (name)",
             "ALTER TABLE users RENAME name TO title",

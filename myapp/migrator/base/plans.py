@@ -40,13 +40,15 @@ class PlannedRevision:
     """What one revision would do to the database of `table`.
 
     `statements` is what it sends, up to where it is `unrendered`. `tables` are those that are there
-    and that its SQL names. `is_transactional`: all of it runs in a transaction.
+    and that its SQL names. `is_transactional`: all of it runs in a transaction. `is_shared`: that
+    is the transaction of the whole run.
     """
 
     revision: Revision
     direction: Direction
     table: VersionTable
     is_transactional: bool
+    is_shared: bool
     statements: tuple[Sent, ...] = ()
     unrendered: Unrendered | None = None
     tables: tuple[TableSize, ...] = ()

@@ -215,7 +215,15 @@ def _rendered(
             sent, unrendered = renderer.rendered(step)
             direction: Direction = "upgrade" if step.is_upgrade else "downgrade"
             whole = renderer.is_transactional and all(each.is_transactional for each in sent)
-            yield PlannedRevision(step.revision, direction, place.table, whole, sent, unrendered)
+            yield PlannedRevision(
+                step.revision,
+                direction,
+                place.table,
+                whole,
+                renderer.is_shared,
+                sent,
+                unrendered,
+            )
 
 
 def _judged(

@@ -57,11 +57,19 @@ def test_each_pending_revision_is_told_and_nothing_is_changed(
         ("ccc333", "upgrade"),
     ]
     assert sql(made.revisions[1]) == ["CREATE INDEX i ON a (id)"]
-    assert made.revisions[1].is_transactional
+    assert (made.revisions[1].is_transactional, made.revisions[1].is_shared) == (True, False)
     assert [each.name for each in made.revisions[1].tables] == ["a"]
     assert made.revisions[0].tables == ()
     assert (heads(database_url), tables(database_url)) == ({"aaa111"}, {"a", "alembic_version"})
     assert files(app.parent) == before
+
+
+def test_a_transaction_of_the_whole_run_is_told(make_app: MakeApp) -> None:
+    together = make_app(LOST, LINE, {"migrate.transaction": "single"})
+
+    assert [each.is_shared for each in plan(run_context(together), start="bbb222").revisions] == [
+        True
+    ]
 
 
 def test_a_plan_makes_neither_database_nor_version_table(
