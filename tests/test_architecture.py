@@ -62,6 +62,7 @@ SCRIPTS = [
         "log_handlers",
         "logs",
         "misnomers",
+        "plan_answer",
         "programs",
         "revision_text",
         "signals",
