@@ -47,6 +47,8 @@ class Asking:
                 threading.Thread(
                     target=self._answer, args=(question,), name="migrations", daemon=True
                 ).start()
+            elif question.is_late:  # nobody may wait for it
+                question.give_up()
             return question
 
     def ask(self, seconds: float) -> Look:

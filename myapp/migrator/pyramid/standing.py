@@ -76,15 +76,12 @@ class Standing:
             return self._last
         asking = self._asking
         last = asking.last
-        if last is None or (time.monotonic() >= last.at + _FRESH and not self._is_settled(last)):
-            return self.look(seconds)
-        if time.monotonic() >= last.at + _FRESH:
+        if last is not None and time.monotonic() < last.at + _FRESH:
+            return self._kept(last)
+        if last is not None and last.state == "ok" and not self._code.has_changed():
             asking.begin(seconds)
             return last
-        return self._kept(last)
-
-    def _is_settled(self, look: Look) -> bool:
-        return look.state == "ok" and not self._code.has_changed()
+        return self.look(seconds)
 
     def _kept(self, look: Look) -> Look:
         """Return what was seen, which will do for a second, or for ever where nothing changes."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import alembic.command
 import pytest
+from support.database import connection_to
 from support.history import Revision, add_revision, create_table, make_history
 from support.ini import MakeIni
 from support.proxy import Proxy
@@ -92,6 +93,23 @@ def test_in_development_a_downgrade_is_seen_and_nobody_waits_for_that(
     while asked.latest().state == "ok":
         time.sleep(0.02)
     assert [revision.title for revision in asked.latest().pending] == ["bbb222 (Create b)"]
+
+
+def test_in_development_a_server_that_hangs_is_seen_though_nobody_waits(
+    ini: Path, proxy: Proxy, postgresql_url: str
+) -> None:
+    upgrade(ini)
+    asked = standing(ini, proxy, "page")
+    with connection_to(postgresql_url) as blocking:
+        blocking.exec_driver_sql("LOCK alembic_version")
+        time.sleep(1.1)
+        assert asked.latest(0.5).state == "ok"  # the look is on its way
+        time.sleep(0.25)
+        proxy.is_swallowing = True  # nobody hears the server give it up
+        deadline = time.monotonic() + 5
+        while asked.latest(0.5).state == "ok" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert asked.latest(0.5).state == "unreachable"
 
 
 def test_pending_revisions_come_in_the_order_in_which_they_are_applied(
