@@ -1,5 +1,6 @@
 """Bring a copied database back to how it was made, much faster than it is copied again."""
 
+import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,17 +21,18 @@ _OTHERS = (
 # What a session has written is counted when it ends, for the tables of the system too: so no
 # CREATE, ALTER or GRANT is missed. ANALYZE, which the server runs by itself, doesn't count.
 _WRITTEN = (
-    "SELECT oid::bigint, pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid)"
-    " + pg_stat_get_tuples_deleted(oid) FROM pg_class WHERE relkind IN ('r', 'm')"
+    "SELECT json_object_agg(oid::bigint, pg_stat_get_tuples_inserted(oid)"
+    " + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid))"
+    " FROM pg_class WHERE relkind IN ('r', 'm')"
     " AND relname NOT IN ('pg_statistic', 'pg_statistic_ext_data')"
 )
 #: What belongs to the database and stands in tables that all databases share.
 _WHOLE = (
-    "SELECT xmin::text, pg_stat_get_db_stat_reset_time(oid)::text,"
+    "SELECT json_build_array(xmin, pg_stat_get_db_stat_reset_time(oid),"
     " shobj_description(oid, 'pg_database'),"
     " (SELECT string_agg(setrole || '=' || setconfig::text, ' ' ORDER BY setrole)"
     " FROM pg_db_role_setting WHERE setdatabase = pg_database.oid),"
-    " (SELECT count(*) FROM pg_prepared_xacts WHERE database = datname)"
+    " (SELECT count(*) FROM pg_prepared_xacts WHERE database = datname))"
     " FROM pg_database WHERE datname = current_database()"
 )
 _EMPTY = (
@@ -40,21 +42,25 @@ _EMPTY = (
 _KEYS = "SELECT confrelid::bigint, conrelid::bigint FROM pg_constraint WHERE contype = 'f'"
 _SEQUENCES = "SELECT oid::bigint, oid::regclass::text FROM pg_class WHERE relkind = 'S'"
 
+_STANDS = "SELECT json_object_agg(oid, json_build_array(last_value, is_called)) FROM"
+
 
 @dataclass(frozen=True)
 class _State:
     """How many rows each table has had written, where each sequence stands, and the rest."""
 
-    written: dict[int, int]
-    sequences: dict[int, tuple[int, bool]]
-    whole: tuple[Any, ...]
+    written: dict[str, int]
+    sequences: dict[str, list[Any]]
+    whole: list[Any]
 
 
 class Restorer:
     """Brings one database back to how it was when this was made, if only rows were added since."""
 
     def __init__(self, connection: OwnConnection) -> None:
+        """Cut off all other sessions, whose writing would be counted later on."""
         self._connection = connection
+        self._cut_off()
         self._sequences: dict[int, str] = dict(self._pairs(_SEQUENCES))
         self._empty: dict[int, str] = dict(self._pairs(_EMPTY))
         self._keys = self._pairs(_KEYS)
@@ -83,7 +89,7 @@ class Restorer:
         if now.whole != before.whole:
             return False
         changed = {
-            oid
+            int(oid)
             for oid in now.written | before.written
             if now.written.get(oid) != before.written.get(oid)
         }
@@ -91,18 +97,21 @@ class Restorer:
         if not emptied <= self._empty.keys():
             return False
         moved = [oid for oid, value in now.sequences.items() if value != before.sequences[oid]]
-        if not emptied and not moved:
-            return True
+        statements = []
         if emptied:
             names = ", ".join(f"ONLY {self._empty[oid]}" for oid in sorted(emptied))
-            self._execute(f"TRUNCATE {names}")
+            statements.append(f"TRUNCATE {names};")
         for oid in moved:
             value, is_called = before.sequences[oid]
-            self._one(f"SELECT setval({oid}::regclass, {value}, {is_called})")
-        self._one("SELECT pg_stat_force_next_flush()::text")
+            statements.append(f"PERFORM setval({oid}::regclass, {value}, {is_called});")
+        if not statements:
+            return True
+        # Each question is a way to the server and back, and there is one test after the other.
+        statements.append("PERFORM pg_stat_force_next_flush();")
+        self._execute(f"DO $restore$ BEGIN {' '.join(statements)} END $restore$")
         self._state = self._look()
         # A trigger on TRUNCATE may have written elsewhere.
-        others = self._empty.keys() - emptied
+        others = map(str, self._empty.keys() - emptied)
         return self._state.sequences == before.sequences and all(
             self._state.written.get(oid) == now.written.get(oid) for oid in others
         )
@@ -116,19 +125,18 @@ class Restorer:
         return found
 
     def _look(self) -> _State:
-        written = dict(self._pairs(_WRITTEN))
-        asked = " UNION ALL ".join(
-            f"SELECT {oid}::bigint, last_value, is_called FROM {name}"  # noqa: S608 - a regclass
+        sequences = " UNION ALL ".join(
+            f"SELECT {oid}::bigint AS oid, last_value, is_called FROM {name}"  # noqa: S608 - a regclass
             for oid, name in self._sequences.items()
         )
-        sequences = (
-            {oid: (value, called) for oid, value, called in self._rows(asked)} if asked else {}
-        )
-        return _State(written, sequences, self._one(_WHOLE))
+        asked = f"{_STANDS} ({sequences}) AS sequences" if sequences else "NULL"
+        [found] = self._rows(f"SELECT ({_WRITTEN})::text, ({asked})::text, ({_WHOLE})::text")
+        return _State(*(json.loads(each or "{}") for each in found))
 
     def _cut_off(self) -> bool:
         """End all other sessions, and wait until they have."""
-        self._rows(f"SELECT pg_terminate_backend(pid) {_OTHERS}")
+        if not self._rows(f"SELECT pg_terminate_backend(pid) {_OTHERS}"):
+            return True
         until = time.monotonic() + _PATIENCE
         while self._one(f"SELECT count(*) {_OTHERS}") != (0,):
             if time.monotonic() > until:
