@@ -23,12 +23,14 @@ _LISTENS = re.compile(r"(?:Serving on|Listening at:) http://(127\.0\.0\.1:\d+)")
 
 
 def configured(
-    settings: Mapping[str, Any], configure: Callable[[Any], object] = lambda config: None
+    settings: Mapping[str, Any],
+    configure: Callable[[Any], object] = lambda config: None,
+    timeout: float = 10.0,
 ) -> webtest.TestApp:
     """Return an application with these settings, and the view `/health`, for a test to ask."""
     with Configurator(settings=settings) as config:
         config.include("myapp.migrator.pyramid")
-        config.add_migration_health("/health")
+        config.add_migration_health("/health", timeout)
         configure(config)
         return webtest.TestApp(config.make_wsgi_app())
 

@@ -49,7 +49,7 @@ class Asking:
                 ).start()
         if question.has_ended.wait(max(0.0, question.deadline - time.monotonic())):
             assert question.answer is not None  # noqa: S101 - `_answer` gives one in any case
-            return question.answer
+            return self._seen(question.answer)
         question.give_up()
         return self._seen(Look(time.monotonic(), self._code.known, None, question.late()))
 
@@ -66,7 +66,7 @@ class Asking:
                 f"The database can't be asked: {described(error)}.", retryable=False
             )
             look = Look(time.monotonic(), self._code.known, None, failed)
-        question.answer = self._seen(look)
+        question.answer = look
         question.has_ended.set()
 
     def _seen(self, look: Look) -> Look:

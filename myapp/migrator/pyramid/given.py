@@ -58,7 +58,8 @@ def given_settings(registry: Registry) -> Settings:
     settings = registry.settings or {}
     # Some factories put both of what they are given into the registry.
     global_config, given = registry.get(_GIVEN, (settings, None))
-    return application_settings(global_config, _ours(settings if given is None else given))
+    variables = {key: value for key, value in global_config.items() if isinstance(value, str)}
+    return application_settings(variables, _ours(settings if given is None else given))
 
 
 def _ours(settings: Mapping[str, Any]) -> dict[str, str]:

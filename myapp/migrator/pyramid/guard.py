@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
@@ -33,6 +34,8 @@ def guard(event: ApplicationCreated) -> None:
     standing = standing_of(event.app.registry)
     options = standing.options
     if options.on_pending == "ignore" and options.on_ahead == "allow":
+        with suppress(MigrateError):  # whoever asks is told
+            standing.read_code()
         return
     look = _looked(standing)
     error = wrong(look)

@@ -48,6 +48,13 @@ class Standing:
         """Whether the revision files may change while the application runs: in development."""
         return self.options.on_pending == "page"
 
+    def read_code(self) -> None:
+        """Read the revision files: a process keeps the code with which it has started.
+
+        Raises SettingsError, or HistoryError.
+        """
+        self._code.read()
+
     def look(self, seconds: float = _SECONDS) -> Look:
         """Ask the database, or wait for the answer of one who asks already.
 
