@@ -24,7 +24,7 @@ def page(**values: Any) -> tuple[str, str]:
 def policy(nonce: str) -> str:
     """Return what a browser may do for the page: nothing but its own style, script and form."""
     return (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}';"
+        f"default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}';"
         " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
