@@ -46,9 +46,10 @@ SCRIPTS = [
     {"session"},
     {"progress"},
     {"console"},
-    {"document", "endings", "output"},
+    {"document", "endings", "forks", "output"},
     {"invocation", "story"},
     {
+        "drawing",
         "durations",
         "imports",
         "log_handlers",

@@ -415,6 +415,17 @@ def test_an_error_is_a_document_with_exactly_the_documented_keys(
     assert "Traceback" not in result.stderr
 
 
+def test_the_fork_of_several_heads_is_told(ini: Path) -> None:
+    _two_heads(ini)
+    assert document(ini, "upgrade", "head", status=8)["error"]["fork"] == {
+        "ancestor": "cccc1",
+        "sides": [
+            {"head": "dddd1", "revisions": ["dddd1"]},
+            {"head": "eeee1", "revisions": ["eeee1"]},
+        ],
+    }
+
+
 def test_drift_is_listed(own_ini: Path, tmp_path: Path) -> None:
     document(own_ini, "upgrade", "4b7e21c09d35")
     document(own_ini, "stamp", "head")
