@@ -49,7 +49,6 @@ SCRIPTS = [
     {"document", "endings", "forks", "output"},
     {"invocation", "story"},
     {
-        "drawing",
         "durations",
         "imports",
         "log_handlers",

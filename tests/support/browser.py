@@ -35,16 +35,13 @@ def axe_core(folder: Path) -> str:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("npm is missing, which fetches axe-core")
-    options = [
-        "--no-audit",
-        "--no-fund",
-        "--ignore-scripts",
-        "--prefer-offline",
-        "--prefix",
-        folder,
-    ]
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
     done = subprocess.run(
-        [npm, "install", *options, AXE], cwd=folder, check=False, capture_output=True, text=True
+        [npm, "install", *options, "--prefix", folder, AXE],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         pytest.skip(f"npm can't fetch {AXE}: {done.stderr.strip()[-200:]}")

@@ -182,6 +182,22 @@ def test_the_keyboard_is_enough_and_an_error_is_told(
     assert site.heads == {"ccc333"}
 
 
+def test_the_toolbar_has_a_panel_that_says_where_the_database_stands(
+    serve: Serve, new_page: Any
+) -> None:
+    site = serve(migrate__on_pending="warn", pyramid__includes="pyramid_debugtoolbar")
+    page: Page = new_page()
+    page.goto(f"{site.address}/")
+    page.goto(f"{site.address}/_debug_toolbar/")
+    page.get_by_role("link", name="Global").click()
+    page.get_by_role("link", name="Migrations").click()
+    panel = page.locator("#pDebugPanel-migrations-content")
+    expect(panel.get_by_text("base (no revision)", exact=True)).to_be_visible()
+    expect(panel.get_by_role("cell", name="<script>alert(1)</script>")).to_be_visible()
+    expect(panel.get_by_text("myapp-migrate app.ini upgrade", exact=True)).to_be_visible()
+    expect(panel.get_by_text("* pending aaa111 (Create the first table)")).to_be_visible()
+
+
 def test_without_javascript_the_form_works_still(serve: Serve, new_page: Any) -> None:
     site = serve()
     page: Page = new_page(java_script_enabled=False)
