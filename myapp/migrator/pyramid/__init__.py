@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyramid.events import ApplicationCreated
-
 from ..base.errors import SettingsError
 from ..settings.options import read_options
 from ..settings.variables import Expanded
 from .given import STANDING, given_settings, migrate_settings, set_migration_settings
-from .guard import guard, not_started
+from .guard import at_the_start, guard, not_started
 from .health import add_migration_health
 from .standing import Standing
 
@@ -39,7 +37,7 @@ def includeme(config: Configurator) -> None:
     config.registry[STANDING] = Standing(config.registry, options)
     config.add_directive("set_migration_settings", set_migration_settings)
     config.add_directive("add_migration_health", add_migration_health)
-    config.add_subscriber(guard, ApplicationCreated)
+    at_the_start(config.registry, guard)
     if options.on_pending == "page":
         config.include(".page")
     _add_panel(config)

@@ -38,8 +38,8 @@ class Asking:
         #: What was seen last.
         self.last: Look | None = None
 
-    def ask(self, seconds: float) -> Look:
-        """Return what is seen at a look that takes up to `seconds`, or at the one under way."""
+    def begin(self, seconds: float) -> _Question:
+        """Begin a look that takes up to `seconds`, unless one is under way."""
         with self._mutex:
             question = self._question
             if question is None or question.has_ended.is_set():
@@ -47,35 +47,45 @@ class Asking:
                 threading.Thread(
                     target=self._answer, args=(question,), name="migrations", daemon=True
                 ).start()
+            return question
+
+    def ask(self, seconds: float) -> Look:
+        """Return what is seen at a look that takes up to `seconds`, or at the one under way."""
+        question = self.begin(seconds)
         if question.has_ended.wait(max(0.0, question.deadline - time.monotonic())):
-            assert question.answer is not None  # noqa: S101 - `_answer` gives one in any case
-            return self._seen(question.answer)
+            assert question.answer is not None  # noqa: S101 - it ends with one
+            return question.answer
         question.give_up()
-        return self._seen(Look(time.monotonic(), self._code.known, None, question.late()))
+        look = Look(time.monotonic(), self._code.known, None, question.late())
+        self._remember(look)
+        return look
 
     def _answer(self, question: _Question) -> None:
         try:
-            look = self._look(question)
-        except MigrateError as error:
-            look = Look(time.monotonic(), self._code.known, None, error)
-        except DBAPIError as error:
-            late = question.late() if question.is_late else None
-            look = Look(time.monotonic(), self._code.known, None, late or database_failed(error))
-        except Exception as error:  # noqa: BLE001 - a driver may raise anything
-            failed = DatabaseUnreachable(
-                f"The database can't be asked: {described(error)}.", retryable=False
-            )
-            look = Look(time.monotonic(), self._code.known, None, failed)
-        question.answer = look
-        question.has_ended.set()
+            question.answer = self._looked(question)
+            self._remember(question.answer)
+        finally:
+            question.has_ended.set()
 
-    def _seen(self, look: Look) -> Look:
+    def _remember(self, look: Look) -> None:
         with self._mutex:
             is_new = self.last is None or self.last.state != look.state
             self.last = look
         if look.error is not None and is_new:
             logger.warning("%s", in_one_line(look.error, self._settings))
-        return look
+
+    def _looked(self, question: _Question) -> Look:
+        try:
+            return self._look(question)
+        except MigrateError as error:
+            failed = error
+        except DBAPIError as error:
+            failed = question.late() if question.is_late else database_failed(error)
+        except Exception as error:  # noqa: BLE001 - a driver may raise anything
+            failed = DatabaseUnreachable(
+                f"The database can't be asked: {described(error)}.", retryable=False
+            )
+        return Look(time.monotonic(), self._code.known, None, failed)
 
     def _look(self, question: _Question) -> Look:
         code = self._code.read()

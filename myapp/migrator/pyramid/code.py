@@ -26,7 +26,7 @@ class KeptCode:
 
     def read(self) -> Code:
         """Return the revisions. Raises what `Code` raises."""
-        if self.known is not None and not (self._is_watching and self._have_changed(self.known)):
+        if self.known is not None and not self.has_changed():
             return self.known
         self.known = None
         code = Code(self._settings())
@@ -34,9 +34,13 @@ class KeptCode:
         self.known = code
         return code
 
-    def _have_changed(self, code: Code) -> bool:
+    def has_changed(self) -> bool:
+        """Tell whether the files have to be read again, or for the first time."""
+        known = self.known
+        if known is None or not self._is_watching:
+            return known is None
         try:
-            return _files_of(code) != self._files
+            return _files_of(known) != self._files
         except OSError:
             return True
 

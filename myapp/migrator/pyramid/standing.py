@@ -65,14 +65,22 @@ class Standing:
     def latest(self, seconds: float = _SECONDS) -> Look:
         """Return what was seen less than a second ago, or else look.
 
-        What is at the heads is never looked at again, unless the revision files may change.
+        While the database is at the heads and the revision files are as they were, nobody waits:
+        what was seen last is returned, and the look goes on in a thread of its own. Unless
+        `is_watching`, there is none any more.
         """
-        last = self._asking.last
+        asking = self._asking
+        last = asking.last
         if last is not None:
-            is_settled = not self.is_watching and last.state == "ok"
-            if is_settled or time.monotonic() - last.at < _FRESH:
+            is_settled = last.state == "ok"
+            if is_settled and not self.is_watching:
                 return last
-        return self.look(seconds)
+            if time.monotonic() - last.at < _FRESH:
+                return last
+            if is_settled and not self._code.has_changed():
+                asking.begin(seconds)
+                return last
+        return asking.ask(seconds)
 
     @property
     def _asking(self) -> Asking:

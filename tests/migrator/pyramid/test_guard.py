@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import alembic.command
 import psycopg2
 import pytest
+from pyramid.events import ApplicationCreated, NewRequest
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationError
 from support.command import invoke
 from support.database import connection_to
@@ -273,6 +274,24 @@ def test_to_include_it_twice_is_once(
 ) -> None:
     configured(settings, lambda config: config.include("myapp.migrator.pyramid"))
     assert len(caplog.messages) == 1
+
+
+def test_no_listener_is_left_for_each_request(settings: dict[str, str]) -> None:
+    app: Any = configured(settings)
+    assert not app.app.registry.has_listeners
+
+
+def test_the_listeners_of_the_application_are_called(settings: dict[str, str]) -> None:
+    seen: list[object] = []
+
+    def configure(config: Any) -> None:
+        config.add_subscriber(seen.append, ApplicationCreated)
+        config.add_subscriber(seen.append, NewRequest)
+
+    app = configured(settings, configure)
+    assert [type(event) for event in seen] == [ApplicationCreated]
+    app.get("/health", status=503)
+    assert [type(event) for event in seen] == [ApplicationCreated, NewRequest]
 
 
 def test_two_paths_for_the_health_are_a_conflict(settings: dict[str, str]) -> None:

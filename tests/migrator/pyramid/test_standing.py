@@ -81,6 +81,19 @@ def test_in_development_a_new_file_is_seen_within_a_second(ini: Path, proxy: Pro
     assert [revision.title for revision in asked.latest().pending] == ["ccc333 (Create c)"]
 
 
+def test_in_development_a_downgrade_is_seen_and_nobody_waits_for_that(
+    ini: Path, proxy: Proxy
+) -> None:
+    upgrade(ini)
+    asked = standing(ini, proxy, "page")
+    alembic.command.downgrade(alembic_config(ini), "aaa111")
+    time.sleep(1.1)
+    assert asked.latest().state == "ok"
+    while asked.latest().state == "ok":
+        time.sleep(0.02)
+    assert [revision.title for revision in asked.latest().pending] == ["bbb222 (Create b)"]
+
+
 def test_pending_revisions_come_in_the_order_in_which_they_are_applied(
     ini: Path, proxy: Proxy
 ) -> None:
