@@ -1,4 +1,4 @@
-"""A real browser, Debian's Chromium, driven by Playwright; and axe-core, which checks pages."""
+"""A real browser, Chromium, driven by Playwright; and axe-core, which checks pages."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ AXE = "axe-core@4.14.1"
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start Chromium within. Where there is none, the test is skipped."""
-    program = shutil.which("chromium")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("Chromium is missing: `apt-get install chromium` installs it")
     # Chromium refuses to run with its sandbox for root.

@@ -197,7 +197,7 @@ def _line(document: dict[str, Any]) -> bytes:
 
 def _text(text: str, status: int) -> Response:
     return _private(
-        Response(f"{text}\n", status=status, content_type="text/plain", charset="utf-8")
+        Response(f"{text.rstrip()}\n", status=status, content_type="text/plain", charset="utf-8")
     )
 
 
