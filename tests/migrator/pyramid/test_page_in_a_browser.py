@@ -106,10 +106,12 @@ def is_wider_than_the_window(page: Page) -> bool:
 
 
 def test_the_page_shows_sql_migrates_and_leads_to_the_page_that_was_asked_for(
-    serve: Serve, new_page: Any, axe: str
+    serve: Serve, new_page: Any, axe: str, tmp_path: Path
 ) -> None:
     """In light and dark, wide and at 360 pixels, it has no fault that axe-core knows."""
-    site = serve()
+    flag = tmp_path / "flag"
+    waiting = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.05)"
+    site = serve(Revision("ccc333", "bbb222", "Wait", upgrade=waiting))
     page: Page = new_page()
     asked: list[str] = []
     faults: list[str] = []
@@ -135,9 +137,14 @@ def test_the_page_shows_sql_migrates_and_leads_to_the_page_that_was_asked_for(
     assert looks["light"] != looks["dark"]
 
     page.get_by_role("button", name="Run the upgrade").click()
+    expect(page.get_by_role("status")).to_have_text("The upgrade is running.")
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 2)
+    expect(page.get_by_role("log")).to_contain_text("[2/3] bbb222")
+    assert violations(page, axe) == []
+    flag.touch()
     expect(page.get_by_role("heading", name="Users")).to_be_visible()
     assert page.url == f"{site.address}/?a=1"
-    assert site.heads == {"bbb222"}
+    assert site.heads == {"ccc333"}
     assert {url.partition("/_")[0].partition("?")[0] for url in asked} == {
         f"{site.address}/",
         site.address,
