@@ -1,6 +1,7 @@
 """The parts of the benchmark that decide: what is asked for, what is missed, and its limit."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -198,3 +199,14 @@ def test_the_limit_gives_the_same_answers(make_app: MakeApp, tmp_path: Path) -> 
     assert limit.invoke(main, [str(ini), "upgrade"]).exit_code == 0
     assert "07be" in invoke(ini, "current").stdout
     assert limit.invoke(main, [str(ini), "current"]).output == "07be (head)\n"
+
+
+def test_an_application_is_measured_with_and_without_the_guard(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guard = module("guard")
+    for name, value in {"BATCH": 1, "BATCHES": 1, "LOOKS": 1}.items():
+        monkeypatch.setattr(guard, name, value)
+    assert guard.main([]) in (0, 1)  # so few requests tell nothing
+    for line, name in zip(capsys.readouterr().out.splitlines(), ("refuse", "page"), strict=True):
+        assert re.fullmatch(rf"{name}: .* requests/s without, .* with: .*% fewer, .*", line)

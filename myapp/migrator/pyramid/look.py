@@ -27,7 +27,7 @@ class Look:
     status: Status | None = None
     error: MigrateError | None = None
 
-    @property
+    @cached_property
     def state(self) -> State:
         """Where the database stands, in a word."""
         if self.status is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from functools import cached_property
@@ -33,6 +34,8 @@ class Standing:
         self.options = options
         self._registry = registry
         self._code = KeptCode(lambda: self.settings, is_watching=self.is_watching)
+        self._last: Look | None = None
+        self._until = 0.0
         self._by_process: dict[int, Asking] = {}
 
     @cached_property
@@ -60,7 +63,7 @@ class Standing:
 
         What has not answered within `seconds` counts as unreachable.
         """
-        return self._asking.ask(seconds)
+        return self._kept(self._asking.ask(seconds))
 
     def latest(self, seconds: float = _SECONDS) -> Look:
         """Return what was seen less than a second ago, or else look.
@@ -69,18 +72,25 @@ class Standing:
         what was seen last is returned, and the look goes on in a thread of its own. Unless
         `is_watching`, there is none any more.
         """
+        if time.monotonic() < self._until and self._last is not None:
+            return self._last
         asking = self._asking
         last = asking.last
-        if last is not None:
-            is_settled = last.state == "ok"
-            if is_settled and not self.is_watching:
-                return last
-            if time.monotonic() - last.at < _FRESH:
-                return last
-            if is_settled and not self._code.has_changed():
-                asking.begin(seconds)
-                return last
-        return asking.ask(seconds)
+        if last is None or (time.monotonic() >= last.at + _FRESH and not self._is_settled(last)):
+            return self.look(seconds)
+        if time.monotonic() >= last.at + _FRESH:
+            asking.begin(seconds)
+            return last
+        return self._kept(last)
+
+    def _is_settled(self, look: Look) -> bool:
+        return look.state == "ok" and not self._code.has_changed()
+
+    def _kept(self, look: Look) -> Look:
+        """Return what was seen, which will do for a second, or for ever where nothing changes."""
+        is_settled = look.state == "ok" and not self.is_watching
+        self._last, self._until = look, math.inf if is_settled else look.at + _FRESH
+        return look
 
     @property
     def _asking(self) -> Asking:
