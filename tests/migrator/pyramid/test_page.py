@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import webtest
 from pyramid.config import Configurator
+from pyramid.events import BeforeRender, NewRequest
 from pyramid.exceptions import ConfigurationError
 from pyramid.interfaces import ITweens
 from pyramid.response import Response
@@ -155,6 +156,29 @@ def test_a_program_is_told_as_rfc_9457_has_it(app: Application, accept: str | No
         f"Hint:  apply them with `myapp-migrate {app.ini} upgrade`.",
         "pending": ["aaa111", "bbb222"],
     }
+
+
+def test_the_page_stands_below_the_path_at_which_the_application_is_mounted(
+    app: Application,
+) -> None:
+    page = app.page("/hello/you", extra_environ={"SCRIPT_NAME": "/mounted"})
+    assert 'action="/mounted/_migrations/upgrade"' in page.text
+    assert 'href="/mounted/_migrations/sql/aaa111"' in page.text
+    assert 'name="asked" value="/mounted/hello/you"' in page.text
+
+
+def test_the_page_asks_nothing_of_the_application(make_page: MakePage) -> None:
+    """What answers for the application may need the tables that are missing."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("the application was asked")
+
+    def configure(config: Configurator) -> None:
+        config.add_subscriber(fail, BeforeRender)
+        config.add_subscriber(fail, NewRequest)
+        config.set_root_factory(fail)
+
+    assert make_page(configure=configure).page().status_int == 503
 
 
 def test_static_files_and_health_pass(app: Application) -> None:
