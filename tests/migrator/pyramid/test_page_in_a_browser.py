@@ -99,6 +99,19 @@ def serve(make_app: MakeApp, sqlite_url: str) -> Iterator[Serve]:
         yield serve
 
 
+def require_fit_for_all(page: Page, axe: str) -> None:
+    """Look for faults in light and in dark, on a wide and on a narrow screen."""
+    backs = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        backs.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        for width in (1280, 360):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert violations(page, axe) == []
+            assert not is_wider_than_the_window(page)
+    assert len(backs) == 2
+
+
 def is_wider_than_the_window(page: Page) -> bool:
     return bool(
         page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
@@ -108,7 +121,6 @@ def is_wider_than_the_window(page: Page) -> bool:
 def test_the_page_shows_sql_migrates_and_leads_to_the_page_that_was_asked_for(
     serve: Serve, new_page: Any, axe: str, tmp_path: Path
 ) -> None:
-    """In light and dark, wide and at 360 pixels, it has no fault that axe-core knows."""
     flag = tmp_path / "flag"
     waiting = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.05)"
     site = serve(Revision("ccc333", "bbb222", "Wait", upgrade=waiting))
@@ -126,15 +138,7 @@ def test_the_page_shows_sql_migrates_and_leads_to_the_page_that_was_asked_for(
     expect(page.get_by_text("CREATE TABLE a")).to_be_visible()
     assert site.heads == set()
 
-    looks = {}
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        for width in (1280, 360):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert violations(page, axe) == []
-            assert not is_wider_than_the_window(page)
-        looks[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert looks["light"] != looks["dark"]
+    require_fit_for_all(page, axe)
 
     page.get_by_role("button", name="Run the upgrade").click()
     expect(page.get_by_role("status")).to_have_text("The upgrade is running.")
@@ -145,6 +149,14 @@ def test_the_page_shows_sql_migrates_and_leads_to_the_page_that_was_asked_for(
     expect(page.get_by_role("heading", name="Users")).to_be_visible()
     assert page.url == f"{site.address}/?a=1"
     assert site.heads == {"ccc333"}
+
+    bad = tmp_path / "migrations" / "versions" / "bad_.py"
+    bad.write_text("revision = 'bad'\ndown_revision = 'gone'\n")
+    page.wait_for_timeout(1100)  # what was seen a second ago still counts
+    page.goto(f"{site.address}/?a=1")
+    expect(page).to_have_title("The migrations can't be read")
+    expect(page.get_by_text("follows revision gone, which no file has.")).to_be_visible()
+    require_fit_for_all(page, axe)
     assert {url.partition("/_")[0].partition("?")[0] for url in asked} == {
         f"{site.address}/",
         site.address,
@@ -178,8 +190,7 @@ def test_the_keyboard_is_enough_and_an_error_is_told(
     expect(page.get_by_role("status")).to_be_focused()
     expect(page.get_by_role("log")).to_contain_text("Error: Revision ccc333 (Fail) failed")
     expect(page.get_by_role("progressbar")).to_have_js_property("value", 2)
-    assert violations(page, axe) == []
-    assert not is_wider_than_the_window(page)
+    require_fit_for_all(page, axe)
     assert site.heads == {"bbb222"}
 
     broken.write_text(broken.read_text().replace("raise ValueError('no way')", "pass"))
