@@ -56,7 +56,6 @@ SCRIPTS = [
     {"document", "endings", "forks", "output"},
     {"invocation", "story"},
     {
-        "drawing",
         "durations",
         "imports",
         "log_handlers",
@@ -81,7 +80,7 @@ def room_rules() -> Iterator[tuple[str, set[str]]]:
         own = {"pytest"} if face == "pytest_plugin.py" else set()
         yield f"migrator/{face}", everything | own | {f"{ENGINE}.{room}" for room in ROOMS}
     inside = {f"{ENGINE}.{name}" for name in [WEB, *ROOMS]}
-    yield f"migrator/{WEB}/", everything | {"pyramid"} | inside
+    yield f"migrator/{WEB}/", everything | {"jinja2", "pyramid", "pyramid_debugtoolbar"} | inside
 
 
 #: What each part may import, besides the standard library.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..migrator.base.legible import legible
-from .drawing import children_first, drawn
+from ..migrator.revisions.drawing import children_first, drawn
 from .revision_text import titled
 from .wrapping import cut
 

@@ -101,6 +101,7 @@ EXAMPLES = {
     "list-templates": "list-templates",
     "upgrade --sql": "upgrade --sql",
     "downgrade --sql": "downgrade cccc1:base --sql",
+    "show --sql": "show cccc1 --sql",
     "stamp --sql": "stamp cccc1 --sql",
     "ensure-version --sql": "ensure-version --sql",
 }

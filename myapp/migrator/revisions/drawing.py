@@ -5,8 +5,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+from ..base.results import HistoryReport, MarkedRevision
+
 #: How a line is drawn that leads to what a revision follows, and to what it only depends on.
 _FOLLOWS, _DEPENDS = "|", ":"
+
+
+def drawn_history(report: HistoryReport) -> Iterator[tuple[str, MarkedRevision | None]]:
+    """Yield each row of the drawing of a history, and the revision whose row it is."""
+    marked = {each.revision.revision: each for each in report.revisions}
+    follows = {name: each.revision.down_revisions for name, each in marked.items()}
+    depends = report.dependencies
+    for row, name in drawn(children_first(marked, follows, depends), follows, depends):
+        yield row, None if name is None else marked[name]
 
 
 def children_first(
