@@ -421,8 +421,8 @@ def test_a_timeout_that_is_no_number_of_seconds_is_explained(value: str, make_in
         ("statement-timeout", "did you mean `migrate.statement_timeout`?"),
         (
             "xyz",
-            "the known ones: migrate.lock, migrate.lock_patience, migrate.lock_timeout,"
-            " migrate.lock_url, migrate.lock_wait,"
+            "the known ones: migrate.drift_ignore, migrate.lock, migrate.lock_patience,"
+            " migrate.lock_timeout, migrate.lock_url, migrate.lock_wait,"
             " migrate.retries, migrate.scratch_url, migrate.statement_timeout,"
             " migrate.transaction, migrate.wait_db.",
         ),
