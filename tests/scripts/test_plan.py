@@ -45,8 +45,8 @@ def test_a_plan_tells_all_of_each_revision(ini: Path, postgresql_url: str) -> No
 
     name = name_of(postgresql_url)
     assert (done.returncode, done.stderr) == (0, "")
-    # What an ANALYZE adds to the table's own size differs from server to server.
-    assert re.sub(r"[67]\d\.\d kB", "SIZE", done.stdout).splitlines() == [
+    # What the server adds to the table's own size differs from server to server.
+    assert re.sub(r"\d\d\.\d kB", "SIZE", done.stdout).splitlines() == [
         f"{name} is at aaa111 (add a): 1 revision up to heads.",
         "",
         "bbb222  rename",
