@@ -46,7 +46,7 @@ SCRIPTS = [
     {"session"},
     {"progress"},
     {"console"},
-    {"document", "endings", "output"},
+    {"document", "endings", "forks", "output"},
     {"invocation", "story"},
     {
         "durations",
@@ -71,7 +71,7 @@ def room_rules() -> Iterator[tuple[str, set[str]]]:
     for face in sorted(FACES):
         yield f"migrator/{face}", everything | {f"{ENGINE}.{room}" for room in ROOMS}
     inside = {f"{ENGINE}.{name}" for name in [WEB, *ROOMS]}
-    yield f"migrator/{WEB}/", everything | {"pyramid"} | inside
+    yield f"migrator/{WEB}/", everything | {"jinja2", "pyramid", "pyramid_debugtoolbar"} | inside
 
 
 #: What each part may import, besides the standard library.

@@ -24,7 +24,7 @@ PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
 MARK = "<end of output>"
 # The rest makes the environment that the tests run in; .ci/run runs the whole of it.
-SET_UP = "python3 -m venv .venv && .venv/bin/pip install -e . && "
+SET_UP = "python3 -m venv .venv && .venv/bin/pip install -e '.[page]' && "
 DATABASE_URL = "postgresql://myapp:secret@db.example.com/myapp"
 
 

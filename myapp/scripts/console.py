@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import click
 
-from ..migrator.base.errors import MigrateError, UsageError
+from ..migrator.base.errors import MigrateError, MultipleHeads, UsageError
 from ..migrator.base.legible import legible
 from ..migrator.base.shortening import readable
 from ..migrator.settings.redaction import Redactor
@@ -16,6 +17,11 @@ from .story import Story, telling
 from .streams import discard, write_json, write_sql
 from .wrapping import columns_of
 
+if TYPE_CHECKING:
+    from ..migrator.base.forks import Fork
+
+#: How wide a drawing is, which is indented as the rest of an error.
+_DRAWN = 72
 _WRITES = {"upgrade", "downgrade", "stamp", "ensure-version", "repair"}
 
 
@@ -111,6 +117,8 @@ class Console:
                 write_sql(told.sql)
         if not self.typed.json:
             self._tell("Error:", "red", redact(told.message))
+            if isinstance(told, MultipleHeads):
+                self._draw(told.fork)
             if hint:
                 self._tell("Hint: ", "cyan", hint)
         return told.exit_code
@@ -168,6 +176,12 @@ class Console:
         return self.typed.command_line(
             self.redactor.redact, are_secrets_known=self.are_secrets_known
         )
+
+    def _draw(self, fork: "Fork") -> None:
+        from .forks import fork_lines
+
+        for line in fork_lines(fork, _DRAWN):
+            self.stderr.write_line(f"{'':7}{self._shown(line)}")
 
     def _tell(self, label: str, color: str, message: str) -> None:
         indented = legible(message).replace("\n", "\n       ")

@@ -27,6 +27,7 @@ _NO_SECRETS = {
     "candidates",
     "current",
     "done",
+    "fork",
     "heads",
     "nearest",
     "not_begun",

@@ -140,12 +140,17 @@ def branches(session: Session) -> object:
 
 @cli.command("show", connects=True)
 @click.argument("revision", type=REVISION)
+@option("--sql", is_flag=True, help="Write the SQL of these revisions alone.")
 @click.pass_obj
-def show(session: Session, revision: str) -> object:
+def show(session: Session, revision: str, sql: bool) -> object:
     """Show the revisions that REVISION names, in full."""
     from ..migrator.commands import reports
 
     done = ask(session, lambda source: reports.show(source, revision))
+    if sql:
+        from ..migrator.commands import offline
+
+        return offline.show_sql(session.context(), [each.revision for each in done])
     session.typed.verbose = True
     return done
 

@@ -8,6 +8,11 @@ def short(revision: Revision) -> str:
     return f"{revision.revision}{_marks(revision)}{_message(revision)}"
 
 
+def titled(revision: Revision) -> str:
+    """Return its id and its message in a line."""
+    return f"{revision.revision} {revision.message}".rstrip()
+
+
 def with_parents(revision: Revision) -> str:
     """Return the same, after the ids of those before it."""
     depends = f" ({', '.join(revision.depends_on)})" if revision.depends_on else ""

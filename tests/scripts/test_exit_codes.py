@@ -138,6 +138,13 @@ def test_a_purge_brings_a_database_back_that_is_ahead(ahead: Path, database_url:
 # 8: several heads
 
 
+FORK = """\
+* bbbb2222 add b
+| * bbbb3333 add phone
+|/
+* aaaa1111 add a"""
+
+
 @pytest.mark.parametrize(
     ("command", "asked", "how"),
     [
@@ -153,7 +160,7 @@ def test_several_heads(
     tmp_path: Path, make_app: MakeApp, sqlite_url: str, command: str, asked: str, how: str
 ) -> None:
     ini = make_app(sqlite_url, [A, B, OTHER_B])
-    error = f"2 heads: bbbb2222 (add b), bbbb3333 (add phone). `{asked}` can't choose one."
+    error = f"2 heads: bbbb2222 (add b), bbbb3333 (add phone). `{asked}` can't choose one.\n{FORK}"
     hint = f'join them with `myapp-migrate {ini} merge heads -m "join"`, or name one{how}.'
     refused(tmp_path, 8, error, hint, ini, *command.split())
 
@@ -188,7 +195,10 @@ def test_branches_that_have_labels_are_meant_to_stay_apart(
 def test_check_finds_several_heads(tmp_path: Path, make_app: MakeApp, sqlite_url: str) -> None:
     ini = make_app(sqlite_url, HEADS)
     invoke(ini, "upgrade")
-    error = "2 heads: bbbb2222 (add b), bbbb3333 (add phone). The next `revision` can't choose one."
+    error = (
+        "2 heads: bbbb2222 (add b), bbbb3333 (add phone). The next `revision` can't choose one.\n"
+        f"{FORK}"
+    )
     hint = (
         f'join them with `myapp-migrate {ini} merge heads -m "join"`, or give each branch a label'
         " in `branch_labels` if they are to stay apart."

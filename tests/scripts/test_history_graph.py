@@ -8,7 +8,7 @@ import pytest
 from support.command import invoke
 from support.history import MakeApp, Revision
 
-from myapp.scripts.history_graph import drawn
+from myapp.migrator.revisions.drawing import drawn
 
 Edges = dict[str, tuple[str, ...]]
 

@@ -98,6 +98,7 @@ EXAMPLES = {
     "list-templates": "list-templates",
     "upgrade --sql": "upgrade --sql",
     "downgrade --sql": "downgrade cccc1:base --sql",
+    "show --sql": "show cccc1 --sql",
     "stamp --sql": "stamp cccc1 --sql",
     "ensure-version --sql": "ensure-version --sql",
 }
@@ -412,6 +413,17 @@ def test_an_error_is_a_document_with_exactly_the_documented_keys(
     assert error["message"]
     assert "Error:" not in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_fork_of_several_heads_is_told(ini: Path) -> None:
+    _two_heads(ini)
+    assert document(ini, "upgrade", "head", status=8)["error"]["fork"] == {
+        "ancestor": "cccc1",
+        "sides": [
+            {"head": "dddd1", "revisions": ["dddd1"]},
+            {"head": "eeee1", "revisions": ["eeee1"]},
+        ],
+    }
 
 
 def test_drift_is_listed(own_ini: Path, tmp_path: Path) -> None:

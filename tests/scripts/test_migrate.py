@@ -157,6 +157,7 @@ def test_a_branch_is_followed_up_and_down(branches: Path, sqlite_url: str) -> No
     assert refused.returncode == 8
     assert refused.stderr == (
         "Error: 2 heads: bbb222 (left one), ccc333 (right one). `downgrade -1` can't choose one.\n"
+        "       * ccc333 right one\n       | * bbb222 left one\n       |/\n       * aaa111 root\n"
         "Hint:  type what you mean:\n"
         f"       `myapp-migrate {branches} downgrade bbb222@-1` undoes bbb222 (left one).\n"
         f"       `myapp-migrate {branches} downgrade ccc333@-1` undoes ccc333 (right one).\n"

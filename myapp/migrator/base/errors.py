@@ -22,7 +22,10 @@ docs/json.md describes the details of each.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from .forks import Fork
 
 #: Why a revision can't be used. `empty`: it names none. `out_of_reach`: no way leads to it.
 BadRevisionReason = Literal[
@@ -165,11 +168,18 @@ class DatabaseAhead(MigrateError):
 
 
 class MultipleHeads(MigrateError):
-    """There are several heads, and the command needs one."""
+    """There are several heads, and the command needs one.
+
+    `fork` is how they have come apart, a `forks.Fork`.
+    """
 
     code = "multiple_heads"
     exit_code = 8
-    details_of = ("heads",)
+    details_of = ("heads", "fork")
+
+    def __init__(self, message: str, *, fork: "Fork", **details: Any) -> None:
+        super().__init__(message, fork=fork.document(), **details)
+        self.fork = fork
 
 
 class HalfApplied(MigrateError):

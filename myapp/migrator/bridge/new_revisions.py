@@ -39,6 +39,8 @@ def write_revisions(
     """Return the revisions whose files `write` makes: all of them, or none.
 
     A file stays whose post-write hook fails, for it is written.
+
+    Raises UsageError where another one was written after `history` was read, and follows the same.
     """
     with new_files(history.script) as files:
         try:
@@ -49,8 +51,25 @@ def write_revisions(
         except BaseException:
             files.remove()
             raise
-    now = settled(context, load_history(context))
-    return tuple(now.get(script.revision) for script in scripts if script is not None)
+        now = settled(context, load_history(context))
+        new = tuple(now.get(script.revision) for script in scripts if script is not None)
+        if beside := _written_meanwhile(history, now, new):
+            files.remove()
+            raise UsageError(
+                f"No revision was written: another one was, meanwhile, and follows the same:"
+                f" {now.titles(beside)}. There would be two heads.",
+                hint="run the command again, and the new one follows it.",
+            )
+    return new
+
+
+def _written_meanwhile(
+    before: ScriptHistory, now: ScriptHistory, new: Sequence[Revision]
+) -> list[str]:
+    """Return the revisions that have come to follow a head which one of the `new` ones follows."""
+    own = {each.revision for each in new}
+    heads = {parent for each in new for parent in each.down_revisions} & set(before.heads())
+    return [id_ for head in heads for id_ in now.get(head).next_revisions if id_ not in own]
 
 
 def _told(history: ScriptHistory, name: str, write: Callable[[], T]) -> T:

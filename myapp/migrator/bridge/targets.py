@@ -11,6 +11,7 @@ from ..base.ask_alembic import AskAlembic
 from ..base.errors import BadRevision, MigrateError, MultipleHeads, UsageError
 from ..base.results import Revision
 from ..base.spelling import nearest
+from ..revisions.fork import fork
 from ..revisions.graph import RESERVED
 from ..revisions.target import Range, Target
 from .loading import ScriptHistory
@@ -98,6 +99,7 @@ def several_heads(
         f"{len(heads)} heads: {history.titles(heads)}. `{command}` can't choose one.",
         hint=hint or _how_to_choose(history, heads, "--head" if command == "revision" else ""),
         heads=list(heads),
+        fork=fork(history, heads),
     )
 
 

@@ -53,6 +53,17 @@ def downgrade_sql(context: RunContext, target: str, *, tag: str | None = None) -
     return _run_sql(context, "downgrade", plan_downgrade, target, tag)
 
 
+def show_sql(context: RunContext, revisions: Sequence[str]) -> str:
+    """Return the SQL of each of these revisions alone, as if all that it builds on were applied."""
+
+    def below(history: ScriptHistory, revision: str) -> Start | None:
+        return history.foremost(history.graph.parents[revision]) or None
+
+    return "".join(
+        _run_sql(context, "show", plan_upgrade, revision, None, below) for revision in revisions
+    )
+
+
 def stamp_sql(context: RunContext, revisions: Sequence[str], *, tag: str | None = None) -> str:
     """Return the SQL that stamps `revisions`, each `to` or `from:to`."""
     ends = tuple(typed.end if (typed := Range.parse(each)) else each for each in revisions)
@@ -99,12 +110,19 @@ def captured_sql(context: RunContext) -> Iterator[io.StringIO]:
         context.config.output_buffer = output
 
 
-def _run_sql(context: RunContext, name: str, planner: Planner, target: str, tag: str | None) -> str:
+def _run_sql(
+    context: RunContext,
+    name: str,
+    planner: Planner,
+    target: str,
+    tag: str | None,
+    starts_at: Callable[[ScriptHistory, str], Start | None] | None = None,
+) -> str:
     typed = Range.parse(target)
     end = typed.end if typed else target
     tell_env_py(context, end, tag)
     history = history_of_files(context)
-    start = _start(context, history, target, name)
+    start = starts_at(history, end) if starts_at else _start(context, history, target, name)
     begun: list[Revision] = []
     running: list[Revision] = []
 

@@ -22,6 +22,8 @@ from .standing import Standing
 if TYPE_CHECKING:
     from pyramid.config import Configurator
 
+_PANELS = "debugtoolbar.extra_global_panels"
+
 
 def includeme(config: Configurator) -> None:
     """Guard the start of the application, and add the directives.
@@ -38,3 +40,14 @@ def includeme(config: Configurator) -> None:
     at_the_start(config.registry, guard)
     if options.on_pending == "page":
         config.include(".page")
+    _add_panel(config)
+
+
+def _add_panel(config: Configurator) -> None:
+    """Give pyramid_debugtoolbar the panel, whether it is included before or after this, or never.
+
+    It reads this setting, and imports what it names, when it wraps the application.
+    """
+    given = config.registry.settings.get(_PANELS) or []
+    panels = given.split() if isinstance(given, str) else list(given)
+    config.registry.settings[_PANELS] = [*panels, f"{__name__}.panel.MigrationsPanel"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyramid.config import Configurator
     from pyramid.request import Request
 
-_ROUTE = "migration_health"
+ROUTE = "migration_health"
 _METHODS = ("GET", "HEAD")
 
 
@@ -42,8 +42,8 @@ def add_migration_health(config: Configurator, path: str, timeout: float = 2.0) 
         return response
 
     # The application's own root and permissions may need the database.
-    config.add_route(_ROUTE, path, factory=lambda request: None)
-    config.add_view(health, route_name=_ROUTE, permission=NO_PERMISSION_REQUIRED)
+    config.add_route(ROUTE, path, factory=lambda request: None)
+    config.add_view(health, route_name=ROUTE, permission=NO_PERMISSION_REQUIRED)
 
 
 def document(look: Look) -> dict[str, Any]:

@@ -160,11 +160,14 @@ def heads_to_join_told(history: History) -> str | None:
 def require_joined_heads(history: History) -> None:
     """Raise MultipleHeads where there are heads to join."""
     if ids := heads_to_join(history):
+        from .fork import fork  # few histories have one
+
         raise MultipleHeads(
             f"{len(ids)} heads: {history.titles(ids)}. The next `revision` can't choose one.",
             hint='join them with `{cmd} merge heads -m "join"`, or give each branch a label in'
             " `branch_labels` if they are to stay apart.",
             heads=list(ids),
+            fork=fork(history, ids),
         )
 
 

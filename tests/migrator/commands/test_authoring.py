@@ -1,11 +1,13 @@
 """Commands that write or open revision files."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.database import tables
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, add_revision, create_table
 
+from myapp.migrator.base.author import Author
 from myapp.migrator.base.errors import (
     BadRevision,
     MigrateError,
@@ -398,3 +400,44 @@ def test_a_merge_of_one_revision_is_refused(
 
     assert raised.value.message == f"`merge` joins two revisions or more; {what}."
     assert files(tmp_path) == before
+
+
+def test_a_revision_that_a_colleague_has_written_meanwhile_gets_no_second_beside_it(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    config = run_context(make_app(sqlite_url, LINE))
+    migrations = tmp_path / "migrations"
+
+    class Colleague(Author):
+        """Is asked for the message, and writes a file at that moment."""
+
+        def message(self, suggested: str) -> str | None:
+            add_revision(migrations, Revision("ddd444", LINE[-1].id, "theirs"))
+            return "Mine"
+
+    with pytest.raises(UsageError) as raised:
+        revision(config, author=Colleague())
+
+    assert raised.value.message == (
+        "No revision was written: another one was, meanwhile, and follows the same: ddd444"
+        " (theirs). There would be two heads."
+    )
+    assert raised.value.hint == "run the command again, and the new one follows it."
+    assert len(list((migrations / "versions").glob("*.py"))) == len(LINE) + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "heads"),
+    [
+        ({"head": "base"}, 2),
+        ({"head": "aaa111", "splice": True}, 2),
+        ({"branch_label": "new"}, 1),
+        ({"depends_on": ["aaa111"]}, 1),
+    ],
+)
+def test_a_second_head_is_begun_only_where_that_is_said(
+    options: dict[str, Any], heads: int, make_app: MakeApp, sqlite_url: str
+) -> None:
+    config = run_context(make_app(sqlite_url, LINE))
+    revision(config, "New", **options)
+    assert len(load_history(config).heads()) == heads

@@ -1,11 +1,12 @@
 """`--sql`: scripts that bring a database to a revision by themselves."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command import invoke
+from support.command import Result, invoke
 from support.database import change, feed, heads, rows, tables
 from support.history import MakeApp, Revision, create_table
 from support.ini import MakeIni
@@ -330,3 +331,36 @@ def test_a_script_that_can_not_begin_writes_nothing(
     result = invoke(ini, *typed.split(), "--sql")
     assert (result.returncode, result.stdout) == (2, "")
     assert "sql" not in json.loads(invoke(ini, *typed.split(), "--sql", "--json").stdout)
+
+
+def test_the_sql_of_one_revision_is_that_of_no_other(make_app: MakeApp, lost_url: str) -> None:
+    ini = make_app(
+        lost_url,
+        [
+            Revision("aaaa1", **create_table("a")),
+            Revision("bbbb1", "aaaa1", **create_table("b")),
+            Revision("cccc1", "aaaa1", **create_table("c")),
+            Revision("dddd1", **create_table("d")),
+            Revision("eeee1", ("bbbb1", "cccc1"), depends_on="dddd1", **create_table("e")),
+        ],
+    )
+
+    assert tables_in(invoke(ini, "show", "bbbb1", "--sql")) == {"b"}
+    assert tables_in(invoke(ini, "show", "eeee1", "--sql")) == {"e"}
+    assert tables_in(invoke(ini, "show", "dddd1", "--sql")) == {"alembic_version", "d"}
+    assert tables_in(invoke(ini, "show", "heads", "--sql")) == {"e"}
+
+
+def test_one_revision_that_asks_the_database_says_so(make_app: MakeApp, lost_url: str) -> None:
+    asks = "op.get_bind().execute(sa.text('SELECT 1')).scalar()"
+    ini = make_app(lost_url, [Revision("aaaa1"), Revision("bbbb1", "aaaa1", upgrade=asks)])
+
+    done = invoke(ini, "show", "bbbb1", "--sql")
+
+    assert done.returncode == 1
+    assert "Error: Revision bbbb1 (a change) can't be written as SQL: " in done.stderr
+
+
+def tables_in(done: Result) -> set[str]:
+    assert done.returncode == 0, done.stderr
+    return set(re.findall("CREATE TABLE (\\w+)", done.stdout))

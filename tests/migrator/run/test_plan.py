@@ -37,7 +37,8 @@ def test_a_downgrade_by_steps_from_several_heads_picks_none(branches: History, t
     )
     assert raised.value.hint is not None
     assert f"\n`{{cmd}} downgrade bbb222@{target}` undoes " in raised.value.hint
-    assert raised.value.details == {"heads": ["bbb222", "ccc333"]}
+    assert raised.value.details["heads"] == ["bbb222", "ccc333"]
+    assert raised.value.details["fork"]["ancestor"] == "aaa111"
 
 
 def test_a_downgrade_by_steps_on_a_branch_leaves_the_other(branches: History) -> None:
