@@ -71,7 +71,7 @@ class PendingPage:
             return self._upgrade(request)
         if path.startswith(_SQL):
             return self._sql(request, path.removeprefix(_SQL))
-        if self._passes(request):
+        if self._standing.is_settled() or self._passes(request):
             return self._application(request)
         look = self._standing.latest()
         if look.state not in ("pending", "unreadable"):

@@ -65,6 +65,11 @@ class Standing:
         """
         return self._kept(self._asking.ask(seconds))
 
+    def is_settled(self) -> bool:
+        """Tell, without a look, whether the database was at the heads less than a second ago."""
+        last = self._last
+        return last is not None and last.state == "ok" and time.monotonic() < self._until
+
     def latest(self, seconds: float = _SECONDS) -> Look:
         """Return what was seen less than a second ago, or else look.
 
