@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from projects import Project
-from questions import BARE, DBMATE, DJANGO, FLASK, HISTORY, LIMIT, THEIRS
+from questions import BARE, CURRENT, DBMATE, DJANGO, FLASK, HISTORY, LIMIT, THEIRS
 from report import Key
 from sampling import Bytecode, Command, Environment
 from tools import Tools, pair
 
 #: The most that `myapp-migrate` may take, as a part of what Alembic takes, for a length.
 NOTHING = {10: 0.30, 100: 0.30, 1000: 0.30, 5000: 0.15}
-CURRENT = {10: 0.30, 100: 0.30, 1000: 0.30, 5000: 0.03}
+CURRENT_LIMITS = {10: 0.30, 100: 0.30, 1000: 0.30, 5000: 0.03}
 HISTORY_LIMITS = {1000: 0.35}
 ONE = {5000: 0.40}
 ALL = {288: 1.00, 1000: 0.85}
@@ -22,6 +22,8 @@ INSTALLED = {300: 0.30, 1000: 0.25, 5000: 0.15}
 INSTALLED_FOREIGN = 0.75
 #: The most processor time, as a multiple of what a Python takes that does nothing.
 START, START_HELP = 3.5, 2.2
+#: The most that `status` may take, as a part of what `current` takes.
+STATUS = 1.2
 
 #: Of these lengths some rows only are measured; a target is set for them.
 ONLY_FROM_EMPTY, ONLY_INSTALLED = 288, 300
@@ -75,9 +77,11 @@ def _ordinary(project: Project, name: str, folder: Path) -> Iterator[Case]:
         return Case(key, project, commands, limits, memory or {}, environment)
 
     yield case("nothing", upgrade, nothing, memory={THEIRS: NOTHING_MEMORY})
-    yield case("current", tools.current(), _limits(CURRENT.get(length), limit=1.3))
+    yield case("current", tools.current(), _limits(CURRENT_LIMITS.get(length), limit=1.3))
     history = _limits(HISTORY_LIMITS.get(length), limit=1.3, django=1.0)
     yield case("history", tools.history(), history)
+    if length in (10, 1000):
+        yield case("status", tools.status(), {CURRENT: STATUS})
     yield case("one", tools.upgrade_one(), _limits(ONE.get(length)))
     yield case("sql", tools.sql(), _limits(None))
     if length in {"SQLite": (10, 1000, 5000), "PostgreSQL": (1000,)}[name]:

@@ -1,6 +1,6 @@
 """What is asked, of whom, and what a reader has to know of it."""
 
-OURS, THEIRS, FLASK, DJANGO, DBMATE, LIMIT, BARE, HISTORY = (
+OURS, THEIRS, FLASK, DJANGO, DBMATE, LIMIT, BARE, HISTORY, CURRENT = (
     "myapp-migrate",
     "alembic",
     "flask db",
@@ -9,8 +9,9 @@ OURS, THEIRS, FLASK, DJANGO, DBMATE, LIMIT, BARE, HISTORY = (
     "the limit",
     "python -c pass",
     "history",
+    "current",
 )
-TOOLS = (OURS, THEIRS, FLASK, DJANGO, DBMATE, LIMIT, BARE, HISTORY)
+TOOLS = (OURS, THEIRS, FLASK, DJANGO, DBMATE, LIMIT, BARE, HISTORY, CURRENT)
 
 #: Each question with its heading, and what a reader has to know of how it is asked.
 QUESTIONS = {
@@ -20,6 +21,7 @@ QUESTIONS = {
         "`manage.py migrate`, here and below, and `dbmate up`.",
     ),
     "current": ("`current`", "Django has no such command."),
+    "status": ("`status`, nothing pending", "Beside the command `current`."),
     "history": (
         "`history`",
         "`myapp-migrate` marks each revision as applied, current or pending, so it is compared with"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from projects import PYTHON, SCRIPTS, Project
-from questions import BARE, DBMATE, DJANGO, FLASK, HISTORY, LIMIT, OURS, THEIRS
+from questions import BARE, CURRENT, DBMATE, DJANGO, FLASK, HISTORY, LIMIT, OURS, THEIRS
 from sampling import Command
 
 
@@ -108,6 +108,15 @@ class Tools:
             **self._alembics("current", "current", check=check),
             LIMIT: self.command(LIMIT, "app.ini", "current", check=check),
         }
+
+    def status(self) -> dict[str, Command]:
+        """Return what shows where the database stands and what is in the way, and `current`."""
+
+        def check(output: str) -> None:
+            require(self.head in output and "nobody holds it" in output, "something is in the way")
+
+        status = self.command(OURS, "app.ini", "status", check=check)
+        return {OURS: status, CURRENT: self.current()[OURS]}
 
     def heads(self) -> dict[str, Command]:
         """Return what shows the newest revision, without the database."""

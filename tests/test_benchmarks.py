@@ -78,7 +78,8 @@ def test_every_row_says_what_is_asked_of_it(tmp_path: Path) -> None:
     for key, case in cases.items():
         assert case.limits.keys() <= set(questions.TOOLS) - {questions.OURS}
         assert questions.OURS in case.commands
-        assert (questions.THEIRS in case.commands) == (key.question != "start-completion")
+        is_ours_alone = key.question in ("start-completion", "status")
+        assert (questions.THEIRS in case.commands) is not is_ours_alone
         if questions.FLASK in case.commands and questions.FLASK in case.limits:
             assert case.limits[questions.FLASK] == 1.0
         if questions.LIMIT in case.commands and not key.question.startswith("start"):
@@ -104,6 +105,8 @@ def test_every_row_says_what_is_asked_of_it(tmp_path: Path) -> None:
     assert cases[report_key("start", "SQLite", 10)].limits == {questions.BARE: 3.5}
     assert cases[report_key("start-help", "", 0)].limits == {questions.BARE: 2.2}
     assert cases[report_key("start-completion", "SQLite", 1000)].limits == {questions.HISTORY: 1.0}
+    for database in ("SQLite", "PostgreSQL"):
+        assert cases[report_key("status", database, 1000)].limits == {questions.CURRENT: 1.2}
 
 
 def report_key(question: str, database: str, length: int) -> Any:
