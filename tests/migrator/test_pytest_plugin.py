@@ -130,10 +130,10 @@ def test_a_changed_history_is_migrated_anew(
 
 
 def test_two_workers_run_each_revision_once(
-    make_app: MakeApp, database_url: str, pytester: pytest.Pytester, tmp_path: Path
+    make_app: MakeApp, postgresql_url: str, pytester: pytest.Pytester, tmp_path: Path
 ) -> None:
     note = "import time\ntime.sleep(0.5)\n" + noted(tmp_path / "runs")
-    ini = make_app(database_url, [*LINE, Revision("ccc333", "bbb222", upgrade=note)])
+    ini = make_app(postgresql_url, [*LINE, Revision("ccc333", "bbb222", upgrade=note)])
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_subprocess("-n", "2", "--migrate-ini", ini)
     result.assert_outcomes(passed=10)

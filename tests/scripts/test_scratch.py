@@ -148,6 +148,24 @@ def test_the_second_of_the_same_files_is_copied(
     assert third.stdout.splitlines()[0] == "a alembic_version other"
 
 
+def test_of_two_at_once_the_second_waits_and_copies(
+    make_app: MakeApp, database_url: str, tmp_path: Path, start: Start
+) -> None:
+    go, runs = tmp_path / "go", tmp_path / "runs"
+    wait = (
+        f"import pathlib, time\npathlib.Path({str(runs)!r}).touch(exist_ok=False)\n"
+        f"while not pathlib.Path({str(go)!r}).exists():\n    time.sleep(0.05)"
+    )
+    ini = make_app(database_url, [*LINE, Revision("ccc333", "bbb222", upgrade=wait)])
+    first = start(ini, "scratch", "--", "true")
+    until(runs.exists)
+    second = start(ini, "scratch", "--", "true")
+    second.until_told("another run is making a scratch database that can be copied.")
+    go.touch()
+    assert ", migrated in " in first.finish().stderr
+    assert ", copied in " in second.finish().stderr
+
+
 def test_no_more_than_two_templates_of_a_database_are_kept(
     make_app: MakeApp, postgresql_url: str
 ) -> None:

@@ -92,7 +92,7 @@ class Scratches:
         """Copy the template named `digest`. One run at a time makes a template, others wait."""
         url = self._maker.copy(digest)
         if url is None:
-            with self._maker.building(digest):
+            with self._maker.building(digest, self._tell_waiting):
                 url = self._maker.copy(digest)
                 if url is None:
                     url, rows, is_copy = self._migrated(target)
@@ -102,6 +102,11 @@ class Scratches:
         if digest not in self._rows:
             self._rows[digest] = self._upgraded(url, target)
         return url, self._rows[digest], True
+
+    def _tell_waiting(self) -> None:
+        self._context.watcher.notice(
+            "another run is making a scratch database that can be copied. Waiting for it."
+        )
 
     def _migrated(self, target: str | tuple[str, ...]) -> tuple[URL, tuple[str, ...], bool]:
         url = self._maker.make()

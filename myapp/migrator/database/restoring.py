@@ -20,6 +20,7 @@ _OTHERS = (
 )
 # What a session has written is counted when it ends, for the tables of the system too: so no
 # CREATE, ALTER or GRANT is missed. ANALYZE, which the server runs by itself, doesn't count.
+# https://www.postgresql.org/docs/current/monitoring-stats.html
 _WRITTEN = (
     "SELECT json_object_agg(oid::bigint, pg_stat_get_tuples_inserted(oid)"
     " + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid))"

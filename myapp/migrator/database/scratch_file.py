@@ -6,7 +6,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -73,14 +73,18 @@ class ScratchFiles:
         shutil.rmtree(Path(str(url.database)).parent, ignore_errors=True)
 
     @contextmanager
-    def building(self, digest: str) -> Iterator[None]:
-        """Hold the lock under which templates are made."""
+    def building(self, digest: str, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock under which templates are made. Call `waiting` before it is waited for."""
         template = self._template(digest)
         if template is None:
             yield
             return
         with template.with_name(_BUILDING).open("w") as building:
-            fcntl.flock(building, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(building, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(building, fcntl.LOCK_EX)
             yield
 
     def _template(self, digest: str) -> Path | None:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 
 from sqlalchemy import Engine
@@ -76,15 +76,18 @@ class ScratchServer:
                 self._drop(old)
 
     @contextmanager
-    def building(self, digest: str) -> Iterator[None]:
-        """Hold the lock under which the template named `digest` is made."""
+    def building(self, digest: str, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock under which the template named `digest` is made. Call `waiting` once."""
         key = advisory_key(self._template(digest))
-        while not self._ask(f"SELECT pg_try_advisory_lock({key})"):
-            time.sleep(_LOOK_AGAIN)
+        lock, unlock = f"pg_try_advisory_lock({key})", f"pg_advisory_unlock({key})"
+        if not self._ask(f"SELECT {lock}"):
+            waiting()
+            while not self._ask(f"SELECT {lock}"):
+                time.sleep(_LOOK_AGAIN)
         try:
             yield
         finally:
-            self._ask(f"SELECT pg_advisory_unlock({key})")
+            self._ask(f"SELECT {unlock}")
 
     def drop(self, url: URL) -> None:
         """Drop the database at `url`, whoever is connected to it."""
