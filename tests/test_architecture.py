@@ -52,6 +52,7 @@ SCRIPTS = [
         "log_handlers",
         "logs",
         "misnomers",
+        "plan_answer",
         "programs",
         "revision_text",
         "signals",

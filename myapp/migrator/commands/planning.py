@@ -18,7 +18,7 @@ from ..base.verdicts import Verdict
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
-from ..bridge.env_py import run_env, tell_env_py
+from ..bridge.env_py import env_py_of, run_env, tell_env_py, writes_files
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.place import require_schema, version_table
 from ..bridge.planned_step import PlannedStep
@@ -28,7 +28,7 @@ from ..bridge.targets import find
 from ..bridge.version_facts import checked
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, missing_file
-from ..database.linter import installed_linter, lint
+from ..database.linter import FAILED, installed_linter, lint
 from ..database.listening import listening
 from ..database.table_sizes import named_in, table_sizes
 from ..revisions import answers
@@ -145,6 +145,12 @@ def _offline(context: RunContext, history: ScriptHistory) -> list[Place]:
         table = VersionTable("", None, migration_context.version_table, ())
         places.append(Place(table, setup_of(context, migration_context)))
 
+    if writes_files(env_py_of(history.script)):
+        raise UsageError(
+            "env.py writes SQL into files of its own, and a plan writes none: `--from` can't do"
+            " with it.",
+            hint="leave out `--from`.",
+        )
     with told_as_errors(), listening(do_connect=_refuse):
         run_env(context, history.script, lambda *_: [], take, as_sql=True)
     if not places:
@@ -211,7 +217,15 @@ def _rendered(
             sent, unrendered = renderer.rendered(step)
             direction: Direction = "upgrade" if step.is_upgrade else "downgrade"
             whole = renderer.is_transactional and all(each.is_transactional for each in sent)
-            yield PlannedRevision(step.revision, direction, place.table, whole, sent, unrendered)
+            yield PlannedRevision(
+                step.revision,
+                direction,
+                place.table,
+                whole,
+                renderer.is_shared,
+                sent,
+                unrendered,
+            )
 
 
 def _judged(
@@ -228,7 +242,16 @@ def _judged(
         return replace(each, findings=tuple(placed))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(add, planned))
+        return list(_told_once(pool.map(add, planned)))
+
+
+def _told_once(planned: Iterable[PlannedRevision]) -> Iterator[PlannedRevision]:
+    """Leave out notes that say of every revision what they said of the first."""
+    told: set[str] = set()
+    for each in planned:
+        kept = [v for v in each.findings if v.rule != FAILED or v.sql or v.message not in told]
+        told |= {v.message for v in kept if v.rule == FAILED and not v.sql}
+        yield replace(each, findings=tuple(kept))
 
 
 def _texts(step: PlannedStep) -> Iterator[str]:
