@@ -44,7 +44,8 @@ SCRIPTS = [
     {"session"},
     {"progress"},
     {"console"},
-    {"document", "endings", "output"},
+    {"plan_answer"},
+    {"document", "endings", "output", "plan_trace"},
     {"invocation", "story"},
     {
         "durations",
@@ -52,7 +53,6 @@ SCRIPTS = [
         "log_handlers",
         "logs",
         "misnomers",
-        "plan_answer",
         "programs",
         "revision_text",
         "signals",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..base.errors import MigrateError
-from ..base.plans import TableSize
+from ..base.plans import Plan, TableSize
 from ..base.results import VersionTable
 from ..base.traces import Trace, TracedRevision
 from ..bridge.connection import shared_engine
@@ -88,13 +88,29 @@ def observe(
             title = tracer.done[-1].revision.title
             error = (
                 f"{title} failed in the scratch database; the live one is untouched."
-                f" {failed.message}"
+                f" {' '.join(failed.message.split())}"
             )
     is_sqlite = made.url.startswith("sqlite")
     revisions = tuple(tracer.done)
     if judge:
         revisions = tuple(_judged(revisions, None, None))
     return Trace(target, revisions, error, (_SQLITE,) if is_sqlite else ())
+
+
+def joined(plan: Plan, seen: Trace) -> Plan:
+    """Return a plan with what its revisions did in a scratch database."""
+    found = {(each.revision.revision, each.table): each for each in seen.revisions}
+    revisions = []
+    for each in plan.revisions:
+        traced = found.get((each.revision.revision, each.table))
+        if traced:
+            each = replace(
+                each,
+                traced=traced.statements,
+                findings=(*each.findings, *traced.findings),
+            )
+        revisions.append(each)
+    return replace(plan, revisions=tuple(revisions), trace_error=seen.error, trace_notes=seen.notes)
 
 
 def _judged(

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -30,8 +30,20 @@ _LOCKS = (
     " AND locktype = 'relation' AND database = {database}"
 )
 _SESSION = "SELECT pg_backend_pid(), oid::bigint FROM pg_database WHERE datname=current_database()"
-#: `ShareUpdateExclusiveLock` of `pg_locks`, by the name that SQL has for it.
-_NAMES = {mode.replace(" ", "").lower() + "lock": mode for mode in MODES}
+_ASKED = (
+    "SELECT coalesce(relation, 0)::bigint, mode, granted FROM pg_locks WHERE pid = {pid}"
+    " AND (NOT granted OR locktype = 'relation' AND database = {database})"
+)
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+_READ_ALL = """
+DO $$ DECLARE found regclass; BEGIN
+    FOR found IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    LOOP EXECUTE 'LOCK TABLE ONLY ' || found || ' IN ACCESS SHARE MODE'; END LOOP;
+END $$
+"""
+#: A lock's place in MODES by its name in `pg_locks`, such as `ShareUpdateExclusiveLock`.
+_PLACES = {mode.replace(" ", "").lower() + "lock": at for at, mode in enumerate(MODES)}
 _INDEXES = ("i", "I")
 
 
@@ -50,6 +62,14 @@ Relations = dict[int, Relation]
 Held = dict[int, int]
 
 
+class Watched:
+    """What was seen of a statement outside a transaction: its locks, and whether it had to wait."""
+
+    def __init__(self) -> None:
+        self.held: Held = {}
+        self.was_stopped = False
+
+
 class LockTrace:
     """Watches one session from a second one."""
 
@@ -58,7 +78,8 @@ class LockTrace:
         rows = rows_of(connection, _SESSION)
         self._pid: int = rows[0][0] if rows else 0
         self._database: int = rows[0][1] if rows else 0
-        self._own = OwnConnection(own_engine(connection.engine))
+        self._engine = own_engine(connection.engine)
+        self._own = OwnConnection(self._engine)
 
     def close(self) -> None:
         """Disconnect."""
@@ -69,27 +90,48 @@ class LockTrace:
         query = _LOCKS.format(pid=self._pid, database=self._database)
         held: Held = {}
         for relation, mode in self._own.ask(lambda asked: rows_of(asked, query)):
-            held[relation] = max(held.get(relation, 0), MODES.index(_NAMES[mode.lower()]))
+            held[relation] = max(held.get(relation, 0), _PLACES[mode.lower()])
         return held
 
     @contextmanager
-    def watching(self) -> Iterator[Held]:
-        """Look again and again within. What was seen stands in the yielded value at the end."""
-        seen: Held = {}
+    def watching(self) -> Iterator[Watched]:
+        """Look again and again within, at a statement outside a transaction.
+
+        A third session reads all tables meanwhile, until it is waited for. So each statement stops
+        for a moment that waits for readers, or for those with an older snapshot, as CONCURRENTLY
+        does, and its locks can be seen.
+        """
+        watched = Watched()
         stop = threading.Event()
+        with closing(OwnConnection(self._engine)) as reader:
+            is_reading = _run(reader, _BEGIN) and _run(reader, _READ_ALL)
 
-        def look() -> None:
-            with suppress(DBAPIError):
-                while not stop.is_set():
-                    _join(seen, self.held())
+            def look() -> None:
+                nonlocal is_reading
+                with suppress(DBAPIError):
+                    while not stop.is_set():
+                        if self._is_waiting(watched):
+                            watched.was_stopped = True
+                            if is_reading:
+                                is_reading = not _run(reader, "ROLLBACK")
 
-        thread = threading.Thread(target=look, name="lock-trace", daemon=True)
-        thread.start()
-        try:
-            yield seen
-        finally:
-            stop.set()
-            thread.join()
+            thread = threading.Thread(target=look, name="lock-trace", daemon=True)
+            thread.start()
+            try:
+                yield watched
+            finally:
+                stop.set()
+                thread.join()
+
+    def _is_waiting(self, watched: Watched) -> bool:
+        """Add the locks that the session has and asks for, and tell whether it waits for one."""
+        query = _ASKED.format(pid=self._pid, database=self._database)
+        rows = self._own.ask(lambda asked: rows_of(asked, query))
+        for relation, mode, _ in rows:
+            if relation:
+                place = _PLACES[mode.lower()]
+                watched.held[relation] = max(watched.held.get(relation, 0), place)
+        return not all(is_granted for _, _, is_granted in rows)
 
 
 def relations_of(connection: Connection) -> Relations:
@@ -125,6 +167,10 @@ def touched(
     return tuple(sorted(found))
 
 
-def _join(seen: Held, held: Held) -> None:
-    for oid, mode in held.items():
-        seen[oid] = max(seen.get(oid, 0), mode)
+def _run(own: OwnConnection, statement: str) -> bool:
+    """Run a statement, and tell whether it went through."""
+    try:
+        own.ask(lambda asked: asked.exec_driver_sql(statement))
+    except DBAPIError:
+        return False
+    return True

@@ -14,7 +14,14 @@ from ..base.results import Step
 from ..base.traces import WHOLE_FILE, Touched, TracedRevision, TracedStatement
 from ..base.watcher import Watcher
 from ..database.listening import listening
-from ..database.lock_trace import Held, LockTrace, Relations, relations_of, touched
+from ..database.lock_trace import (
+    Held,
+    LockTrace,
+    Relations,
+    Watched,
+    relations_of,
+    touched,
+)
 from ..database.transactions import is_autocommit, rows_of
 from ..revisions.ddl import copied_by, renamed_column
 
@@ -30,7 +37,7 @@ class _Session:
         self.before: Relations = {}
         self.held_before: Held = {}
         self.last: tuple[Relations, Held] | None = None  # after the last one of the transaction
-        self.seen: Held = {}
+        self.watched = Watched()
         self.watching = ExitStack()
         self.type: str | None = None
         self.open: list[int] = []  # the statements of the open transaction
@@ -109,7 +116,7 @@ class Tracer(Watcher):
         self._unseen(session)
         session.type = _column_type(connection, statement)
         if is_autocommit(connection):
-            session.seen = session.watching.enter_context(session.locks.watching())
+            session.watched = session.watching.enter_context(session.locks.watching())
 
     def _after(
         self, connection: Connection, _: Any, statement: str, parameters: Any, *rest: Any
@@ -127,7 +134,7 @@ class Tracer(Watcher):
         session = self._session(connection)
         is_alone = is_autocommit(connection)
         session.watching.close()
-        held = session.seen if is_alone else session.locks.held()
+        held = session.watched.held if is_alone else session.locks.held()
         after = relations_of(connection)
         found = touched(self._there or {}, session.before, after, session.held_before, held)
         named = dict(parameters) if isinstance(parameters, dict) else None
@@ -138,7 +145,7 @@ class Tracer(Watcher):
             line,
             None if is_alone else self._transactions,
             found,
-            may_have_missed=is_alone,
+            may_have_missed=is_alone and not session.watched.was_stopped,
             parameters=named,
             column_type=session.type,
         )

@@ -122,7 +122,8 @@ def test_what_runs_outside_a_transaction_is_watched(traced: Traced) -> None:
     )
 
     index, not_null = trace.revisions[0].statements
-    assert (index.transaction, index.may_have_missed, index.judgement) == (None, True, "harmless")
+    assert (index.transaction, index.may_have_missed, index.judgement) == (None, False, "harmless")
+    assert [(each.name, each.mode) for each in index.touched] == [("t0", "SHARE UPDATE EXCLUSIVE")]
     assert not_null.touched[0].is_scanned
 
 
