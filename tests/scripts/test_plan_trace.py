@@ -90,7 +90,7 @@ def test_a_revision_that_fails_there_leaves_the_database(ini: Path, postgresql_u
     assert "aaa111" in invoke(ini, "current").stdout
 
 
-def test_a_trace_of_the_way_down(ini: Path) -> None:
+def test_the_way_down_may_drop_what_came_with_the_code(ini: Path) -> None:
     path = ini.parent / "migrations" / "versions" / "aaa111_.py"
     path.write_text(
         path.read_text().replace(
@@ -100,7 +100,8 @@ def test_a_trace_of_the_way_down(ini: Path) -> None:
 
     done = invoke(ini, "plan", "--trace", "--down", "base")
 
-    assert "dangerous (line 17): DROP TABLE users" in done.stdout
+    assert "  short (line 17): DROP TABLE users" in done.stdout
+    assert "drop-table" not in done.stdout
 
 
 def test_a_trace_and_a_start_exclude_each_other(ini: Path) -> None:

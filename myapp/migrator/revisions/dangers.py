@@ -124,6 +124,8 @@ class _Judge:
     def _breaking(
         self, at: int, statement: TracedStatement, found: list[Change]
     ) -> Iterator[Verdict]:
+        if self._traced.direction == "downgrade":
+            return  # what goes on the way back came with the code that goes, too
         there = {each.table for each in statement.touched}
         for change in found:
             if change.kind not in _BREAKING or not there or self._is_replaced(at, change):
