@@ -77,7 +77,9 @@ def _sentences(each: TracedStatement) -> Iterator[str]:
         if each.transaction is not None:
             count = each.following
             later = f", {count} statement{'' if count == 1 else 's'} later" if count else ""
-            until = f"the commit{later} ({format_seconds(each.seconds)} in the scratch database)"
+            until = f"the commit{later}"
+            if each.seconds:  # SQLite's aren't measured
+                until += f" ({format_seconds(each.seconds)} in the scratch database)"
         yield f"{' and '.join(each.waiting)} wait until {until}."
     if each.may_have_missed:
         yield "It ran outside a transaction: a lock that it soon let go may not have been seen."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..base.plans import TableSize
-from ..base.traces import Judgement, TracedRevision, TracedStatement
+from ..base.traces import WHOLE_FILE, Judgement, TracedRevision, TracedStatement
 from ..base.verdicts import Level, Verdict
 from . import safe_ways
 from .ddl import Change, changes, plain
@@ -62,6 +62,8 @@ class _Judge:
     def verdicts(self, at: int, statement: TracedStatement) -> Iterator[Verdict]:
         found = self._changes[at]
         yield from self._work(statement, found)
+        if _is_sqlite(statement):
+            return  # a batch operation drops and renames tables of its own
         yield from self._breaking(at, statement, found)
         yield from self._rows(statement, found)
         yield from self._several(at, statement)
@@ -115,7 +117,9 @@ class _Judge:
             rule = "rewrite-under-lock" if does == "written anew" else "scan-under-lock"
             is_validation = any(each.kind == "validate" for each in found)
             ways = safe_ways.alone([statement.sql]) if is_validation else ()
-            yield self._verdict(statement, rule, message, ways)
+            # SQLite has no other way.
+            level: Level = "warning" if _is_sqlite(statement) else "error"
+            yield self._verdict(statement, rule, message, ways, level)
 
     def _waiting(self, statement: TracedStatement, table: str) -> set[str]:
         """Return who waits for any lock on the table, or on one of its indexes."""
@@ -206,6 +210,10 @@ class _Judge:
             " the commit. Sessions that use them in another order end in a deadlock.",
             safe_ways.alone(sql),
         )
+
+
+def _is_sqlite(statement: TracedStatement) -> bool:
+    return any(each.mode == WHOLE_FILE for each in statement.touched)
 
 
 def _exclusive(statement: TracedStatement) -> set[str]:

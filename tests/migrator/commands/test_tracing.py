@@ -6,8 +6,10 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from support.history import MakeApp, Revision
+from support.database import change
+from support.history import MakeApp, Revision, foreign_env
 
+from myapp.migrator.base.errors import MigrateError
 from myapp.migrator.base.traces import Trace
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.commands.tracing import observe
@@ -193,6 +195,8 @@ def test_sqlite_says_what_is_copied_as_a_whole(make_app: MakeApp, sqlite_url: st
     trace = observe(build_context(load_settings(str(app))), ("r00",))
 
     assert trace.notes
+    (found,) = trace.findings
+    assert (found.rule, found.level, found.remedy) == ("rewrite-under-lock", "warning", "")
     assert [
         each.name for s in trace.revisions[0].statements for each in s.touched if each.is_rewritten
     ] == ["t0"]
@@ -204,3 +208,28 @@ def databases(url: str) -> set[str]:
         cursor.execute("SELECT datname FROM pg_database ")
         names = {name for (name,) in cursor.fetchall()}
         return {name for name in names if not name.startswith("migrate_template_")}
+
+
+def test_an_env_py_of_ones_own_is_traced_too(make_app: MakeApp, postgresql_url: str) -> None:
+    code = 'op.execute("ALTER TABLE t0 ALTER a SET NOT NULL")'
+    revisions = [Revision("r00", upgrade=MADE), Revision("r01", "r00", upgrade=code)]
+    app = make_app(postgresql_url, revisions)
+    (app.parent / "migrations" / "env.py").write_text(foreign_env())
+
+    trace = observe(build_context(load_settings(str(app))), ("r00",))
+
+    assert [each.rule for each in trace.findings] == ["set-not-null-scans"]
+
+
+def test_one_who_may_make_no_database_is_told_so(
+    make_app: MakeApp, postgresql_url: str, postgresql_server: str
+) -> None:
+    change(postgresql_server, "CREATE ROLE traces LOGIN PASSWORD 'x'")
+    try:
+        url = f"postgresql://traces:x@{postgresql_url.rpartition('@')[2]}"
+        app = make_app(url, [Revision("r00"), Revision("r01", "r00")])
+        with pytest.raises(MigrateError) as raised:
+            observe(build_context(load_settings(str(app))), ("r00",))
+        assert "--scratch-url" in str(raised.value.hint)
+    finally:
+        change(postgresql_server, "DROP ROLE traces")
