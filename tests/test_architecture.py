@@ -53,7 +53,8 @@ SCRIPTS = [
     {"session"},
     {"progress"},
     {"console"},
-    {"document", "endings", "forks", "output"},
+    {"plan_answer"},
+    {"document", "endings", "forks", "output", "plan_trace"},
     {"invocation", "story"},
     {
         "durations",
@@ -61,7 +62,6 @@ SCRIPTS = [
         "log_handlers",
         "logs",
         "misnomers",
-        "plan_answer",
         "programs",
         "revision_text",
         "signals",

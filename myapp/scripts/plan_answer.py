@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from ..migrator.base.errors import MigrationFailed
 from ..migrator.base.plans import Plan, PlannedRevision, TableSize
 from ..migrator.base.results import name_of, short_name
 from ..migrator.base.verdicts import REFUSED, Verdict
 from ..migrator.revisions.answers import NO_DATABASE
+from . import plan_trace
 
 #: A line, or its coloured beginning and the rest.
 Line = str | tuple[str, str]
@@ -30,6 +32,9 @@ class PlanAnswer:
         self.plan = plan = replace(plan, revisions=revisions)
         self.is_short = is_short
         self.exit_code = REFUSED if is_strict and plan.refused else 0
+        if plan.trace_error:
+            self.plan = plan = replace(plan, trace_error=redact(plan.trace_error))
+            self.exit_code = MigrationFailed.exit_code
 
     def document(self) -> dict[str, Any]:
         """Return the fields of the JSON document."""
@@ -42,6 +47,8 @@ class PlanAnswer:
             "is_linted": plan.is_linted,
             "is_refused": bool(plan.refused),
             "exit_code": self.exit_code,
+            "trace_error": plan.trace_error,
+            "trace_notes": plan.trace_notes,
             "revisions": [_document(each) for each in plan.revisions],
             "databases": [
                 {
@@ -61,7 +68,7 @@ class PlanAnswer:
         if self.is_short:
             ids = {each.revision.revision: each for each in plan.revisions}
             return [_heading(each) for each in ids.values()]
-        return [*self._databases(), *self._summary()]
+        return [*self._databases(), *self._summary(), *self._traced()]
 
     def _databases(self) -> Iterator[Line]:
         plan = self.plan
@@ -91,6 +98,14 @@ class PlanAnswer:
         if plan.start is None and not tables:
             yield f"Nothing to do: {NO_DATABASE}"
 
+    def _traced(self) -> Iterator[Line]:
+        plan = self.plan
+        if plan.trace_notes or plan.trace_error:
+            yield ""
+        yield from plan.trace_notes
+        if plan.trace_error:
+            yield (click.style("The trace ends here:", fg="red"), f" {plan.trace_error}")
+
     def _summary(self) -> Iterator[Line]:
         found = self.plan.findings
         left = [each for each in found if each.allowed is None]
@@ -103,7 +118,7 @@ class PlanAnswer:
             said.append(f"{allowed} allowed")
         if said:
             yield ""
-            yield f"Found: {', '.join(said)}.{' Status 10.' if self.exit_code else ''}"
+            yield f"Found: {', '.join(said)}.{' Status 10.' if self.exit_code == REFUSED else ''}"
 
 
 def _steps(planned: Iterable[PlannedRevision], plan: Plan) -> str:
@@ -130,6 +145,8 @@ def _revisions(planned: Iterable[PlannedRevision]) -> Iterator[Line]:
             yield f"  {line} can't be written as SQL: {each.unrendered.why}."
         if not each.statements and not each.unrendered:
             yield "      -- sends nothing"
+        if each.traced:
+            yield from plan_trace.lines(each.traced)
         yield from (line for finding in each.findings for line in _finding(finding))
 
 
@@ -217,6 +234,7 @@ def _document(planned: PlannedRevision) -> dict[str, Any]:
             }
             for each in planned.findings
         ],
+        "traced": plan_trace.document(planned.traced),
         "database": planned.table.database or None,
         "schema": planned.table.schema,
     }

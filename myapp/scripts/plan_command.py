@@ -20,6 +20,8 @@ _NO_LINTER = (
 @option("--down", is_flag=True, help="Plan a downgrade to REVISION instead.")
 @option("--from", "start", type=REVISION, metavar="REVISION", help="Begin here; ask no database.")
 @option("--strict", is_flag=True, help="End with status 10 when an error is found.")
+@option("--trace", is_flag=True, help="Run it in a scratch database, and show what it locks.")
+@option("--scratch-url", help="Trace on this PostgreSQL server, not the configured one.")
 @option("--tag", help="A tag that env.py can ask for.")
 @click.pass_obj
 def plan(
@@ -28,6 +30,8 @@ def plan(
     down: bool,
     start: str | None,
     strict: bool,
+    trace: bool,
+    scratch_url: str | None,
     tag: str | None,
 ) -> object:
     """Show what a run would do, and change nothing.
@@ -43,10 +47,22 @@ def plan(
             "`plan --down` needs the revision to go down to.",
             hint="type `{cmd} plan --down -1`, or name a revision or `base`.",
         )
+    if trace and start is not None:
+        raise UsageError(
+            "`--trace` begins where the database stands, and `--from` asks no database.",
+            hint="leave out one of the two.",
+        )
     direction: Any = "downgrade" if down else "upgrade"
     made = planning.plan(
         session.context(), revision or "heads", direction=direction, start=start, tag=tag
     )
+    if trace and made.revisions:
+        from ..migrator.commands import tracing
+
+        seen = tracing.trace(
+            session.context(), revision or "heads", down=down, scratch_url=scratch_url, tag=tag
+        )
+        made = tracing.joined(made, seen)
     if made.is_linted is False and not session.typed.quiet:
         session.console.stderr.write_line(_NO_LINTER)
     redact = session.console.redactor.redact

@@ -107,6 +107,7 @@ def test_a_document_has_it_all(ini: Path) -> None:
             "SELECT 1",
         ],
         "unrendered": {"line": 16, "why": "it asks the database, and goes by the answer"},
+        "traced": None,
         "schema": "public",
     }
     assert (found["rule"], found["line"], found["allowed"]) == ("renaming-column", 15, None)

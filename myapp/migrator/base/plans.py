@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from .results import Direction, OfDatabases, Revision, VersionTable
 from .sent import Sent
+from .traces import TracedStatement
 from .verdicts import Verdict
 
 
@@ -41,7 +42,8 @@ class PlannedRevision:
 
     `statements` is what it sends, up to where it is `unrendered`. `tables` are those that are there
     and that its SQL names. `is_transactional`: all of it runs in a transaction. `is_shared`: that
-    is the transaction of the whole run.
+    is the transaction of the whole run. `traced` is what it did in a scratch database, None where
+    it didn't run there.
     """
 
     revision: Revision
@@ -53,6 +55,7 @@ class PlannedRevision:
     unrendered: Unrendered | None = None
     tables: tuple[TableSize, ...] = ()
     findings: tuple[Verdict, ...] = ()
+    traced: tuple[TracedStatement, ...] | None = None
 
     def redacted(self, redact: Callable[[str], str]) -> "PlannedRevision":
         """Return it without the secrets that `redact` takes out of a text."""
@@ -62,6 +65,7 @@ class PlannedRevision:
             statements=tuple(Sent(redact(each.sql), *each[1:]) for each in self.statements),
             unrendered=why and Unrendered(why.line, redact(why.why)),
             findings=tuple(each.redacted(redact) for each in self.findings),
+            traced=self.traced and tuple(replace(e, sql=redact(e.sql)) for e in self.traced),
         )
 
 
@@ -70,7 +74,8 @@ class Plan(OfDatabases):
     """What a run to `target` would do, revision by revision, in each database.
 
     There is none in `databases` where a start was given, and no database was asked. `is_linted` is
-    None where the linter has no say, False where it isn't installed.
+    None where the linter has no say, False where it isn't installed. `trace_error` says why the
+    trace in a scratch database ended early, and `trace_notes` what it can't see.
     """
 
     direction: Direction
@@ -79,6 +84,8 @@ class Plan(OfDatabases):
     start: str | None = None
     is_past: bool = False
     is_linted: bool | None = None
+    trace_error: str | None = None
+    trace_notes: tuple[str, ...] = ()
 
     @property
     def findings(self) -> tuple[Verdict, ...]:

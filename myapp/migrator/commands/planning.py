@@ -39,7 +39,7 @@ from ..run.plan import is_past, plan_downgrade, plan_upgrade
 _AT_ONCE = 4
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """One database, as it was found: its version table, its setup, and its tables."""
 
     table: VersionTable
@@ -47,9 +47,9 @@ class _Place(NamedTuple):
     tables: tuple[TableSize, ...] = ()
     version: str | None = None
 
-    def at(self, rows: tuple[str, ...]) -> "_Place":
+    def at(self, rows: tuple[str, ...]) -> "Place":
         """Return the same as if its version table held `rows`."""
-        return _Place(replace(self.table, rows=rows), self.setup)
+        return Place(replace(self.table, rows=rows), self.setup)
 
     @property
     def alike(self) -> tuple[Any, ...]:
@@ -78,7 +78,7 @@ def plan(
     tell_env_py(context, target, tag)
     history = load_history(context, context.reading)
     with shared_engine(context):
-        places = _live(context, history) if start is None else _offline(context, history)
+        places = live_places(context, history) if start is None else _offline(context, history)
         history = settled(context, history)
         if start is not None:
             rows = _rows_at(history, start)
@@ -113,15 +113,17 @@ def _steps(
         return plan_upgrade(history, target, table.rows)
 
 
-def _live(context: RunContext, history: ScriptHistory) -> list[_Place]:
-    def take(rows: Sequence[Any], migration_context: MigrationContext) -> _Place:
+def live_places(context: RunContext, history: ScriptHistory) -> list[Place]:
+    """Return where the databases stand, and their tables. Raises what `read_each` raises."""
+
+    def take(rows: Sequence[Any], migration_context: MigrationContext) -> Place:
         table = version_table(migration_context, checked(rows, migration_context))
         require_schema(migration_context, table)
         table = replace(table, missing_file=missing_file(migration_context))
         setup = setup_of(context, migration_context)
         with aside(migration_context) as connection:
             info = connection.dialect.server_version_info
-            return _Place(table, setup, table_sizes(connection), ".".join(map(str, info or ())))
+            return Place(table, setup, table_sizes(connection), ".".join(map(str, info or ())))
 
     wait = context.settings.options.lock_wait
     try:
@@ -134,14 +136,14 @@ def _live(context: RunContext, history: ScriptHistory) -> list[_Place]:
     return list({place.table: place for place in found}.values())
 
 
-def _offline(context: RunContext, history: ScriptHistory) -> list[_Place]:
+def _offline(context: RunContext, history: ScriptHistory) -> list[Place]:
     """Let `env.py` configure Alembic as for a script. It must not connect."""
-    places: list[_Place] = []
+    places: list[Place] = []
 
     def take(environment: EnvironmentContext) -> None:
         migration_context = environment.get_context()
         table = VersionTable("", None, migration_context.version_table, ())
-        places.append(_Place(table, setup_of(context, migration_context)))
+        places.append(Place(table, setup_of(context, migration_context)))
 
     if writes_files(env_py_of(history.script)):
         raise UsageError(
@@ -186,7 +188,7 @@ def _wrong_way(target: str, start: str, direction: Direction) -> UsageError:
 def _written(
     context: RunContext,
     history: ScriptHistory,
-    planned: Sequence[tuple[_Place, list[PlannedStep]]],
+    planned: Sequence[tuple[Place, list[PlannedStep]]],
 ) -> tuple[tuple[PlannedRevision, ...], bool | None]:
     """Return the revisions as SQL, with what was found, and whether the linter has had its say."""
     is_postgresql = any(p.setup.dialect.startswith("postgresql") for p, steps in planned if steps)
@@ -208,7 +210,7 @@ def _written(
 
 
 def _rendered(
-    context: RunContext, history: ScriptHistory, place: _Place, steps: Iterable[PlannedStep]
+    context: RunContext, history: ScriptHistory, place: Place, steps: Iterable[PlannedStep]
 ) -> Iterator[PlannedRevision]:
     with told_as_errors(), rendering(context, history.script, place.setup) as renderer:
         for step in steps:

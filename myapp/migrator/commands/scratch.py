@@ -131,14 +131,16 @@ class Scratches:
 
 
 @contextmanager
-def in_scratch(context: RunContext, url: str) -> Iterator[RunContext]:
+def in_scratch(
+    context: RunContext, url: str, watcher: Watcher | None = None
+) -> Iterator[RunContext]:
     """Lead all that `env.py` opens within to the scratch database at `url`.
 
-    Yields a context for one run there: what it tells of is warnings only.
+    Yields a context for one run there. Without a `watcher` it tells of warnings only.
     """
     there = engine_url(url)
     with led_to(there, engine_url(context.settings.url)):
-        yield _context_at(context, there)
+        yield _context_at(context, there, watcher or _Warnings(context.watcher))
 
 
 def settings_at(settings: Settings, url: str) -> Settings:
@@ -152,13 +154,13 @@ def settings_at(settings: Settings, url: str) -> Settings:
     )
 
 
-def _context_at(context: RunContext, url: URL) -> RunContext:
-    """Return a context like `context` for the database at `url`, which tells of warnings only."""
+def _context_at(context: RunContext, url: URL, watcher: Watcher) -> RunContext:
+    """Return a context like `context` for the database at `url`."""
     made = build_context(
         settings_at(context.settings, _typed(url, context.settings)),
         x=getattr(context.config.cmd_opts, "x", None) or (),
         canceller=context.canceller,
-        watcher=_Warnings(context.watcher),
+        watcher=watcher,
         command="upgrade",
         reading=context.reading,
     )

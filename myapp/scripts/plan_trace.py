@@ -1,0 +1,90 @@
+"""What a revision did in a scratch database, as text and as a document."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from ..migrator.base.traces import Touched, TracedStatement
+from .durations import format_seconds
+
+#: A line, or its coloured beginning and the rest.
+Line = str | tuple[str, str]
+_COLORS = {"dangerous": "red", "short": "yellow", "harmless": "green"}
+_LONGEST = 70
+_UNSEEN = "(sent past SQLAlchemy)"
+
+
+def lines(traced: tuple[TracedStatement, ...]) -> Iterator[Line]:
+    """Yield the statements that touched something, in order, and how many others there were."""
+    for each in traced:
+        if not each.touched:
+            continue
+        line = f" (line {each.line})" if each.line else ""
+        style = f"  {click.style(each.judgement, fg=_COLORS[each.judgement])}"
+        yield (style, f"{line}: {_short(each.sql)}")
+        yield from (f"      {_touched(touched)}" for touched in each.touched)
+        yield from (f"      {sentence}" for sentence in _sentences(each))
+    others = sum(not each.touched for each in traced)
+    if others:
+        statements = "statement touches" if others == 1 else "statements touch"
+        yield f"  {others} {statements} nothing that was there before."
+
+
+def document(traced: tuple[TracedStatement, ...] | None) -> list[dict[str, Any]] | None:
+    """Return the statements for the JSON document, None for no trace."""
+    if traced is None:
+        return None
+    return [
+        {
+            "sql": each.sql or None,
+            "line": each.line,
+            "judgement": each.judgement,
+            "transaction": each.transaction,
+            "seconds": round(each.seconds, 6),
+            "following": each.following,
+            "waiting": each.waiting,
+            "may_have_missed": each.may_have_missed,
+            "touched": [
+                {
+                    "name": touched.name,
+                    "table": touched.table,
+                    "is_index": touched.is_index,
+                    "lock": touched.mode,
+                    "is_rewritten": touched.is_rewritten,
+                    "is_scanned": touched.is_scanned,
+                }
+                for touched in each.touched
+            ],
+        }
+        for each in traced
+    ]
+
+
+def _touched(touched: Touched) -> str:
+    words = [touched.mode or "no lock seen"]
+    if touched.is_rewritten:
+        words.append("rewritten")
+    elif touched.is_scanned:
+        words.append("scanned")
+    name = f"index {touched.name} of {touched.table}" if touched.is_index else touched.name
+    return f"{name}: {', '.join(words)}"
+
+
+def _sentences(each: TracedStatement) -> Iterator[str]:
+    if each.waiting:
+        until = "its end"
+        if each.transaction is not None:
+            count = each.following
+            later = f", {count} statement{'' if count == 1 else 's'} later" if count else ""
+            until = f"the commit{later}"
+            if each.seconds:  # SQLite's aren't measured
+                until += f" ({format_seconds(each.seconds)} in the scratch database)"
+        yield f"{' and '.join(each.waiting)} wait until {until}."
+    if each.may_have_missed:
+        yield "It ran outside a transaction: a lock that it soon let go may not have been seen."
+
+
+def _short(sql: str) -> str:
+    sql = " ".join(sql.split()) or _UNSEEN
+    return sql if len(sql) <= _LONGEST else f"{sql[: _LONGEST - 3]}..."
