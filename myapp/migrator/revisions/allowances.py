@@ -1,0 +1,80 @@
+"""What the comments of a revision file allow: `# migrate: allow RULE because REASON`."""
+
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ..base.verdicts import Verdict
+
+#: The rule of a comment that allows nothing, since it gives no reason or names no rule.
+BAD_COMMENT = "allow-without-reason"
+_COMMENT = re.compile(r"#\s*migrate:\s*allow\b\s*(.*)", re.IGNORECASE)
+_RULE_AND_REASON = re.compile(r"([\w-]+)\s+because\b:?\s*(\S.*)", re.IGNORECASE)
+
+
+class Allowance(NamedTuple):
+    """One comment: the rule that is allowed in its file, why, and its line, from 1.
+
+    `reason` is empty where the comment gives none; then it allows nothing.
+    """
+
+    rule: str
+    reason: str
+    line: int
+
+
+def allowances_of(path: str) -> tuple[Allowance, ...]:
+    """Return the comments of a revision file: none where it can't be read as text."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return allowances_in(file.read())
+    except (OSError, ValueError):
+        return ()
+
+
+def allowances_in(text: str) -> tuple[Allowance, ...]:
+    """Return the comments of a revision file's text; what stands in a string is no comment."""
+    return tuple(_found(text)) if "migrate:" in text else ()
+
+
+def judged(
+    verdicts: Iterable[Verdict], allowances: Iterable[Allowance], path: str | None = None
+) -> tuple[Verdict, ...]:
+    """Return the `verdicts` on one file, with the reasons of what its comments allow.
+
+    A comment without a reason is a verdict of its own. `path` is that of the file.
+    """
+    allowances = list(allowances)
+    reasons = {each.rule: each.reason for each in allowances if each.reason}
+    found = tuple(
+        Verdict(*each[:-1], allowed=reasons[each.rule]) if each.rule in reasons else each
+        for each in verdicts
+    )
+    return found + tuple(
+        Verdict(
+            BAD_COMMENT,
+            "error",
+            f"The comment allows {each.rule or 'nothing'}"
+            f"{' without a reason' if each.rule else ': it names no rule'}. Write it as"
+            " `# migrate: allow RULE because REASON`.",
+            path=path,
+            line=each.line,
+        )
+        for each in allowances
+        if not each.reason
+    )
+
+
+def _found(text: str) -> Iterator[Allowance]:
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            comment = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None
+            if comment is None:
+                continue
+            whole = _RULE_AND_REASON.match(comment[1])
+            rule = whole[1] if whole else comment[1].partition(" ")[0]
+            yield Allowance(rule, whole[2].strip() if whole else "", token.start[0])
+    except (tokenize.TokenError, SyntaxError):
+        return  # the file itself is broken, which others tell of

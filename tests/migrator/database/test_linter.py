@@ -1,0 +1,111 @@
+"""The linter: what it finds, statement by statement, and what is left out."""
+
+from pathlib import Path
+
+import pytest
+
+from myapp.migrator.base.sent import Sent
+from myapp.migrator.base.verdicts import Verdict
+from myapp.migrator.database.linter import installed_linter, lint
+
+SQUAWK = str(installed_linter())
+
+
+def found(*sql: str, **options: str) -> list[tuple[str, str]]:
+    statements = [Sent(each) for each in sql]
+    return [(each.level, each.rule) for each in lint(SQUAWK, statements, **options)]  # type: ignore[arg-type]
+
+
+def test_squawk_is_found_beside_python_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    assert Path(str(installed_linter())).name == "squawk"
+
+
+def test_a_finding_names_its_statement_and_the_line_that_sends_it() -> None:
+    statements = [
+        Sent("CREATE TABLE a (\n  id BIGINT\n)", 10),
+        Sent("CREATE INDEX i ON users (email) -- all of them", 12),
+    ]
+
+    assert lint(SQUAWK, statements) == (
+        Verdict(
+            "require-concurrent-index-creation",
+            "error",
+            "During normal index creation, table updates are blocked, but reads are still allowed."
+            " Use `concurrently` to avoid blocking writes.",
+            line=12,
+            sql="CREATE INDEX i ON users (email) -- all of them",
+        ),
+    )
+
+
+def test_an_index_of_a_table_that_the_revision_makes_is_harmless() -> None:
+    assert found("CREATE TABLE a (id BIGINT)", "CREATE INDEX i ON a (id)") == []
+
+
+def test_what_runs_outside_the_transaction_is_judged_so() -> None:
+    index = "CREATE INDEX CONCURRENTLY i ON users (email)"
+
+    assert lint(SQUAWK, [Sent("SELECT 1"), Sent(index, is_transactional=False)]) == ()
+    assert found(index) == [("error", "ban-concurrent-index-creation-in-transaction")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE a (id INTEGER, c CHAR(3), n VARCHAR(40), t TIMESTAMP)",
+        "ALTER TABLE a ADD COLUMN n VARCHAR(40)",
+        "CREATE TABLE b (id SERIAL NOT NULL)",
+    ],
+)
+def test_a_matter_of_taste_is_left_out(sql: str) -> None:
+    assert found(sql) == []
+
+
+def test_a_downgrade_may_drop_what_the_upgrade_has_made() -> None:
+    drop = "ALTER TABLE a DROP COLUMN b"
+
+    assert found(drop) == [("error", "ban-drop-column")]
+    assert found(drop, direction="downgrade") == []
+
+
+def test_what_breaks_nothing_by_itself_is_a_warning() -> None:
+    assert found("ALTER TYPE mood ADD VALUE 'so'") == [("warning", "require-enum-value-ordering")]
+
+
+def test_the_servers_version_counts() -> None:
+    sql = "ALTER TABLE a ADD COLUMN b BIGINT DEFAULT 1"
+
+    assert found(sql, pg_version="10.1") == [("error", "adding-field-with-default")]
+    assert found(sql, pg_version="15.4") == []
+
+
+def test_nothing_is_found_in_nothing() -> None:
+    assert lint("/no/such/program", []) == ()
+
+
+def test_what_squawk_cannot_read_is_noted_once() -> None:
+    note = "Squawk can't read this statement, and has not judged it."
+
+    assert lint(SQUAWK, [Sent("SELEC one two", 4)]) == (
+        Verdict("linter-failed", "note", note, line=4, sql="SELEC one two"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("exit 3", "its answer can't be read"),
+        (None, "{program} can't be run: No such file or directory"),
+    ],
+)
+def test_a_linter_that_fails_is_noted(tmp_path: Path, script: str | None, why: str) -> None:
+    program = tmp_path / "squawk"
+    if script:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    assert lint(str(program), [Sent("SELECT 1")]) == (
+        Verdict("linter-failed", "note", f"Squawk has failed: {why.format(program=program)}."),
+    )

@@ -1,0 +1,70 @@
+"""The comments by which a revision file allows what is found in it."""
+
+from pathlib import Path
+
+import pytest
+
+from myapp.migrator.base.verdicts import Verdict
+from myapp.migrator.revisions.allowances import (
+    Allowance,
+    allowances_in,
+    allowances_of,
+    judged,
+)
+
+FOUND = Verdict("ban-drop-column", "error", "Dropping a column may break existing clients.")
+
+
+def test_a_comment_allows_a_rule_for_a_reason() -> None:
+    text = "def upgrade():\n    x = 1  # migrate: allow ban-drop-column because nobody reads it.\n"
+
+    assert allowances_in(text) == (Allowance("ban-drop-column", "nobody reads it.", 2),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s = '# migrate: allow ban-drop-column because it is text'",
+        "# migrate: irreversible because it drops",
+        "# migrations allow this",
+        "def broken(:  # migrate:\n  '''",
+    ],
+)
+def test_other_text_allows_nothing(text: str) -> None:
+    assert allowances_in(text) == ()
+
+
+def test_a_file_that_is_not_there_allows_nothing(tmp_path: Path) -> None:
+    assert allowances_of(str(tmp_path / "gone.py")) == ()
+
+
+def test_what_is_allowed_has_its_reason_and_is_not_refused() -> None:
+    other = FOUND._replace(rule="renaming-table")
+
+    allowed, left = judged([FOUND, other], [Allowance("ban-drop-column", "it is empty", 3)])
+
+    assert (allowed.allowed, allowed.is_refused) == ("it is empty", False)
+    assert (left, left.is_refused) == (other, True)
+
+
+@pytest.mark.parametrize(
+    ("comment", "message"),
+    [
+        ("allow ban-drop-column", "The comment allows ban-drop-column without a reason."),
+        ("allow ban-drop-column because", "The comment allows ban-drop-column without a reason."),
+        ("allow", "The comment allows nothing: it names no rule."),
+    ],
+)
+def test_a_comment_without_a_reason_allows_nothing_and_is_found(comment: str, message: str) -> None:
+    allowances = allowances_in(f"\n# migrate: {comment}\n")
+
+    assert judged([FOUND], allowances, "a.py") == (
+        FOUND,
+        Verdict(
+            "allow-without-reason",
+            "error",
+            f"{message} Write it as `# migrate: allow RULE because REASON`.",
+            path="a.py",
+            line=2,
+        ),
+    )
