@@ -30,6 +30,7 @@ from myapp.migrator.commands import (
     scaffold,
     scratch,
     stamping,
+    verification,
     waiting,
 )
 from myapp.migrator.commands.alembic_source import AlembicSource
@@ -68,6 +69,7 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "merge": lambda context: authoring.merge(context, ["heads"]),
     "edit": lambda context: editing.edit(context, "aaa111"),
     "scratch": lambda context: _in_scratch(context),
+    "verify": lambda context: verification.verify(context, skip=["stairway"]),
     "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
 }
 
@@ -107,6 +109,7 @@ COMMANDS = [
     ["merge", "heads"],
     ["edit", "aaa111"],
     ["scratch", "--fresh", "--", "true"],
+    ["verify", "--step", "models"],
     ["list-templates"],
     ["nonsense"],
 ]

@@ -94,6 +94,7 @@ EXAMPLES = {
     "ensure-version": "ensure-version",
     "repair": "repair",
     "scratch": "scratch --json -- true",
+    "verify": "verify",
     "init": "init {folder}",
     "list-templates": "list-templates",
     "upgrade --sql": "upgrade --sql",

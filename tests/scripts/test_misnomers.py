@@ -40,6 +40,7 @@ from myapp.scripts.migrate import cli
         ),
         (["db", "upgrade"], "leave `db` out: `myapp-migrate app.ini upgrade`."),
         (["db"], "leave `db` out: `myapp-migrate app.ini COMMAND`."),
+        (["test"], "`myapp-migrate app.ini verify` proves the revisions."),
         (["help"], "`myapp-migrate --help` shows all commands."),
         (["help", "stamp"], "`myapp-migrate app.ini stamp --help`."),
         (["Upgrade"], "`myapp-migrate app.ini upgrade`: a command is in lower case."),

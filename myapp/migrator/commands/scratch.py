@@ -78,8 +78,11 @@ def in_scratch(context: RunContext, url: str) -> Iterator[RunContext]:
     Yields a context for one run there: what it tells of is warnings only.
     """
     there = engine_url(url)
-    with led_to(there, engine_url(context.settings.url)):
-        yield _context_at(context, there)
+    try:
+        with led_to(there, engine_url(context.settings.url)):
+            yield _context_at(context, there)
+    finally:
+        context.canceller.go_on()  # the database is yet to be used, and dropped
 
 
 def _upgraded(context: RunContext, url: URL, target: str | tuple[str, ...]) -> tuple[str, ...]:

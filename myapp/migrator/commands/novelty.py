@@ -1,0 +1,52 @@
+"""Which revisions are new: those that this change adds to the default branch."""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..base.errors import BadRevision
+from ..bridge.loading import ScriptHistory
+from ..revisions.git import NoGit, commit_of, merge_base, new_files
+
+
+class Novelty(NamedTuple):
+    """The `ids` that are new since `since`, oldest first; or `why` that is not known."""
+
+    since: str
+    ids: tuple[str, ...]
+    why: str = ""
+
+
+def novelty(history: ScriptHistory, ids: Sequence[str], since: str | None) -> Novelty:
+    """Return those of `ids` that are new.
+
+    `since` is a revision's id, or `base`, or what git calls a commit. None is the commit at which
+    the branch that is checked out left the default branch.
+
+    Raises BadRevision when there is no such revision or commit.
+    """
+    if since == "base":
+        return Novelty("base", tuple(ids))
+    if since in history.graph.files:
+        old = history.applied([since])
+        return Novelty(since, tuple(id_ for id_ in ids if id_ not in old))
+    paths = {history.get(id_).path: id_ for id_ in ids}
+    folder = os.path.dirname(next(iter(paths), "")) or history.script.dir
+    try:
+        commit = merge_base(folder) if since is None else commit_of(folder, since)
+        if commit is None:
+            raise _unknown(str(since))
+        new = new_files(paths, commit)
+    except NoGit as error:
+        if since is not None:
+            raise _unknown(since, f", and {error}") from None
+        return Novelty("", (), f"it is not known which revisions are new: {error}")
+    return Novelty(since or commit[:12], tuple(paths[path] for path in paths if path in new))
+
+
+def _unknown(since: str, why: str = "") -> BadRevision:
+    return BadRevision(
+        f"`{since}` is neither a revision nor a commit of git{why}.",
+        reason="unknown",
+        hint="`--since` takes the id of a revision, `base`, or a commit or branch of git.",
+    )
