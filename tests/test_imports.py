@@ -36,6 +36,7 @@ WRITING = [
     ["repair"],
     ["revision", "-m", "more"],
     ["edit", "head"],
+    ["drift"],
     ["scratch", "--", "true"],
 ]
 COMPARING = [["check"], ["verify"], ["revision", "--autogenerate", "-m", "more"]]

@@ -22,6 +22,7 @@ from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.commands import (
     authoring,
     comparison,
+    drift,
     editing,
     migration,
     offline,
@@ -68,6 +69,7 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "revision": lambda context: authoring.revision(context, "new"),
     "merge": lambda context: authoring.merge(context, ["heads"]),
     "edit": lambda context: editing.edit(context, "aaa111"),
+    "drift": drift.drift,
     "scratch": lambda context: _in_scratch(context),
     "verify": lambda context: verification.verify(context, skip=["stairway"]),
     "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
@@ -108,6 +110,7 @@ COMMANDS = [
     ["revision", "-m", "new"],
     ["merge", "heads"],
     ["edit", "aaa111"],
+    ["drift"],
     ["scratch", "--fresh", "--", "true"],
     ["verify", "--step", "models"],
     ["list-templates"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.base.errors import UsageError
-from . import file_commands, repair_command, scratch_command, verify_command  # noqa: F401 - their commands join the group
+from . import drift_command, file_commands, repair_command, scratch_command, verify_command  # noqa: F401 - their commands join the group
 from .arguments import REVISION, SECONDS
 from .asking import ask, ask_first
 from .cli import cli

@@ -49,7 +49,8 @@ def as_text(result: object, *, verbose: bool, quiet: bool, columns: int | None =
     """Return a result as text, in lines of up to `columns`. With `quiet`, it may be empty."""
     if quiet and isinstance(result, Run | Stamp | Agreement | Repair):
         return ""
-    if isinstance(result, Scaffold | NewRevisions):  # lines of a file and SQL are to be copied
+    # Lines of a file and SQL are to be copied.
+    if isinstance(result, Scaffold | NewRevisions) or getattr(result, "is_copied", False):
         columns = None
     return "\n".join(_shown(line, columns) for line in _lines(result, verbose))
 

@@ -93,6 +93,7 @@ EXAMPLES = {
     "wait": "wait",
     "ensure-version": "ensure-version",
     "repair": "repair",
+    "drift": "drift",
     "scratch": "scratch --json -- true",
     "verify": "verify",
     "init": "init {folder}",

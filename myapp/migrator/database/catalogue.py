@@ -46,6 +46,16 @@ class SchemaObject(NamedTuple):
         """All that is known of it, a line for each fact."""
         return "\n".join(f"{name}: {value}" for name, value in self.facts.items())
 
+    @property
+    def bare(self) -> str:
+        """Its name, without that of the table or domain which it is a part of."""
+        if self.of is None:
+            return self.name
+        of = self.of[1]
+        if self.kind == "column":
+            return self.name.removeprefix(f"{of}.")
+        return self.name.removesuffix(f" ON {of}").removesuffix(f" ON DOMAIN {of}")
+
 
 #: A schema: its objects by kind and name.
 Catalogue: TypeAlias = Mapping[tuple[str, str], SchemaObject]
@@ -91,10 +101,11 @@ def catalogue(connection: Connection, without: Collection[str] = ()) -> Catalogu
     hidden = {("table", each) for each in without}
     found: dict[tuple[str, str], SchemaObject] = {}
     for each in objects(connection):
-        if (each.kind, each.name) in hidden or each.of in hidden:
-            hidden.add((each.kind, each.name))  # an index's comment, a column's sequence
+        key = each.kind, each.name
+        if key in hidden or each.of in hidden:
+            hidden.add(key)  # its columns have sequences
         else:
-            found[each.kind, each.name] = each
+            found[key] = each
     return found
 
 

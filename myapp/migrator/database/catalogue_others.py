@@ -6,7 +6,7 @@ _SCHEMA = part(
     "'schema', n.sql, NULL, NULL",
     {
         "owner": "quote_ident(pg_get_userbyid(n.nspowner))",
-        "comment": "CASE WHEN n.sql <> 'public' THEN said.description END",
+        "comment": "said.description",
         "privileges": privileges("n.nspacl", "'n'", "n.nspowner"),
     },
     f"""
@@ -64,7 +64,8 @@ _TYPE = part(
     },
     f"""
     FROM pg_type t JOIN schema s ON s.oid = t.typnamespace {said("t")}
-    WHERE t.typtype IN ('e', 'd', 'c', 'r') AND (t.tableoid, t.oid) NOT IN (TABLE not_own)
+    WHERE t.oid >= 16384 AND t.typtype IN ('e', 'd', 'c', 'r')
+    AND (t.tableoid, t.oid) NOT IN (TABLE not_own)
     AND (t.typtype <> 'c' OR EXISTS (
         SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
     """,
@@ -113,7 +114,7 @@ _FUNCTION = part(
     },
     f"""
     FROM pg_proc p JOIN schema s ON s.oid = p.pronamespace {said("p")}
-    WHERE (p.tableoid, p.oid) NOT IN (TABLE not_own)
+    WHERE p.oid >= 16384 AND (p.tableoid, p.oid) NOT IN (TABLE not_own)
     """,
 )
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.engine import Connection
 
-from .catalogue import SchemaObject
+from .catalogue import ORDER, SchemaObject
 from .catalogue_others import OTHERS, SCHEMAS, TYPES
 from .catalogue_relations import RELATIONS
 from .catalogue_sql import WITH
@@ -30,23 +30,53 @@ _SETTINGS = {
     # It takes the few rows of its first part for fewer than they are.
     "enable_nestloop": "off",
 }
-_SET = "SELECT " + ", ".join(f"set_config('{k}', '{v}', true)" for k, v in _SETTINGS.items())
+_NAME = "migrate_catalogue"
+#: Sets all of it, and asks whether this session of the server has the query prepared.
+_SET = (
+    "SELECT count(*), "  # noqa: S608 - all parts are constants
+    + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
+    + f" FROM pg_prepared_statements WHERE name = '{_NAME}'"
+)
 #: Each kind of objects after the one that they are parts of.
 _PARTS = (*SCHEMAS, *TYPES, *RELATIONS, *OTHERS)
 _QUERY = WITH + " UNION ALL ".join(
-    each.select.replace("SELECT ", f"SELECT {number}, ", 1) for number, each in enumerate(_PARTS)
+    f"({each.select.replace('SELECT ', f'SELECT {number}, ', 1)})"
+    for number, each in enumerate(_PARTS)
 )
+_WITH_COLUMNS = {"table", "foreign table"}
 
 
 def objects(connection: Connection) -> Iterator[SchemaObject]:
     """Yield the objects of all schemas, each after the one that it is a part of."""
     with _undone(connection):
-        connection.exec_driver_sql(_SET)
-        rows = connection.exec_driver_sql(_QUERY).all()
+        is_prepared = connection.exec_driver_sql(_SET).scalar()
+        query = f"EXECUTE {_NAME}" if is_prepared else _query(connection)
+        rows = connection.exec_driver_sql(query).all()
+    columns: dict[tuple[str, str], list[str]] = {}
     for number, kind, name, of_kind, of_name, values in rows:
         of = (of_kind, of_name) if of_kind else None
-        named = zip(_PARTS[number].names, values, strict=True)
-        yield SchemaObject(kind, name, of, {fact: value for fact, value in named if value})
+        pairs = zip(_PARTS[number].names, values, strict=True)
+        yield SchemaObject(
+            kind, name, of, {fact: known for fact, known in pairs if known is not None}
+        )
+        if kind in _WITH_COLUMNS:
+            columns[kind, name] = []
+        elif kind == "column":
+            columns[of_kind, of_name].append(name[len(of_name) + 1 :])
+    for table, names in columns.items():
+        yield SchemaObject(ORDER, table[1], table, {"columns": "\n".join(names)})
+
+
+def _query(connection: Connection) -> str:
+    """Return the query, prepared from the second time on: to plan it takes longer than a small run.
+
+    A pooler may give each transaction another session of the server, which is asked each time.
+    """
+    if not connection.info.setdefault(_NAME, False):
+        connection.info[_NAME] = True
+        return _QUERY
+    connection.exec_driver_sql(f"PREPARE {_NAME} AS {_QUERY}")
+    return f"EXECUTE {_NAME}"
 
 
 @contextmanager

@@ -47,18 +47,7 @@ _TABLE = part(
     """,  # noqa: S608 - all parts are constants
 )
 
-_ORDER = part(
-    "'column order', r.sql, r.kind, r.sql",
-    {
-        "columns": "string_agg(quote_ident(a.attname), E'\\n' ORDER BY a.attnum)",
-    },
-    """
-    FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
-    WHERE r.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped
-    GROUP BY r.sql, r.kind
-    """,
-)
-
+#: Those of a table in their order.
 _COLUMN = part(
     "'column', r.sql || '.' || quote_ident(a.attname), r.kind, r.sql",
     {
@@ -92,13 +81,14 @@ _COLUMN = part(
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     {said("r", "a.attnum")}
     WHERE r.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum
     """,
 )
 
 _SEQUENCE = part(
     """
-    'sequence', r.sql, CASE WHEN d.deptype IS NULL THEN 'schema' ELSE 'column' END,
-        coalesce(t.sql || '.' || quote_ident(a.attname), r.schema_sql)
+    'sequence', r.sql, CASE WHEN o.deptype IS NULL THEN 'schema' ELSE 'column' END,
+        coalesce(o.column_sql, r.schema_sql)
     """,
     {
         "owner": "quote_ident(pg_get_userbyid(r.relowner))",
@@ -109,17 +99,21 @@ _SEQUENCE = part(
         "start": "s.seqstart::text",
         "cache": "s.seqcache::text",
         "cycle": "CASE WHEN s.seqcycle THEN 'yes' END",
-        "owned by": "CASE d.deptype WHEN 'a' THEN t.sql || '.' || quote_ident(a.attname) END",
+        "owned by": "CASE o.deptype WHEN 'a' THEN o.column_sql END",
         "comment": "said.description",
         "privileges": privileges("r.relacl", "'s'", "r.relowner"),
     },
     f"""
     FROM relation r JOIN pg_sequence s ON s.seqrelid = r.oid {said("r")}
-    LEFT JOIN pg_depend d ON d.classid = r.tableoid AND d.objid = r.oid AND d.deptype IN ('a', 'i')
-        AND d.refclassid = r.tableoid AND d.refobjsubid > 0
-    LEFT JOIN relation t ON t.oid = d.refobjid
-    LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-    """,
+    LEFT JOIN (
+        SELECT d.objid, d.deptype, t.sql || '.' || quote_ident((
+            SELECT attname FROM pg_attribute
+            WHERE attrelid = d.refobjid AND attnum = d.refobjsubid
+        )) AS column_sql
+        FROM pg_depend d JOIN relation t ON t.oid = d.refobjid
+        WHERE d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+    ) o ON o.objid = r.oid
+    """,  # noqa: S608 - all parts are constants
 )
 
 _VIEW = part(
@@ -231,7 +225,6 @@ _TRIGGER = part(
 #: Each after the one that its objects are parts of.
 RELATIONS = (
     _TABLE,
-    _ORDER,
     _COLUMN,
     _SEQUENCE,
     _VIEW,

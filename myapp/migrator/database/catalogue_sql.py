@@ -37,7 +37,7 @@ def enabled(column: str) -> str:
 def said(of: str, part: str = "0") -> str:
     """Return SQL that joins the comment of a catalogue's row."""
     return (
-        f"LEFT JOIN pg_description said ON said.classoid = {of}.tableoid AND said.objoid = {of}.oid"
+        f"LEFT JOIN said ON said.classoid = {of}.tableoid AND said.objoid = {of}.oid"
         f" AND said.objsubid = {part}"
     )
 
@@ -47,6 +47,9 @@ WITH not_own AS MATERIALIZED (
     -- What an extension has made, and the functions of a range type.
     SELECT classid, objid FROM pg_depend
     WHERE deptype = 'e' OR (deptype = 'i' AND classid = 'pg_proc'::regclass)
+), said AS MATERIALIZED (
+    -- Numbers below are those of the server's own objects; the schema public is one of them.
+    SELECT * FROM pg_description WHERE objoid >= 16384
 ), schema AS MATERIALIZED (
     SELECT n.tableoid, n.oid, n.nspowner, n.nspacl, quote_ident(n.nspname) AS sql
     FROM pg_namespace n
@@ -61,7 +64,7 @@ WITH not_own AS MATERIALIZED (
             WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'
             WHEN 'c' THEN 'type' WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind
     FROM pg_class c JOIN schema s ON s.oid = c.relnamespace
-    WHERE (c.tableoid, c.oid) NOT IN (TABLE not_own)
+    WHERE c.oid >= 16384 AND (c.tableoid, c.oid) NOT IN (TABLE not_own)
 )
 """
 

@@ -11,7 +11,7 @@ _STATEMENTS = (
     "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
     " AND name NOT LIKE 'sqlite^_%' ESCAPE '^'"
     " AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')"
-    " ORDER BY type <> 'table', name"
+    " ORDER BY type <> 'table', type <> 'view', name"
 )
 _OF_TABLE = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
 #: What the parts of a column's clause begin with; `_joined` puts some of them together again.
@@ -20,13 +20,15 @@ _OF_COLUMN = _OF_TABLE | {"NOT", "NULL", "DEFAULT", "COLLATE", "REFERENCES", "GE
 
 def objects(connection: Connection) -> Iterator[SchemaObject]:
     """Yield the objects of the main schema, each after the table that it is a part of."""
+    kinds = {}
     for kind, name, table, sql in connection.exec_driver_sql(_STATEMENTS).all():
         tokens = words(sql)
         if kind == "table" and tokens[1] != "VIRTUAL":
+            kinds[table] = kind
             yield from _table(named(name), tokens)
             continue
-        # A view may have a trigger, and no statement tells which of the two it is on.
-        of = ("table", named(table)) if kind == "index" else None
+        of = None if kind in ("table", "view") else (kinds[table], named(table))
+        kinds.setdefault(table, kind)
         yield SchemaObject(kind, named(name), of, {"definition": text(tokens)})
 
 

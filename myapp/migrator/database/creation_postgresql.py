@@ -73,13 +73,13 @@ def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     elif kind == "column":
         yield f"ALTER TABLE {_of(one)} ADD COLUMN {column_clause(one)}"
     elif kind == "constraint":
-        yield f"ALTER TABLE {_of(one)} ADD CONSTRAINT {bare(one)} {definition}"
+        yield f"ALTER TABLE {_of(one)} ADD CONSTRAINT {one.bare} {definition}"
     elif kind == "domain constraint":
-        yield f"ALTER DOMAIN {_of(one)} ADD CONSTRAINT {bare(one)} {definition}"
+        yield f"ALTER DOMAIN {_of(one)} ADD CONSTRAINT {one.bare} {definition}"
     elif kind == "index":
         yield re.sub(r"^(CREATE (?:UNIQUE )?INDEX \S+ ON )ONLY ", r"\1", definition)
         if "clustered" in facts:
-            yield f"ALTER TABLE {_of(one)} CLUSTER ON {bare(one, schema=True)}"
+            yield f"ALTER TABLE {_of(one)} CLUSTER ON {without_schema(one)}"
     elif kind == "sequence":
         yield f"CREATE SEQUENCE {name} {' '.join(sequence_clauses(one, facts))}"
     elif kind in ("view", "materialized view"):
@@ -134,7 +134,7 @@ def _table(one: SchemaObject, expected: Catalogue, options: str) -> Iterator[str
 def column_clause(one: SchemaObject) -> str:
     """Return a column as CREATE TABLE has it."""
     facts = one.facts
-    clause = f"{bare(one)} {_typed(one)}"
+    clause = f"{one.bare} {_typed(one)}"
     if "generated" in facts:
         clause += f" GENERATED ALWAYS AS {facts['generated']}"
     if "identity" in facts:
@@ -211,7 +211,7 @@ def _grant(one: SchemaObject, line: str) -> str:
         return f"ALTER DEFAULT PRIVILEGES {where} {verb} {privilege} ON {objects} {rest}"
     kind, name = _GRANTED.get(one.kind, one.kind.upper()), one.name
     if one.kind == "column":
-        privilege, kind, name = f"{privilege} ({bare(one)})", "TABLE", _of(one)
+        privilege, kind, name = f"{privilege} ({one.bare})", "TABLE", _of(one)
     return f"{verb} {privilege} ON {kind} {name} {rest}"
 
 
@@ -221,17 +221,12 @@ def enabling(one: SchemaObject) -> list[str]:
     how = {"no": "DISABLE", "": "ENABLE", "replica": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
     if one.kind == "event trigger":
         return [f"ALTER EVENT TRIGGER {one.name} {how[state]}"]
-    return [f"ALTER TABLE {_of(one)} {how[state]} {one.kind.upper()} {bare(one)}"]
+    return [f"ALTER TABLE {_of(one)} {how[state]} {one.kind.upper()} {one.bare}"]
 
 
-def bare(one: SchemaObject, *, schema: bool = False) -> str:
-    """Return the name of a part of a table without that of the table, or of the `schema`."""
-    of = _of(one)
-    if schema:
-        return one.name.removeprefix(of[: _end_of_schema(of)])
-    if one.kind == "column":
-        return one.name.removeprefix(f"{of}.")
-    return one.name.removesuffix(f" ON {of}").removesuffix(f" ON DOMAIN {of}")
+def without_schema(one: SchemaObject) -> str:
+    """Return the name of a part of a table without the schema, which is that of the table."""
+    return one.name[_end_of_schema(one.name) :]
 
 
 def _end_of_schema(name: str) -> int:

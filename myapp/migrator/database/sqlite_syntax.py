@@ -17,17 +17,22 @@ _SYNTAX = r"""
     | (?P<other>  \|\||<<|>>|<=|>=|<>|!=|==|->>?|. )
     """
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-#: Words that stand in capital letters, and as names only in quotes.
-KEYWORDS = frozenset(
+#: Words that are names only in quotes.
+_RESERVED = frozenset(
     """
-    ADD AFTER ALL ALTER ALWAYS AND AS ASC AUTOINCREMENT BEFORE BEGIN BETWEEN BY CASCADE CASE CAST
-    CHECK COLLATE COLUMN COMMIT CONFLICT CONSTRAINT CREATE CROSS CURRENT_DATE CURRENT_TIME
-    CURRENT_TIMESTAMP DEFAULT DEFERRABLE DEFERRED DELETE DESC DISTINCT DROP EACH ELSE END ESCAPE
-    EXCEPT EXISTS FAIL FOR FOREIGN FROM FULL GENERATED GLOB GROUP HAVING IF IGNORE IMMEDIATE IN
-    INDEX INITIALLY INNER INSERT INSTEAD INTERSECT INTO IS ISNULL JOIN LEFT LIKE LIMIT NATURAL NOT
-    NOTNULL NULL OF OFFSET ON OR ORDER OUTER OVER PRIMARY RAISE REFERENCES REPLACE RESTRICT RIGHT
-    ROLLBACK ROW ROWID SELECT SET STORED STRICT TABLE TEMP TEMPORARY THEN TO TRIGGER UNION UNIQUE
-    UPDATE USING VALUES VIEW VIRTUAL WHEN WHERE WITH WITHOUT
+    ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COLUMN COMMIT CONSTRAINT CREATE
+    CROSS CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP DEFAULT DEFERRABLE DELETE DISTINCT DROP ELSE
+    ESCAPE EXCEPT EXISTS FOREIGN FROM FULL GLOB GROUP HAVING IF IN INDEX INNER INSERT INTERSECT
+    INTO IS ISNULL JOIN LEFT LIMIT NATURAL NOT NOTNULL NULL ON OR ORDER OUTER OVER PRIMARY
+    REFERENCES RIGHT SELECT SET TABLE THEN TO UNION UNIQUE UPDATE USING VALUES WHEN WHERE
+    """.split()  # noqa: SIM905 - a list of them takes a hundred lines
+)
+#: Words that are names too, quoted or not (https://www.sqlite.org/lang_keywords.html).
+_WORDS = frozenset(
+    """
+    AFTER ALWAYS ASC BEFORE BEGIN BY CASCADE CAST CONFLICT DEFERRED DESC EACH END FAIL FOR
+    GENERATED IGNORE IMMEDIATE INITIALLY INSTEAD KEY LIKE OF OFFSET RAISE REPLACE RESTRICT
+    ROLLBACK ROW ROWID STORED STRICT TEMP TEMPORARY TRIGGER VIEW VIRTUAL WITH WITHOUT
     """.split()  # noqa: SIM905 - a list of them takes a hundred lines
 )
 _TIGHT_BEFORE, _TIGHT_AFTER = {",", ")", ".", ";"}, {"(", "."}
@@ -47,11 +52,14 @@ def words(sql: str) -> list[str]:
 def _formed(found: re.Match[str]) -> str:
     text = found[0]
     if found.lastgroup == "word":
-        return text.upper() if text.upper() in KEYWORDS else text.lower()
+        upper = text.upper()
+        return upper if upper in _RESERVED or upper in _WORDS else text.lower()
     if found.lastgroup == "quoted":
         inner = text[1:-1].replace(text[0] * 2, text[0])
         name = inner.lower()
-        is_plain = _PLAIN.fullmatch(name) and name.upper() not in KEYWORDS
+        if name.upper() in _WORDS:
+            return name.upper()
+        is_plain = _PLAIN.fullmatch(name) and name.upper() not in _RESERVED
         return name if is_plain else '"' + inner.replace('"', '""') + '"'
     return text
 

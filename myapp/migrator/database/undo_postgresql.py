@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from .catalogue import ORDER, Catalogue, Difference, SchemaObject
 from .creation_postgresql import (
-    bare,
     column_clause,
     commented,
     created,
@@ -14,6 +13,7 @@ from .creation_postgresql import (
     items,
     named,
     sequence_clauses,
+    without_schema,
 )
 
 #: What no statement undoes, by kind or fact, and else.
@@ -44,9 +44,9 @@ def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
 def _dropped(found: SchemaObject) -> list[str]:
     kind, name = found.kind, found.name
     if kind in ("column", "constraint"):
-        return [f"ALTER TABLE {_table(found)} DROP {kind.upper()} {bare(found)}"]
+        return [f"ALTER TABLE {_table(found)} DROP {kind.upper()} {found.bare}"]
     if kind == "domain constraint":
-        return [f"ALTER DOMAIN {_table(found)} DROP CONSTRAINT {bare(found)}"]
+        return [f"ALTER DOMAIN {_table(found)} DROP CONSTRAINT {found.bare}"]
     if kind == "default privileges":
         return list(granted(found, "", found.facts.get("privileges", "")))
     if kind == "schema":
@@ -87,11 +87,11 @@ def _changed(
         clause = f"SET SCHEMA {wanted}" if fact == "schema" else f"UPDATE TO '{wanted}'"
         return [f"ALTER EXTENSION {name} {clause}"]
     if kind == "constraint" and f"{wanted} NOT VALID" == found:
-        return [f"ALTER TABLE {_table(one)} VALIDATE CONSTRAINT {bare(one)}"]
+        return [f"ALTER TABLE {_table(one)} VALIDATE CONSTRAINT {one.bare}"]
     if kind == "index" and fact == "valid":
         return [f"REINDEX INDEX {name}"]
     if kind == "index" and fact == "clustered":
-        clause = f"CLUSTER ON {bare(one, schema=True)}" if wanted else "SET WITHOUT CLUSTER"
+        clause = f"CLUSTER ON {without_schema(one)}" if wanted else "SET WITHOUT CLUSTER"
         return [f"ALTER TABLE {_table(one)} {clause}"]
     if kind == "materialized view" and fact == "populated":
         return [f"REFRESH MATERIALIZED VIEW {name}{' WITH NO DATA' if wanted else ''}"]
@@ -139,14 +139,14 @@ def _table_changed(
 
 def _column_changed(one: SchemaObject, other: SchemaObject, fact: str) -> Iterator[str]:
     wanted, found = one.facts.get(fact), other.facts.get(fact)
-    start = f"ALTER TABLE {_table(one)} ALTER COLUMN {bare(one)}"
+    start = f"ALTER TABLE {_table(one)} ALTER COLUMN {one.bare}"
     if fact in ("type", "collation"):
         if "default" in other.facts:
             yield f"{start} DROP DEFAULT"
         collation = one.facts.get("collation")
         collate = f" COLLATE {collation}" if collation else ""
         type_ = one.facts["type"]
-        using = f" USING {bare(one)}::{type_}" if fact == "type" else ""
+        using = f" USING {one.bare}::{type_}" if fact == "type" else ""
         yield f"{start} TYPE {type_}{collate}{using}"
         if "default" in one.facts:
             yield f"{start} SET DEFAULT {one.facts['default']}"
@@ -168,7 +168,7 @@ def _column_changed(one: SchemaObject, other: SchemaObject, fact: str) -> Iterat
         if not wanted:
             yield f"{start} DROP EXPRESSION"
         else:  # that of a column that has none can't be added
-            yield f"ALTER TABLE {_table(one)} DROP COLUMN {bare(one)}"
+            yield f"ALTER TABLE {_table(one)} DROP COLUMN {one.bare}"
             yield f"ALTER TABLE {_table(one)} ADD COLUMN {column_clause(one)}"
     elif fact == "storage":
         # Version 16 has the word DEFAULT for it.

@@ -10,6 +10,7 @@ from .variables import Expanded
 
 #: `retries` has no default: without it, the tries are counted by time.
 _DEFAULTS = {
+    "drift_ignore": "",
     "lock": "connection",
     "lock_patience": "600",
     "lock_timeout": "0.15",
@@ -22,7 +23,7 @@ _DEFAULTS = {
     "wait_db": "0",
 }
 #: Few commands need these, and the variables in them may not be set for the others.
-_READ_LATE = {"lock_url", "scratch_url"}
+_READ_LATE = {"drift_ignore", "lock_url", "scratch_url"}
 #: The values of two settings, and what each means.
 _LOCKS = {"connection": "one of the lock's own", "session": "the migration's own"}
 _TRANSACTIONS = {"revision": "a transaction for each", "single": "one for the whole run"}
@@ -58,6 +59,15 @@ class Options:
     def lock_timeout_once(self) -> float:
         """How long a lock is waited for by what isn't tried again: reading, and `stamp`."""
         return self.lock_timeout if self.has_own_lock_timeout else _ONCE
+
+    @property
+    def drift_ignore(self) -> tuple[str, ...]:
+        """The patterns of what `drift` doesn't tell, such as `table public.old_*`.
+
+        Raises SettingsError when a variable in it is not set.
+        """
+        lines = self.given.get("drift_ignore", "").split("\n")
+        return tuple(line.strip() for line in lines if line.strip())
 
     @property
     def lock_url(self) -> str:

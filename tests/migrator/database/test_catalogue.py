@@ -67,3 +67,24 @@ def test_the_session_is_left_as_it_was(postgresql_url: str) -> None:
         path = connection.exec_driver_sql("SHOW search_path").scalar()
     engine.dispose()
     assert path == "pg_temp, public"
+
+
+def test_the_query_is_prepared_for_those_who_ask_often(postgresql_url: str) -> None:
+    """A pooler may have given the session to somebody else meanwhile."""
+    change(postgresql_url, TABLE)
+    with connection_to(postgresql_url) as connection:
+        taken = [catalogue(connection) for _ in range(3)]
+        connection.exec_driver_sql("DEALLOCATE ALL")
+        taken.append(catalogue(connection))
+    assert all(each == taken[0] for each in taken)
+
+
+def test_a_connection_that_commits_each_statement_is_good_enough(postgresql_url: str) -> None:
+    change(postgresql_url, TABLE)
+    engine = sa.create_engine(
+        postgresql_url.replace("postgresql://", "postgresql+psycopg2://"),
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        assert catalogue(connection) == found(postgresql_url)
+    engine.dispose()

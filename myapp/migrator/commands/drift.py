@@ -1,0 +1,152 @@
+"""Find what was changed in a database by hand: what its revisions do not say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from ..base.drift import Change, Drift, Drifted
+from ..base.errors import DatabaseUnreachable, LockNotObtained, UsageError
+from ..base.results import VersionTable
+from ..bridge.connection import shared_engine
+from ..bridge.context import RunContext
+from ..bridge.loading import ScriptHistory, load_history, settled
+from ..bridge.place import version_table
+from ..bridge.version_row import aside
+from ..bridge.version_table import examine, read_each
+from ..database.catalogue import Difference, SchemaObject, differences
+from ..database.natural_differences import Schema, is_ignored, schema_of, without_natural
+from ..revisions import answers
+from ..revisions.history import standing
+from .scratch import in_scratch, scratch
+
+#: How often the database is looked at while others migrate it.
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a database has to look like that stands at `rows`.
+
+    It can be compared with many databases. `version_table` is the schema and the name of the one
+    that they have.
+    """
+
+    rows: tuple[str, ...]
+    schema: Schema
+    version_table: tuple[str | None, str]
+
+
+def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
+    """Compare the database with a scratch database at the same revisions. It is only read.
+
+    What is pending doesn't count. No lock is taken; where revisions are applied meanwhile, it is
+    compared again.
+
+    Raises DatabaseAhead when it stands at revisions that the code lacks, DatabaseUnreachable when
+    there is none, UsageError when `env.py` opens several, LockNotObtained when its revisions change
+    all the time, and what `scratch` raises.
+    """
+    history = load_history(context, context.reading)
+    with shared_engine(context):
+        tables = read_each(context, history.script)
+        history = settled(context, history)
+        _require_one(history, tables)
+        table = tables[0]
+        for _ in range(_TRIES):
+            expected = expected_schema(context, table, scratch_url=scratch_url)
+            table, found, now = _look(context, history.script)
+            if table.rows == expected.rows == now:
+                compared = compare(expected, found, context.settings.options.drift_ignore)
+                return Drift(table, standing(history, table.rows), *compared)
+    raise LockNotObtained(
+        "The database is migrated by another run: its revisions changed while it was looked at.",
+        hint="type the command again when the other run is done.",
+    )
+
+
+def expected_schema(
+    context: RunContext, table: VersionTable, *, scratch_url: str | None = None
+) -> Expected:
+    """Return what a database looks like whose version table is `table`, from a scratch database.
+
+    Raises what `scratch` raises.
+    """
+    with (
+        scratch(context, table.rows, scratch_url=scratch_url) as made,
+        in_scratch(context, made.url) as there,
+    ):
+        _, schema, _ = _look(there, load_history(there, context.reading).script)
+    return Expected(table.rows, schema, (table.schema, table.name))
+
+
+def found_schema(expected: Expected, connection: Connection) -> Schema:
+    """Return the schema of a database that has to look as `expected`, which is only read."""
+    return schema_of(connection, expected.version_table)
+
+
+def compare(
+    expected: Expected, found: Schema, ignored: Sequence[str] = ()
+) -> tuple[tuple[Drifted, ...], int]:
+    """Return how a database differs, and how many differences are `ignored`, by their patterns."""
+    catalogues = without_natural(expected.schema, found)
+    told = []
+    every = differences(*catalogues)
+    for each in every:
+        side = each.expected or each.found
+        assert side is not None  # noqa: S101 - a difference has a side
+        if not is_ignored(side, catalogues, ignored):
+            told.append(_drifted(each, expected))
+    return tuple(told), len(every) - len(told)
+
+
+def _drifted(difference: Difference, expected: Expected) -> Drifted:
+    if expected.schema.owner:
+        from ..database.undo_postgresql import undo
+    else:
+        from ..database.undo_sqlite import undo
+
+    one, other = difference.expected, difference.found
+    change: Change = "added" if one is None else "missing" if other is None else "changed"
+    facts = tuple((fact, _fact(one, fact), _fact(other, fact)) for fact in difference.changed)
+    statements, note = undo(difference, expected.schema.catalogue)
+    return Drifted(difference.kind, difference.name, change, facts, tuple(statements), note)
+
+
+def _fact(one: SchemaObject | None, fact: str) -> str | None:
+    return one.facts.get(fact) if one else None
+
+
+def _require_one(history: ScriptHistory, tables: Sequence[VersionTable]) -> None:
+    answers.require_any(tables, "compare with its revisions")
+    answers.require_known(history, tables)
+    if len(tables) > 1:
+        raise UsageError(
+            f"env.py opens {len(tables)} databases or schemas, and `drift` compares one.",
+            hint="let env.py open one of them, as by `-x tenant=NAME`.",
+        )
+    if path := tables[0].missing_file:
+        raise DatabaseUnreachable(
+            f"The database file {path} does not exist, so there is nothing to compare with.",
+            hint="`{cmd} upgrade` makes it.",
+            retryable=False,
+        )
+
+
+def _look(
+    context: RunContext, script: ScriptDirectory
+) -> tuple[VersionTable, Schema, tuple[str, ...]]:
+    """Return the version table, the schema, and the version rows after it was read."""
+
+    def take(
+        rows: Sequence[Any], migration_context: MigrationContext
+    ) -> tuple[VersionTable, Schema, tuple[str, ...]]:
+        table = version_table(migration_context, rows)
+        with aside(migration_context) as connection:
+            found = schema_of(connection, (table.schema, table.name))
+        return table, found, tuple(migration_context.get_current_heads())
+
+    return examine(context, script, take)[0]

@@ -1,0 +1,198 @@
+"""`drift` as it is typed: an SQL script that undoes what was changed by hand."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.command import invoke
+from support.database import change, feed, name_of, rows
+from support.history import MakeApp, Revision, create_table
+from support.processes import write_env
+from support.sessions import plain_user
+from support.tenants import schemas_env
+
+LINE = [
+    Revision("aaa111", message="add a", **create_table("a")),
+    Revision("bbb222", "aaa111", message="add b", **create_table("b")),
+]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Look for scratch databases after each test, in whatever way it ended."""
+    url = request.getfixturevalue("postgresql_server")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    scratches = "SELECT datname FROM pg_database WHERE starts_with(datname, 'migrate_scratch_')"
+    before = rows(url, scratches)
+    yield
+    assert rows(url, scratches) == before
+    assert list(folder.glob("migrate-scratch-*")) == []
+
+
+@pytest.fixture
+def ini(make_app: MakeApp, postgresql_url: str) -> Path:
+    """An application whose database is at its heads."""
+    ini = make_app(postgresql_url, LINE)
+    assert invoke(ini, "upgrade", "-q").returncode == 0
+    return ini
+
+
+def test_a_database_that_nobody_has_changed_has_no_drift(ini: Path, postgresql_url: str) -> None:
+    result = invoke(ini, "drift")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == (
+        f"No drift: {name_of(postgresql_url)} is what its revisions say, at bbb222 (add b).\n"
+    )
+
+
+def test_the_answer_is_a_script_that_undoes_the_changes(ini: Path, postgresql_url: str) -> None:
+    change(
+        postgresql_url,
+        "CREATE INDEX by_hand ON a (id)",
+        "ALTER TABLE b ALTER id TYPE bigint",
+        "CREATE TYPE mood AS ENUM ('ok')",
+    )
+    result = invoke(ini, "drift")
+    assert (result.returncode, result.stderr) == (4, "")
+    assert result.stdout == (
+        f"-- {name_of(postgresql_url)} is at bbb222 (add b): 3 differences.\n"
+        "\n"
+        "-- index public.by_hand was added.\n"
+        "DROP INDEX public.by_hand;\n"
+        "\n"
+        "-- column public.b.id was changed:\n"
+        "--   type: bigint, and not integer\n"
+        "ALTER TABLE public.b ALTER COLUMN id DROP DEFAULT;\n"
+        "ALTER TABLE public.b ALTER COLUMN id TYPE integer USING id::integer;\n"
+        "ALTER TABLE public.b ALTER COLUMN id SET DEFAULT nextval('public.b_id_seq'::regclass);\n"
+        "\n"
+        "-- type public.mood was added.\n"
+        "DROP TYPE public.mood;\n"
+    )
+    feed(postgresql_url, result.stdout)
+    assert invoke(ini, "drift").returncode == 0
+
+
+def test_what_no_statement_undoes_is_a_comment(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    invoke(ini, "upgrade", "-q")
+    change(sqlite_url, "DROP TABLE b", "CREATE TABLE b (id BIGINT NOT NULL PRIMARY KEY)")
+    result = invoke(ini, "drift")
+    assert result.returncode == 4
+    assert result.stdout.partition("\n\n")[2] == (
+        "-- column b.id was changed:\n"
+        "--   type: bigint, and not integer\n"
+        "-- SQLite can't change that: build the table again with\n"
+        "-- CREATE TABLE b (\n"
+        "--     id integer NOT NULL,\n"
+        "--     PRIMARY KEY (id)\n"
+        "-- )\n"
+    )
+
+
+def test_the_document_has_each_difference(ini: Path, postgresql_url: str) -> None:
+    change(postgresql_url, "ALTER TABLE a ALTER id DROP DEFAULT")
+    result = invoke(ini, "drift", "--json")
+    found = json.loads(result.stdout)
+    assert (result.returncode, found["exit_code"], found["ok"]) == (4, 4, True)
+    default = "nextval('public.a_id_seq'::regclass)"
+    assert found["differences"] == [
+        {
+            "kind": "column",
+            "name": "public.a.id",
+            "change": "changed",
+            "facts": [{"fact": "default", "expected": default, "found": None}],
+            "statements": [f"ALTER TABLE public.a ALTER COLUMN id SET DEFAULT {default}"],
+            "note": None,
+        }
+    ]
+
+
+def test_a_function_is_told_as_it_has_to_be_written(make_app: MakeApp, postgresql_url: str) -> None:
+    """Its text is a part of it: no blank may be added."""
+    body = "$$\nBEGIN\n\tRETURN 1;\nEND\n$$"
+    made = f"CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE plpgsql AS {body}"
+    ini = make_app(postgresql_url, [Revision("aaa111", upgrade=f"op.execute({made!r})")])
+    invoke(ini, "upgrade", "-q")
+    change(postgresql_url, made.replace("1", "2"))
+    result = invoke(ini, "drift")
+    assert "-- function public.one() was changed:\n" in result.stdout
+    feed(postgresql_url, result.stdout)
+    assert invoke(ini, "drift").returncode == 0
+
+
+def test_a_file_that_is_not_there_is_not_made(make_app: MakeApp, sqlite_url: str) -> None:
+    path = sqlite_url.removeprefix("sqlite:///")
+    result = invoke(make_app(sqlite_url, LINE), "drift")
+    assert (result.returncode, result.stdout) == (6, "")
+    assert result.stderr.startswith(
+        f"Error: The database file {path} does not exist, so there is nothing to compare with.\n"
+    )
+    assert not Path(path).exists()
+
+
+def test_a_database_that_is_ahead_is_refused(ini: Path) -> None:
+    (ini.parent / "migrations" / "versions" / "bbb222_.py").unlink()
+    result = invoke(ini, "drift")
+    assert (result.returncode, result.stdout) == (7, "")
+    assert "bbb222" in result.stderr
+
+
+def test_a_server_that_is_down_is_told(make_app: MakeApp) -> None:
+    result = invoke(make_app("postgresql://shop@127.0.0.1:9/shop", LINE), "drift")
+    assert (result.returncode, result.stdout) == (6, "")
+    assert result.stderr.startswith("Error: The database can't be used: connection to server at")
+
+
+def test_a_user_who_may_make_no_database_is_told_the_grant(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    with plain_user(postgresql_server, postgresql_url) as url:
+        role = url.removeprefix("postgresql://").partition(":")[0]
+        ini = make_app(url, LINE)
+        result = invoke(ini, "drift")
+        elsewhere = invoke(ini, "drift", "--scratch-url", postgresql_server)
+    assert result.returncode == 6
+    assert result.stderr == (
+        "Error: No scratch database can be made: permission denied to create database.\n"
+        f"Hint:  `ALTER ROLE {role} CREATEDB` allows it; or name a server where this user may, with"
+        " `--scratch-url`.\n"
+    )
+    assert (elsewhere.returncode, elsewhere.stderr) == (0, "")
+
+
+def test_the_configured_database_as_the_scratch_url_is_refused(
+    ini: Path, postgresql_url: str
+) -> None:
+    result = invoke(ini, "drift", "--scratch-url", postgresql_url)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: The scratch URL names the configured database itself")
+
+
+def test_several_schemas_of_one_database_are_refused(ini: Path, postgresql_url: str) -> None:
+    change(postgresql_url, "CREATE SCHEMA one", "CREATE SCHEMA two")
+    write_env(ini, schemas_env(postgresql_url, ["one", "two"]))
+    result = invoke(ini, "drift")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Error: env.py opens 2 databases or schemas, and `drift` compares one.\n"
+        "Hint:  let env.py open one of them, as by `-x tenant=NAME`.\n"
+    )
+
+
+def test_a_revision_that_fails_leaves_nothing(make_app: MakeApp, postgresql_url: str) -> None:
+    """It has been changed since it was applied."""
+    ini = make_app(postgresql_url, LINE)
+    invoke(ini, "upgrade", "-q")
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    path.write_text(path.read_text().replace("def upgrade():", "def upgrade():\n    1 / 0"))
+    result = invoke(ini, "drift")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "bbb222" in result.stderr
