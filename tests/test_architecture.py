@@ -36,7 +36,10 @@ ENGINE = "myapp.migrator"
 SCRIPTS = [
     {"migrate"},
     {"history_graph"},
-    {"drift_command", "file_commands", "repair_command", "scratch_command", "verify_command"},
+    {
+        *("drift_command", "file_commands", "plan_command", "repair_command", "scratch_command"),
+        "verify_command",
+    },
     {"verify_output"},
     {"cli"},
     {"group"},

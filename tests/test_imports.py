@@ -28,6 +28,7 @@ READING = [
     ["history", "-r", "base:head"],
     ["list-templates"],
     ["upgrade", "--sql"],
+    ["plan"],
 ]
 WRITING = [
     ["downgrade", "-1"],

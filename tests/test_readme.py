@@ -16,6 +16,7 @@ from support.database import connection_to, name_of
 from support.ini import MakeIni
 
 from myapp.migrator.base.errors import MigrateError
+from myapp.migrator.base.verdicts import REFUSED
 from myapp.migrator.settings.alembic_options import OPTIONS
 from myapp.migrator.settings.options import _DEFAULTS as MIGRATE_DEFAULTS
 from myapp.scripts.migrate import cli
@@ -218,4 +219,4 @@ def test_every_exit_status_is_in_its_table() -> None:
 
     listed = {int(status) for cell in table("status") for status in cell.split(",")}
 
-    assert listed == statuses(MigrateError) | {0, 10, 129, 130, 143}
+    assert listed == statuses(MigrateError) | {0, REFUSED, 129, 130, 143}

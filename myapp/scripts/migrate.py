@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.base.errors import UsageError
-from . import drift_command, file_commands, repair_command, scratch_command, verify_command  # noqa: F401 - their commands join the group
+from . import (  # noqa: F401 - their commands join the group
+    drift_command,
+    file_commands,
+    plan_command,
+    repair_command,
+    scratch_command,
+    verify_command,
+)
 from .arguments import REVISION, SECONDS
 from .asking import ask, ask_first
 from .cli import cli

@@ -41,9 +41,13 @@ _MEANT = {
         "lists the revisions: applied, current or pending",
         (*("showmigrations", "list", "ls", "log", "migrations", "revisions", "pending"),),
     ),
+    "plan": (
+        "shows what `upgrade` would do, and its SQL",
+        (*("sqlmigrate", "dry-run", "dryrun", "preview"),),
+    ),
     "upgrade --sql": (
         "shows the SQL, and `history` what is pending",
-        (*("plan", "sqlmigrate", "sql", "dry-run", "dryrun", "offline", "script"),),
+        (*("sql", "offline", "script"),),
     ),
     "stamp": ("sets the version table and runs nothing", ("fake", "baseline", "mark", "force")),
     "check": ("compares models and database", ("drift", "compare")),

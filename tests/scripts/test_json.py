@@ -94,6 +94,7 @@ EXAMPLES = {
     "ensure-version": "ensure-version",
     "repair": "repair",
     "drift": "drift",
+    "plan": "plan",
     "scratch": "scratch --json -- true",
     "verify": "verify",
     "init": "init {folder}",

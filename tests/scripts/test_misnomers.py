@@ -30,8 +30,8 @@ from myapp.scripts.migrate import cli
             "`myapp-migrate app.ini history` lists the revisions: applied, current or pending.",
         ),
         (
-            ["plan"],
-            "`myapp-migrate app.ini upgrade --sql` shows the SQL, and `history` what is pending.",
+            ["sqlmigrate"],
+            "`myapp-migrate app.ini plan` shows what `upgrade` would do, and its SQL.",
         ),
         (
             ["redo"],
@@ -59,7 +59,7 @@ def test_the_name_that_a_command_has_elsewhere_leads_to_it(
 @pytest.mark.parametrize(
     "name",
     [
-        *("rollback", "migrate", "makemigrations", "status", "showmigrations", "plan", "help"),
+        *("rollback", "migrate", "makemigrations", "status", "showmigrations", "sql", "help"),
         *("sqlmigrate", "db", "up", "down", "redo", "list", "log", "autogenerate", "new", "create"),
         *("apply", "rev", "undo", "revert", "pending", "version", "dry_run", "fake", "drift"),
     ],

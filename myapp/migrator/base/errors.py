@@ -15,6 +15,7 @@
     |-- DatabaseAhead          7  ahead
     |-- MultipleHeads          8  multiple_heads
     |-- HalfApplied            9  half_applied
+    |                         10  no error: the answer of `plan --strict`
     |-- InternalError         70  internal
     `-- Interrupted          129  interrupted (SIGHUP; 130 is Ctrl-C, 143 is SIGTERM)
 

@@ -3,6 +3,8 @@
 from typing import Literal, NamedTuple
 
 Level = Literal["error", "warning", "note"]
+#: The exit status of an answer that is strict, and has a finding that nothing allows.
+REFUSED = 10
 
 
 class Verdict(NamedTuple):

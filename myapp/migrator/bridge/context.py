@@ -40,13 +40,15 @@ class EnvPy:
     """`env.py` as it was read, and where it says that the revision files are.
 
     `arguments` are those of the command, for `context.get_revision_argument()` and its like. `told`
-    are the settings of which it is known, and told, that it doesn't follow them.
+    are the settings of which it is known, and told, that it doesn't follow them. `given` is what it
+    has handed to `context.run_migrations()` last, for the functions of the revisions.
     """
 
     loaders: dict[str, Loader] | None = None
     script: ScriptDirectory | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,7 @@ def run_env(
 
     def run(**kw: Any) -> None:
         connection, database = environment.get_context().connection, context.database
+        context.env_py.given = kw
         if connection is not None and database.stand_at and not database.only_reads:
             database.stand_at(connection)
         if instead is None:

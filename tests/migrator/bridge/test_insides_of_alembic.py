@@ -18,6 +18,7 @@ from alembic.script import Script, ScriptDirectory, write_hooks
 from alembic.script.revision import MultipleHeads, RangeNotAncestorError, RevisionError
 from alembic.util.exc import CommandError
 from sqlalchemy import create_engine
+from sqlalchemy.engine.mock import MockConnection
 from support.history import MakeApp, Revision
 
 from myapp.migrator.bridge.configuration import build_context
@@ -232,6 +233,12 @@ def test_alembics_errors_carry_what_is_told(make_app: MakeApp, sqlite_url: str) 
     with pytest.raises(RangeNotAncestorError) as not_reached:
         list(script.iterate_revisions("aaa111", "bbb222"))
     assert (not_reached.value.lower, not_reached.value.upper) == ("bbb222", "aaa111")
+
+
+def test_an_offline_context_has_a_mock_connection() -> None:
+    context = MigrationContext.configure(dialect_name="sqlite", opts={"as_sql": True})
+    assert type(context.connection) is type(context.impl.connection) is MockConnection
+    assert context.bind is context.connection
 
 
 def test_a_comparison_without_models_names_the_metadata(make_app: MakeApp, sqlite_url: str) -> None:

@@ -1,0 +1,176 @@
+"""`plan`: as text, as a document, and its exit status."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from support.command import invoke
+from support.database import change, name_of
+from support.history import MakeApp, Revision, create_table
+from support.refusal import files
+
+from myapp.scripts.plan_command import format_bytes
+
+CODE = """\
+with op.get_context().autocommit_block():
+    op.execute("CREATE INDEX CONCURRENTLY i ON users (name)")
+op.alter_column("users", "name", new_column_name="title")
+[*op.get_bind().execute(sa.text("SELECT 1"))]
+"""
+LINE = [
+    Revision("aaa111", message="add a", **create_table("a")),
+    Revision("bbb222", "aaa111", message="rename", upgrade=CODE),
+]
+LOST = "postgresql://nobody@127.0.0.1:1/lost"
+ERROR = "error renaming-column (line 15): Renaming a column may break existing clients."
+
+
+@pytest.fixture
+def ini(make_app: MakeApp, postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An application at its first revision, in the working directory, with 1,000 users."""
+    app = make_app(postgresql_url, LINE)
+    monkeypatch.chdir(app.parent)
+    change(
+        postgresql_url,
+        "CREATE TABLE users AS SELECT 'a name' AS name FROM generate_series(1, 1000)",
+        "ANALYZE users",
+        "CREATE TABLE alembic_version AS SELECT 'aaa111'::varchar(32) AS version_num",
+    )
+    return app
+
+
+def test_a_plan_tells_all_of_each_revision(ini: Path, postgresql_url: str) -> None:
+    done = invoke(ini, "plan")
+
+    name = name_of(postgresql_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    # What an ANALYZE adds to the table's own size differs from server to server.
+    assert re.sub(r"[67]\d\.\d kB", "SIZE", done.stdout).splitlines() == [
+        f"{name} is at aaa111 (add a): 1 revision up to heads.",
+        "",
+        "bbb222  rename",
+        "  migrations/versions/bbb222_.py",
+        "  Partly outside a transaction: what fails there is not rolled back.",
+        "  Table users: SIZE, about 1,000 rows.",
+        "      -- outside a transaction:",
+        "      CREATE INDEX CONCURRENTLY i ON users (name);",
+        "      -- in a transaction:",
+        "      ALTER TABLE users RENAME name TO title;",
+        "      SELECT 1;",
+        "  From line 16 on it can't be written as SQL: it asks the database, and goes by the"
+        " answer.",
+        f"  {ERROR}",
+        "",
+        "Found: 1 error.",
+    ]
+
+
+def test_strict_ends_with_a_status_of_its_own(ini: Path) -> None:
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    strict = invoke(ini, "plan", "--strict")
+    document = json.loads(invoke(ini, "plan", "--strict", "--json").stdout)
+
+    path.write_text(f"# migrate: allow renaming-column because it is new\n{path.read_text()}")
+    allowed = invoke(ini, "plan", "--strict")
+
+    assert (strict.returncode, strict.stdout.splitlines()[-1]) == (10, "Found: 1 error. Status 10.")
+    assert (document["exit_code"], document["is_refused"], document["ok"]) == (10, True, True)
+    assert allowed.returncode == 0
+    assert "  allowed renaming-column (line 16), because it is new\n" in allowed.stdout
+    assert allowed.stdout.endswith("\nFound: 1 allowed.\n")
+
+
+def test_quiet_lists_the_revisions(ini: Path) -> None:
+    done = invoke(ini, "plan", "-q")
+
+    assert (done.stdout, done.stderr) == ("bbb222  rename\n", "")
+
+
+def test_a_document_has_it_all(ini: Path) -> None:
+    (revision,) = json.loads(invoke(ini, "plan", "--json").stdout)["revisions"]
+
+    (found,) = revision.pop("findings")
+    (table,) = revision.pop("tables")
+    for key in ("database", "path"):
+        revision.pop(key)
+    assert revision == {
+        "revision": "bbb222",
+        "message": "rename",
+        "direction": "upgrade",
+        "is_transactional": False,
+        "sql": [
+            "CREATE INDEX CONCURRENTLY i ON users (name)",
+            "ALTER TABLE users RENAME name TO title",
+            "SELECT 1",
+        ],
+        "unrendered": {"line": 16, "why": "it asks the database, and goes by the answer"},
+        "schema": "public",
+    }
+    assert (found["rule"], found["line"], found["allowed"]) == ("renaming-column", 15, None)
+    assert (table["name"], table["rows"]) == ("users", 1000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("plan", "is at aaa111 (add a).\n"),
+        ("plan base", "is at aaa111 (add a), which is past base.\nTo see the way back, type"),
+        ("plan --down -1", "is at aaa111 (add a): 1 revision down to -1.\n"),
+        ("plan --from base -q", "aaa111  add a\n"),
+    ],
+)
+def test_what_there_is_to_do(make_app: MakeApp, sqlite_url: str, arguments: str, text: str) -> None:
+    app = make_app(sqlite_url, LINE[:1])
+    assert invoke(app, "upgrade").returncode == 0
+
+    done = invoke(app, *arguments.split())
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert text in done.stdout
+
+
+def test_a_downgrade_needs_a_revision(make_app: MakeApp) -> None:
+    app = make_app(LOST, LINE)
+
+    done = invoke(app, "plan", "--down")
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: `plan --down` needs the revision to go down to.\n"
+        f"Hint:  type `myapp-migrate {app} plan --down -1`, or name a revision or `base`.\n",
+    )
+
+
+def test_a_database_that_is_down_has_a_way_without_it(make_app: MakeApp) -> None:
+    app = make_app(LOST, LINE)
+    before = files(app.parent)
+
+    done = invoke(app, "plan")
+
+    assert done.returncode == 6
+    assert f"`myapp-migrate {app} plan --from REVISION` needs no database." in done.stderr
+    assert (done.stdout, files(app.parent)) == ("", before)
+    assert invoke(app, "plan", "--from", "aaa111").returncode == 0
+
+
+def test_a_missing_linter_is_told_once(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(LOST, LINE)
+    monkeypatch.setattr("myapp.migrator.commands.planning.installed_linter", lambda: None)
+
+    done = invoke(app, "plan", "--from", "base", "--strict")
+
+    assert (done.returncode, done.stderr) == (
+        0,
+        "Squawk is not installed, so no linter has looked at the SQL:"
+        " `pip install 'myapp[lint]'`.\n",
+    )
+    assert invoke(app, "plan", "--from", "base", "-q").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (999, "999 bytes"), (8192, "8.19 kB"), (999_700, "1 MB")],
+)
+def test_a_size_is_readable(count: int, text: str) -> None:
+    assert format_bytes(count) == text
