@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .results import Revision
 from .sent import Sent
-from .verdicts import Verdict
+from .verdicts import REFUSED, Verdict
 
 #: The steps in their order, with the exit status when one fails.
 STEPS: Mapping[str, int] = {
@@ -17,7 +17,7 @@ STEPS: Mapping[str, int] = {
     "models": 4,
     "downgrades": 1,
     "docstrings": 1,
-    "lint": 10,
+    "lint": REFUSED,
 }
 #: The step without which each of these proves nothing.
 NEEDS = {
