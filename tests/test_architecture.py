@@ -56,6 +56,7 @@ SCRIPTS = [
         "log_handlers",
         "logs",
         "misnomers",
+        "plan_answer",
         "programs",
         "revision_text",
         "signals",

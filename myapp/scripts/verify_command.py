@@ -21,7 +21,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @cli.command("verify", connects=True)
 @option("--step", "steps", multiple=True, metavar="NAME", help="Take this step only; repeatable.")
 @option("--skip", multiple=True, metavar="NAME", help="Leave this step out; repeatable.")
-@option("--since", metavar="REV", help="Lint what is new since this revision or git commit.")
+@option(
+    "--since", metavar="REV", help="Lint and trace what is new since this revision or git commit."
+)
 @option("--scratch-url", help="Work on this PostgreSQL server instead of the configured one.")
 @option("--junit", type=_FILE, metavar="FILE", help="Write a report as JUnit's XML.")
 @option("--markdown", type=_FILE, metavar="FILE", help="Write a comment for a pull request.")
@@ -38,8 +40,8 @@ def verify(
     """Prove the revisions in a scratch database.
 
     The steps are imports, heads, upgrade, stairway (each revision up, down and up again), models,
-    downgrades, docstrings and lint. The configured database is not written to. The exit status is
-    that of the first step that failed.
+    downgrades, docstrings, lint and trace. The configured database is not written to. The exit
+    status is that of the first step that failed.
     """
     from ..migrator.commands import verification
     from . import verify_output

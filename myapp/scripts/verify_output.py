@@ -154,23 +154,63 @@ def _markdown(found: Verification) -> Iterator[str]:
             told = each.message if each.allowed is None else f"{each.message} ({_allowed(each)})"
             where = _cell(f"{_short(each.path) or ''}{line}")
             yield f"| {proof.step} | {where} | {_cell(told)} |"
+    for remedy in dict.fromkeys(
+        each.remedy for proof in found.proofs for each in proof.refused if each.remedy
+    ):
+        yield _folded("The safe way", remedy)
     if found.new:
         yield f"\nNew since {_cell(found.since)}:\n\n| revision | message | file |\n|---|---|---|"
     for revision in found.new:
         named = (revision.revision, revision.message, str(_short(revision.path)))
         yield f"| {' | '.join(map(_cell, named))} |"
+    yield from _locks(found)
     for revision in found.new:
         if sent := found.sent.get(revision.revision):
             sql = "\n".join(f"{each.sql};" for each in sent)
-            title = html.escape(f"SQL of {revision.title}")
-            yield f"\n<details><summary>{title}</summary>\n\n<pre>{_block(sql)}</pre>\n\n</details>"
+            yield _folded(f"SQL of {revision.title}", sql)
     yield ""
+
+
+def _locks(found: Verification) -> Iterator[str]:
+    """Yield a table of what the new revisions lock of what is there before them."""
+    rows = [
+        (
+            revision.revision,
+            str(statement.line or ""),
+            touched.name,
+            touched.mode or "",
+            ", ".join(touched.waiting) or "nothing",
+            ", ".join(
+                name
+                for name, is_so in (
+                    ("rewritten", touched.is_rewritten),
+                    ("scanned", touched.is_scanned),
+                )
+                if is_so
+            ),
+        )
+        for revision in found.new
+        if revision.revision in found.traced
+        for statement in found.traced[revision.revision].statements
+        for touched in statement.touched
+        if touched.is_new
+    ]
+    if rows:
+        yield "\n| revision | line | object | lock | what waits | |\n|---|---|---|---|---|---|"
+    for row in rows:
+        yield f"| {' | '.join(map(_cell, row))} |"
 
 
 def _cell(text: str) -> str:
     """Return text for a cell of a table, in which nothing is Markdown or HTML."""
     escaped = re.sub(r"([\\`*_{}\[\]()#+!|~@:-])", r"\\\1", html.escape(text, quote=False))
     return "<br>".join(escaped.splitlines())
+
+
+def _folded(title: str, code: str) -> str:
+    """Return code that is shown when its title is clicked."""
+    summary = f"<summary>{html.escape(title)}</summary>"
+    return f"\n<details>{summary}\n\n<pre>{_block(code)}</pre>\n\n</details>"
 
 
 def _block(sql: str) -> str:
@@ -197,6 +237,9 @@ def _lines(step: str, verdict: Verdict) -> Iterator[str]:
     rule = f" ({verdict.rule})" if verdict.rule != step else ""
     yield f"{place}{step}: {level}{rule}"
     yield from (f"    {line}" for line in verdict.message.splitlines())
+    if verdict.remedy and verdict.allowed is None:
+        yield "    The safe way:"
+        yield from (f"        {line}" for line in verdict.remedy.splitlines())
 
 
 def _allowed(verdict: Verdict) -> str:

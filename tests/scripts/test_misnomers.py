@@ -61,7 +61,7 @@ def test_the_name_that_a_command_has_elsewhere_leads_to_it(
     [
         *("rollback", "migrate", "makemigrations", "status", "showmigrations", "sql", "help"),
         *("sqlmigrate", "db", "up", "down", "redo", "list", "log", "autogenerate", "new", "create"),
-        *("apply", "rev", "undo", "revert", "pending", "version", "dry_run", "fake", "drift"),
+        *("apply", "rev", "undo", "revert", "pending", "version", "dry_run", "fake", "compare"),
     ],
 )
 def test_what_is_typed_instead_is_a_command(name: str) -> None:

@@ -10,7 +10,7 @@ from support.database import change, name_of
 from support.history import MakeApp, Revision, create_table
 from support.refusal import files
 
-from myapp.scripts.plan_command import format_bytes
+from myapp.scripts.plan_answer import format_bytes
 
 CODE = """\
 with op.get_context().autocommit_block():
@@ -99,6 +99,7 @@ def test_a_document_has_it_all(ini: Path) -> None:
         "message": "rename",
         "direction": "upgrade",
         "is_transactional": False,
+        "is_shared": False,
         "sql": [
             "CREATE INDEX CONCURRENTLY i ON users (name)",
             "ALTER TABLE users RENAME name TO title",
@@ -128,6 +129,19 @@ def test_what_there_is_to_do(make_app: MakeApp, sqlite_url: str, arguments: str,
 
     assert (done.returncode, done.stderr) == (0, "")
     assert text in done.stdout
+
+
+def test_a_secret_in_the_sql_is_not_shown(make_app: MakeApp) -> None:
+    code = "op.execute(\"CREATE ROLE r PASSWORD 'hunter2000'\")\nraise OSError('hunter2000')"
+    app = make_app(
+        LOST.replace("nobody@", "nobody:hunter2000@"), [Revision("aaa111", upgrade=code)]
+    )
+
+    for arguments in ("plan --from base", "plan --from base --json"):
+        done = invoke(app, *arguments.split())
+        assert done.returncode == 0
+        assert "CREATE ROLE r PASSWORD" in done.stdout
+        assert "hunter2000" not in done.stdout + done.stderr
 
 
 def test_a_downgrade_needs_a_revision(make_app: MakeApp) -> None:

@@ -75,7 +75,7 @@ def test_what_works_is_proven_and_the_configured_database_is_not_touched(
     assert (result.returncode, result.stdout) == (
         0,
         "Proven for 2 revisions: imports, heads, upgrade, stairway, downgrades, docstrings."
-        " Skipped: models.\n",
+        " Skipped: models, trace.\n",
     ), result.stderr
     if database_url.startswith("sqlite"):
         assert not Path(database_url.removeprefix("sqlite:///")).exists()
@@ -303,7 +303,7 @@ def test_an_unknown_step_is_told_with_the_known_ones(make_app: MakeApp, sqlite_u
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         "Error: `stairs` is no step of `verify`. The steps are: imports, heads, upgrade, stairway,"
-        " models, downgrades, docstrings, lint.\n"
+        " models, downgrades, docstrings, lint, trace.\n"
         "Hint:  did you mean `stairway`?\n"
     )
 
@@ -341,6 +341,26 @@ def test_what_is_new_since_the_default_branch_is_linted(
     assert result.returncode == 0, result
     assert "lint: allowed because the table is small (require-concurrent" in result.stdout
     assert "1 new revision since " in result.stderr
+
+
+def test_what_a_new_revision_locks_is_seen(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    new = Revision(
+        "ccc333",
+        "bbb222",
+        upgrade="op.execute('ALTER TABLE a ALTER id TYPE bigint')",
+        downgrade="op.execute('ALTER TABLE a ALTER id TYPE int')",
+    )
+    ini = make_app(postgresql_url, [*LINE, new])
+    before = left_over(postgresql_url)
+    options = ["--step", "trace", "--since", "bbb222", "--markdown", str(tmp_path / "comment.md")]
+    found = findings(ini, *options, status=10)
+    assert found
+    assert {each[:3] for each in found} == {("trace", "ccc333", 13)}
+    locked = "| ccc333 | 13 | a | ACCESS EXCLUSIVE | SELECT, INSERT/UPDATE/DELETE | rewritten"
+    assert locked in (tmp_path / "comment.md").read_text()
+    assert left_over(postgresql_url) == before
 
 
 def make_one_more(ini: Path, revision: Revision) -> Path:
@@ -492,7 +512,7 @@ def test_a_report_for_junit_has_the_steps_and_the_findings(
     cases = {each.name: each.result for each in suite}
     assert list(cases) == [
         *("imports", "heads", "upgrade", "stairway", "models", "downgrades ccc333"),
-        *("docstrings", "lint"),
+        *("docstrings", "lint", "trace"),
     ]
     (failure,) = cases["downgrades ccc333"]
     assert isinstance(failure, Failure)

@@ -1,6 +1,7 @@
 """What `plan` returns: what a run would do to each database."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .results import Direction, OfDatabases, Revision, VersionTable
@@ -39,17 +40,29 @@ class PlannedRevision:
     """What one revision would do to the database of `table`.
 
     `statements` is what it sends, up to where it is `unrendered`. `tables` are those that are there
-    and that its SQL names. `is_transactional`: all of it runs in a transaction.
+    and that its SQL names. `is_transactional`: all of it runs in a transaction. `is_shared`: that
+    is the transaction of the whole run.
     """
 
     revision: Revision
     direction: Direction
     table: VersionTable
     is_transactional: bool
+    is_shared: bool
     statements: tuple[Sent, ...] = ()
     unrendered: Unrendered | None = None
     tables: tuple[TableSize, ...] = ()
     findings: tuple[Verdict, ...] = ()
+
+    def redacted(self, redact: Callable[[str], str]) -> "PlannedRevision":
+        """Return it without the secrets that `redact` takes out of a text."""
+        why = self.unrendered
+        return replace(
+            self,
+            statements=tuple(Sent(redact(each.sql), *each[1:]) for each in self.statements),
+            unrendered=why and Unrendered(why.line, redact(why.why)),
+            findings=tuple(each.redacted(redact) for each in self.findings),
+        )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from .results import Revision
 from .sent import Sent
+from .traces import TracedRevision
 from .verdicts import REFUSED, Verdict
 
 #: The steps in their order, with the exit status when one fails.
@@ -18,6 +19,7 @@ STEPS: Mapping[str, int] = {
     "downgrades": 1,
     "docstrings": 1,
     "lint": REFUSED,
+    "trace": REFUSED,
 }
 #: The step without which each of these proves nothing.
 NEEDS = {
@@ -28,6 +30,7 @@ NEEDS = {
     "downgrades": "imports",
     "docstrings": "imports",
     "lint": "upgrade",
+    "trace": "upgrade",
 }
 
 
@@ -64,7 +67,8 @@ class Verification:
     """All proofs, in the order of STEPS.
 
     `new` are the revisions that are new since `since`, oldest first, and `sent` is what each of
-    them has sent. `since` is empty where it is not known which are new.
+    them has sent. `since` is empty where it is not known which are new. `traced` is what each has
+    locked.
     """
 
     proofs: tuple[Proof, ...]
@@ -72,6 +76,7 @@ class Verification:
     since: str
     new: tuple[Revision, ...]
     sent: Mapping[str, tuple[Sent, ...]]
+    traced: Mapping[str, TracedRevision]
 
     @property
     def exit_code(self) -> int:

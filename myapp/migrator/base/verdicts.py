@@ -1,5 +1,6 @@
 """What is wrong with a revision, or with one statement of it: plain values."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 Level = Literal["error", "warning", "note"]
@@ -25,6 +26,13 @@ class Verdict(NamedTuple):
     sql: str = ""
     remedy: str = ""
     allowed: str | None = None
+
+    def redacted(self, redact: Callable[[str], str]) -> "Verdict":
+        """Return it without the secrets that `redact` takes out of a text."""
+        place = self.revision, self.path, self.line
+        shown = redact(self.message)
+        rest = redact(self.sql), redact(self.remedy), self.allowed
+        return Verdict(self.rule, self.level, shown, *place, *rest)
 
     @property
     def is_refused(self) -> bool:

@@ -96,6 +96,14 @@ def env_py_of(script: ScriptDirectory) -> Path | None:
     return path if path.exists() else pyc_file_from_path(path)
 
 
+def writes_files(env_py: Path | None) -> bool:
+    """Tell whether `env.py` may give Alembic files to write SQL to, as that of multidb does."""
+    try:
+        return env_py is not None and b"output_buffer" in env_py.read_bytes()
+    except OSError:
+        return False
+
+
 def spoken(context: RunContext, script: ScriptDirectory) -> ScriptDirectory:
     """Return `script` as `env.py` has changed it, or `script` itself if `env.py` hasn't run."""
     return context.env_py.script or script

@@ -90,6 +90,11 @@ class Renderer:
         return tuple(self._writer.sent), unrendered
 
     @property
+    def is_shared(self) -> bool:
+        """Whether all revisions of a run share one transaction."""
+        return self.is_transactional and not self._context.opts["transaction_per_migration"]
+
+    @property
     def is_transactional(self) -> bool:
         """Whether a revision begins in a transaction."""
         return self._context.impl.transactional_ddl

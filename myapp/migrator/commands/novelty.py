@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..base.errors import BadRevision
 from ..bridge.loading import ScriptHistory
 from ..revisions.git import NoGit, commit_of, merge_base, new_files
+from ..revisions.rows import upgrade_rows
 
 
 class Novelty(NamedTuple):
@@ -42,6 +43,25 @@ def novelty(history: ScriptHistory, ids: Sequence[str], since: str | None) -> No
             raise _unknown(since, f", and {error}") from None
         return Novelty("", (), f"it is not known which revisions are new: {error}")
     return Novelty(since or commit[:12], tuple(paths[path] for path in paths if path in new))
+
+
+def rows_after(history: ScriptHistory, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the version rows of a database that went through `ids`."""
+    rows: dict[str, None] = {}
+    for change in upgrade_rows(history.graph, ids, ()):
+        for row in change.removed:
+            del rows[row]
+        rows |= dict.fromkeys(change.added)
+    return tuple(rows)
+
+
+def rows_before(history: ScriptHistory, ids: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """Return the version rows of a database that has all of `ids` but the `new` ones.
+
+    What comes after a new one is left out too.
+    """
+    late = history.graph.reach(new, history.graph.children)
+    return rows_after(history, [id_ for id_ in ids if id_ not in late])
 
 
 def _unknown(since: str, why: str = "") -> BadRevision:

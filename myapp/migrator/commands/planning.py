@@ -18,7 +18,7 @@ from ..base.verdicts import Verdict
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
-from ..bridge.env_py import run_env, tell_env_py
+from ..bridge.env_py import env_py_of, run_env, tell_env_py, writes_files
 from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.place import require_schema, version_table
 from ..bridge.planned_step import PlannedStep
@@ -28,7 +28,7 @@ from ..bridge.targets import find
 from ..bridge.version_facts import checked
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, missing_file
-from ..database.linter import installed_linter, lint
+from ..database.linter import FAILED, installed_linter, lint
 from ..database.listening import listening
 from ..database.table_sizes import named_in, table_sizes
 from ..revisions import answers
@@ -39,7 +39,7 @@ from ..run.plan import is_past, plan_downgrade, plan_upgrade
 _AT_ONCE = 4
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """One database, as it was found: its version table, its setup, and its tables."""
 
     table: VersionTable
@@ -47,9 +47,9 @@ class _Place(NamedTuple):
     tables: tuple[TableSize, ...] = ()
     version: str | None = None
 
-    def at(self, rows: tuple[str, ...]) -> "_Place":
+    def at(self, rows: tuple[str, ...]) -> "Place":
         """Return the same as if its version table held `rows`."""
-        return _Place(replace(self.table, rows=rows), self.setup)
+        return Place(replace(self.table, rows=rows), self.setup)
 
     @property
     def alike(self) -> tuple[Any, ...]:
@@ -78,7 +78,7 @@ def plan(
     tell_env_py(context, target, tag)
     history = load_history(context, context.reading)
     with shared_engine(context):
-        places = _live(context, history) if start is None else _offline(context, history)
+        places = live_places(context, history) if start is None else _offline(context, history)
         history = settled(context, history)
         if start is not None:
             rows = _rows_at(history, start)
@@ -113,15 +113,17 @@ def _steps(
         return plan_upgrade(history, target, table.rows)
 
 
-def _live(context: RunContext, history: ScriptHistory) -> list[_Place]:
-    def take(rows: Sequence[Any], migration_context: MigrationContext) -> _Place:
+def live_places(context: RunContext, history: ScriptHistory) -> list[Place]:
+    """Return where the databases stand, and their tables. Raises what `read_each` raises."""
+
+    def take(rows: Sequence[Any], migration_context: MigrationContext) -> Place:
         table = version_table(migration_context, checked(rows, migration_context))
         require_schema(migration_context, table)
         table = replace(table, missing_file=missing_file(migration_context))
         setup = setup_of(context, migration_context)
         with aside(migration_context) as connection:
             info = connection.dialect.server_version_info
-            return _Place(table, setup, table_sizes(connection), ".".join(map(str, info or ())))
+            return Place(table, setup, table_sizes(connection), ".".join(map(str, info or ())))
 
     wait = context.settings.options.lock_wait
     try:
@@ -134,15 +136,21 @@ def _live(context: RunContext, history: ScriptHistory) -> list[_Place]:
     return list({place.table: place for place in found}.values())
 
 
-def _offline(context: RunContext, history: ScriptHistory) -> list[_Place]:
+def _offline(context: RunContext, history: ScriptHistory) -> list[Place]:
     """Let `env.py` configure Alembic as for a script. It must not connect."""
-    places: list[_Place] = []
+    places: list[Place] = []
 
     def take(environment: EnvironmentContext) -> None:
         migration_context = environment.get_context()
         table = VersionTable("", None, migration_context.version_table, ())
-        places.append(_Place(table, setup_of(context, migration_context)))
+        places.append(Place(table, setup_of(context, migration_context)))
 
+    if writes_files(env_py_of(history.script)):
+        raise UsageError(
+            "env.py writes SQL into files of its own, and a plan writes none: `--from` can't do"
+            " with it.",
+            hint="leave out `--from`.",
+        )
     with told_as_errors(), listening(do_connect=_refuse):
         run_env(context, history.script, lambda *_: [], take, as_sql=True)
     if not places:
@@ -180,7 +188,7 @@ def _wrong_way(target: str, start: str, direction: Direction) -> UsageError:
 def _written(
     context: RunContext,
     history: ScriptHistory,
-    planned: Sequence[tuple[_Place, list[PlannedStep]]],
+    planned: Sequence[tuple[Place, list[PlannedStep]]],
 ) -> tuple[tuple[PlannedRevision, ...], bool | None]:
     """Return the revisions as SQL, with what was found, and whether the linter has had its say."""
     is_postgresql = any(p.setup.dialect.startswith("postgresql") for p, steps in planned if steps)
@@ -202,14 +210,22 @@ def _written(
 
 
 def _rendered(
-    context: RunContext, history: ScriptHistory, place: _Place, steps: Iterable[PlannedStep]
+    context: RunContext, history: ScriptHistory, place: Place, steps: Iterable[PlannedStep]
 ) -> Iterator[PlannedRevision]:
     with told_as_errors(), rendering(context, history.script, place.setup) as renderer:
         for step in steps:
             sent, unrendered = renderer.rendered(step)
             direction: Direction = "upgrade" if step.is_upgrade else "downgrade"
             whole = renderer.is_transactional and all(each.is_transactional for each in sent)
-            yield PlannedRevision(step.revision, direction, place.table, whole, sent, unrendered)
+            yield PlannedRevision(
+                step.revision,
+                direction,
+                place.table,
+                whole,
+                renderer.is_shared,
+                sent,
+                unrendered,
+            )
 
 
 def _judged(
@@ -226,7 +242,16 @@ def _judged(
         return replace(each, findings=tuple(placed))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(add, planned))
+        return list(_told_once(pool.map(add, planned)))
+
+
+def _told_once(planned: Iterable[PlannedRevision]) -> Iterator[PlannedRevision]:
+    """Leave out notes that say of every revision what they said of the first."""
+    told: set[str] = set()
+    for each in planned:
+        kept = [v for v in each.findings if v.rule != FAILED or v.sql or v.message not in told]
+        told |= {v.message for v in kept if v.rule == FAILED and not v.sql}
+        yield replace(each, findings=tuple(kept))
 
 
 def _texts(step: PlannedStep) -> Iterator[str]:

@@ -72,15 +72,17 @@ def scratch(
 
 
 @contextmanager
-def in_scratch(context: RunContext, url: str) -> Iterator[RunContext]:
+def in_scratch(
+    context: RunContext, url: str, watcher: Watcher | None = None
+) -> Iterator[RunContext]:
     """Lead all that `env.py` opens within to the scratch database at `url`.
 
-    Yields a context for one run there: what it tells of is warnings only.
+    Yields a context for one run there. Without a `watcher` it tells of warnings only.
     """
     there = engine_url(url)
     try:
         with led_to(there, engine_url(context.settings.url)):
-            yield _context_at(context, there)
+            yield _context_at(context, there, watcher or _Warnings(context.watcher))
     finally:
         context.canceller.go_on()  # the database is yet to be used, and dropped
 
@@ -94,8 +96,8 @@ def _upgraded(context: RunContext, url: URL, target: str | tuple[str, ...]) -> t
     return rows
 
 
-def _context_at(context: RunContext, url: URL) -> RunContext:
-    """Return a context like `context` for the database at `url`, which tells of warnings only."""
+def _context_at(context: RunContext, url: URL, watcher: Watcher) -> RunContext:
+    """Return a context like `context` for the database at `url`."""
     settings = context.settings
     engine_options = {**settings.engine_options.shown(), "sqlalchemy.url": _typed(url, settings)}
     own = {key: value for key, value in settings.options.given.shown().items() if key != "lock_url"}
@@ -108,7 +110,7 @@ def _context_at(context: RunContext, url: URL) -> RunContext:
         there,
         x=getattr(context.config.cmd_opts, "x", None) or (),
         canceller=context.canceller,
-        watcher=_Warnings(context.watcher),
+        watcher=watcher,
         command="upgrade",
         reading=context.reading,
     )

@@ -15,9 +15,9 @@ from ..database.engine import engine_at
 from ..database.failures import reason_of
 from ..database.url import engine_url
 from ..revisions.layout import layout_of
-from ..revisions.rows import upgrade_rows
 from ..run.remedies import line_in
 from .migration import Walk, stepping
+from .novelty import rows_after
 from .scratch import in_scratch, scratch
 from .stamping import ensure_version
 
@@ -43,7 +43,7 @@ def stairway(
     """
     begun = 0
     while begun < len(ids):
-        rows = _rows_after(history, ids[:begun])
+        rows = rows_after(history, ids[:begun])
         with (
             scratch(context, rows, scratch_url=scratch_url, is_fresh=True) as made,
             _looking(made.url) as connection,
@@ -164,16 +164,6 @@ def _line(revision: Revision, direction: Direction) -> int:
     if layout is None:
         return 1
     return (layout.upgrade if direction == "upgrade" else layout.downgrade).line
-
-
-def _rows_after(history: ScriptHistory, ids: Sequence[str]) -> tuple[str, ...]:
-    """Return the version rows of a database that went through `ids`."""
-    rows: dict[str, None] = {}
-    for change in upgrade_rows(history.graph, ids, ()):
-        for row in change.removed:
-            del rows[row]
-        rows |= dict.fromkeys(change.added)
-    return tuple(rows)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from ..base.errors import HistoryError, SettingsError, UsageError
 from ..base.proofs import NEEDS, STEPS, Observer, Proof, Verification
 from ..base.results import Revision
 from ..base.spelling import nearest
+from ..base.traces import TracedRevision
 from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history
@@ -16,9 +17,10 @@ from ..bridge.models import place_of
 from ..run.plan import plan_upgrade
 from .comparison import NoModels, without_caches
 from .inspection import bad_downgrades, broken, heads_to_join, irreversible, undocumented
-from .novelty import Novelty, novelty
+from .novelty import Novelty, novelty, rows_before
 from .rehearsal import Rehearsal, rehearsal
 from .stairway import stairway
+from .tracing import observe
 
 
 def verify(
@@ -105,6 +107,7 @@ class _Proving:
         self._ids: list[str] = []
         self._new = Novelty("", (), "")
         self._rehearsal: Rehearsal | None = None
+        self._traced: dict[str, TracedRevision] = {}
 
     def all(self) -> Verification:
         proofs: dict[str, Proof] = {}
@@ -120,7 +123,9 @@ class _Proving:
         sent = self._rehearsal.sent if self._rehearsal else {}
         new = tuple(map(self._history.get, self._new.ids)) if self._history else ()
         told = {each.revision: tuple(sent.get(each.revision, ())) for each in new}
-        return Verification(tuple(proofs.values()), len(self._ids), self._new.since, new, told)
+        return Verification(
+            tuple(proofs.values()), len(self._ids), self._new.since, new, told, self._traced
+        )
 
     def _proof(self, name: str) -> Proof:
         self._observer.begins(name)
@@ -226,6 +231,24 @@ class _Proving:
             return _Found(skipped=skipped)
         about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
         return _Found(about, self._rehearsal.lint())
+
+    def trace(self) -> _Found:
+        if self._new.why:
+            return _Found(skipped=self._new.why)
+        about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
+        if not self._new.ids:
+            return _Found(about)
+        rows = rows_before(self._loaded, self._ids, self._new.ids)
+        seen = observe(self._context, rows, scratch_url=self._scratch_url)
+        found = _Found(about, notes=list(seen.notes))
+        for each in seen.revisions:
+            if each.revision.revision in self._new.ids:
+                self._traced[each.revision.revision] = each
+                found.verdicts += each.findings
+        if seen.error:
+            found.notes.append(seen.error)
+            found.exit_code = STEPS["upgrade"]
+        return found
 
     def _counted(self, ids: Sequence[str]) -> str:
         return _count(len(ids), "revision")

@@ -88,8 +88,31 @@ def lint(
     `pg_version` is the server's, as `15.4`. A file `.squawk.toml` of the working directory counts.
     When Squawk fails, the answer is a note.
     """
-    if not statements:
-        return ()
+    left = list(statements)
+    unread: list[Verdict] = []
+    while left:
+        try:
+            found = _found(program, left, pg_version)
+        except _LinterFailed as error:
+            return (*unread, Verdict(FAILED, "note", f"Squawk has failed: {error}."))
+        # Where it can't read one statement, it judges none.
+        bad = {each["at"] for each in found if each["rule_name"] == "syntax-error"}
+        if not bad:
+            verdicts = (_verdict(each, left[each["at"]], direction) for each in found)
+            return (*unread, *dict.fromkeys(filter(None, verdicts)))
+        unread += [_unread(each) for at, each in enumerate(left) if at in bad]
+        left = [each for at, each in enumerate(left) if at not in bad]
+    return tuple(unread)
+
+
+class _LinterFailed(Exception):
+    """Squawk could not be run, or its answer not be read."""
+
+
+def _found(
+    program: str, statements: Sequence[Sent], pg_version: str | None
+) -> list[dict[str, Any]]:
+    """Return what Squawk finds, as it says it; `at` is the number of the statement, from 0."""
     text, starts = _script(statements)
     version = ["--pg-version", pg_version] if pg_version else []
     try:
@@ -101,15 +124,16 @@ def lint(
             encoding="utf-8",
             timeout=_SECONDS,
         )
+    except OSError as error:
+        raise _LinterFailed(f"{program} can't be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise _LinterFailed(f"it did not end within {_SECONDS} seconds") from None
+    try:
         found = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return (Verdict(FAILED, "note", f"Squawk has failed: {_why(error, program)}."),)
-    verdicts: dict[Verdict, None] = {}
-    for each in found:
-        at = max(bisect_right(starts, each["line"]) - 1, 0)
-        if verdict := _verdict(each, statements[at], direction):
-            verdicts[verdict] = None
-    return tuple(verdicts)
+    except ValueError:
+        said = (done.stderr or done.stdout).strip().partition("\n")[0].rstrip(".")
+        raise _LinterFailed(said or f"it ended with status {done.returncode}") from None
+    return [each | {"at": max(bisect_right(starts, each["line"]) - 1, 0)} for each in found]
 
 
 def _script(statements: Sequence[Sent]) -> tuple[str, list[int]]:
@@ -132,9 +156,6 @@ def _verdict(found: dict[str, Any], statement: Sent, direction: Direction) -> Ve
     rule = found["rule_name"]
     if rule in _LEFT_OUT or (direction == "downgrade" and rule in _NOT_DOWNWARDS):
         return None
-    if rule == "syntax-error":
-        message = "Squawk can't read this statement, and has not judged it."
-        return Verdict(FAILED, "note", message, line=statement.line, sql=statement.sql)
     message = " ".join(filter(None, [found["message"], found["help"]]))
     return Verdict(rule, _level(rule), message, line=statement.line, sql=statement.sql)
 
@@ -143,9 +164,6 @@ def _level(rule: str) -> Level:
     return "error" if rule in _ERRORS else "warning"
 
 
-def _why(error: Exception, program: str) -> str:
-    if isinstance(error, subprocess.TimeoutExpired):
-        return f"it did not end within {_SECONDS} seconds"
-    if isinstance(error, OSError):
-        return f"{program} can't be run: {error.strerror}"
-    return "its answer can't be read"
+def _unread(statement: Sent) -> Verdict:
+    message = "Squawk can't read this statement, and has not judged it."
+    return Verdict(FAILED, "note", message, line=statement.line, sql=statement.sql)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import alembic
 import pytest
 from support.ahead import message as ahead_message
 from support.database import change, connection_to, heads, tables
@@ -56,11 +57,19 @@ def test_each_pending_revision_is_told_and_nothing_is_changed(
         ("ccc333", "upgrade"),
     ]
     assert sql(made.revisions[1]) == ["CREATE INDEX i ON a (id)"]
-    assert made.revisions[1].is_transactional
+    assert (made.revisions[1].is_transactional, made.revisions[1].is_shared) == (True, False)
     assert [each.name for each in made.revisions[1].tables] == ["a"]
     assert made.revisions[0].tables == ()
     assert (heads(database_url), tables(database_url)) == ({"aaa111"}, {"a", "alembic_version"})
     assert files(app.parent) == before
+
+
+def test_a_transaction_of_the_whole_run_is_told(make_app: MakeApp) -> None:
+    together = make_app(LOST, LINE, {"migrate.transaction": "single"})
+
+    assert [each.is_shared for each in plan(run_context(together), start="bbb222").revisions] == [
+        True
+    ]
 
 
 def test_a_plan_makes_neither_database_nor_version_table(
@@ -130,6 +139,28 @@ def test_an_env_py_without_an_offline_mode_is_told(make_app: MakeApp, sqlite_url
         "let env.py ask `context.is_offline_mode()`, or leave out `--from`."
     )
     assert files(app.parent) == before
+
+
+def test_an_env_py_that_writes_files_is_not_run_for_sql(make_app: MakeApp) -> None:
+    app = make_app(LOST, LINE)
+    template = Path(alembic.__file__).parent / "templates" / "multidb" / "env.py"
+    (app.parent / "migrations" / "env.py").write_text(template.read_text())
+    before = files(app.parent)
+
+    with pytest.raises(UsageError) as caught:
+        plan(run_context(app), start="base")
+
+    assert caught.value.message == (
+        "env.py writes SQL into files of its own, and a plan writes none: `--from` can't do with"
+        " it."
+    )
+    assert files(app.parent) == before
+
+
+def test_an_env_py_that_names_no_database_has_no_plan(make_app: MakeApp) -> None:
+    made = plan(run_context(app_of_several(make_app, databases_env([]), LINE)))
+
+    assert (made.databases, made.revisions, made.is_past) == ((), (), False)
 
 
 def test_a_database_that_is_past_the_target_is_told_so(make_app: MakeApp, sqlite_url: str) -> None:
@@ -276,6 +307,19 @@ def test_a_comment_allows_what_the_linter_finds(make_app: MakeApp, postgresql_ur
     assert allowed.refused == ()
     assert [each.allowed for each in allowed.findings] == ["the table is empty"]
     assert (made.is_linted, allowed.is_linted) == (True, True)
+
+
+def test_a_linter_that_fails_is_told_once(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".squawk.toml").write_text("excluded_rules = [1")
+
+    made = plan(run_context(make_app(LOST, LINE)), start="base")
+
+    (note,) = made.findings
+    assert (note.rule, note.level, note.revision) == ("linter-failed", "note", "aaa111")
+    assert made.refused == ()
 
 
 def test_the_linter_has_no_say_about_sqlite(make_app: MakeApp, sqlite_url: str) -> None:

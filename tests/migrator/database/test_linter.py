@@ -93,10 +93,21 @@ def test_what_squawk_cannot_read_is_noted_once() -> None:
     )
 
 
+def test_what_squawk_cannot_read_hides_nothing_else() -> None:
+    sql = ["SELEC one", "ALTER TABLE a DROP COLUMN b", "DROP NOTHING"]
+
+    assert found(*sql) == [
+        ("note", "linter-failed"),
+        ("note", "linter-failed"),
+        ("error", "ban-drop-column"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        ("exit 3", "its answer can't be read"),
+        ("exit 3", "it ended with status 3"),
+        ("echo 'no such rule: x.' >&2; exit 2", "no such rule: x"),
         (None, "{program} can't be run: No such file or directory"),
     ],
 )

@@ -1,0 +1,219 @@
+"""Judge what was seen in a scratch database, by the sizes of the live tables."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ..base.plans import TableSize
+from ..base.traces import Judgement, TracedRevision, TracedStatement
+from ..base.verdicts import Level, Verdict
+from . import safe_ways
+from .ddl import Change, changes, plain
+
+#: A table of fewer rows and fewer bytes is small: it is gone through in a few milliseconds.
+SMALL_ROWS = 10_000
+SMALL_BYTES = 10_000_000
+
+Ways = Callable[[Change], list[str]]
+#: For what the statement says: the rule, and the safe way.
+_CAUSES: dict[str, tuple[str, Ways]] = {
+    "index": ("index-not-concurrent", safe_ways.index),
+    "foreign_key": ("foreign-key-validated-at-once", safe_ways.foreign_key),
+    "check": ("check-validated-at-once", safe_ways.check),
+    "set_not_null": ("set-not-null-scans", safe_ways.set_not_null),
+    "unique": ("unique-constraint-builds-index", safe_ways.unique),
+    "primary_key": ("primary-key-builds-index", safe_ways.primary_key),
+    "type": ("type-change-rewrites", safe_ways.column_type),
+    "add_column": ("column-default-rewrites", safe_ways.add_column),
+}
+_BREAKING: dict[str, tuple[str, str]] = {
+    "rename_table": ("rename-table", "running code still uses the old name of the table"),
+    "rename_column": ("rename-column", "running code still uses the old name of the column"),
+    "drop_table": ("drop-table", "running code may still use the table"),
+    "drop_column": ("drop-column", "running code may still use the column"),
+}
+
+
+def judged(
+    traced: TracedRevision, sizes: Mapping[str, TableSize] | None
+) -> tuple[tuple[TracedStatement, ...], tuple[Verdict, ...]]:
+    """Return the statements with their judgements, and the verdicts on them.
+
+    `sizes` are those of the live tables, by their titles. A table whose size isn't known, and each
+    where `sizes` is None, counts as not small.
+    """
+    statements, verdicts = [], []
+    judge = _Judge(traced, sizes)
+    for at, statement in enumerate(traced.statements):
+        found = list(judge.verdicts(at, statement))
+        judgement: Judgement = "short" if statement.waiting else "harmless"
+        if any(each.level == "error" for each in found):
+            judgement = "dangerous"
+        statements.append(replace(statement, judgement=judgement))
+        verdicts += found
+    return tuple(statements), tuple(verdicts)
+
+
+class _Judge:
+    def __init__(self, traced: TracedRevision, sizes: Mapping[str, TableSize] | None) -> None:
+        self._traced = traced
+        self._sizes = sizes
+        self._changes = [changes(each.sql) for each in traced.statements]
+
+    def verdicts(self, at: int, statement: TracedStatement) -> Iterator[Verdict]:
+        found = self._changes[at]
+        yield from self._work(statement, found)
+        yield from self._breaking(at, statement, found)
+        yield from self._rows(statement, found)
+        yield from self._several(at, statement)
+
+    def _is_small(self, table: str) -> bool:
+        size = (self._sizes or {}).get(table)
+        if size is None:
+            return False
+        # An empty table that was never analysed has bytes only.
+        is_few = size.rows is None or size.rows < SMALL_ROWS
+        return is_few and size.bytes is not None and size.bytes < SMALL_BYTES
+
+    def _verdict(
+        self,
+        statement: TracedStatement,
+        rule: str,
+        message: str,
+        ways: Sequence[str] = (),
+        level: Level = "error",
+    ) -> Verdict:
+        revision = self._traced.revision
+        sql, line = statement.sql, statement.line
+        remedy = safe_ways.as_text(ways)
+        return Verdict(rule, level, message, revision.revision, revision.path, line, sql, remedy)
+
+    def _work(self, statement: TracedStatement, found: list[Change]) -> Iterator[Verdict]:
+        """Judge what is gone through, or written anew, while others wait."""
+        hit = [
+            each
+            for each in statement.touched
+            if (each.is_scanned or each.is_rewritten)
+            and statement.waiting
+            and not self._is_small(each.table)
+        ]
+        tables = sorted({each.table for each in hit if self._waiting(statement, each.table)})
+        # A change of rows only goes through them; what it holds up is another verdict.
+        if not tables or any(each.kind in ("update", "delete") for each in found):
+            return
+        waiting = sorted({kind for t in tables for kind in self._waiting(statement, t)})
+        does = "written anew" if any(each.is_rewritten for each in hit) else "read whole"
+        message = (
+            f"{_listed(tables)} {'is' if len(tables) == 1 else 'are'} {does} while"
+            f" {' and '.join(reversed(waiting))} wait."
+        )
+        causes = [(each, *_CAUSES[each.kind]) for each in found if each.kind in _CAUSES]
+        for change, rule, way in causes[:1]:
+            yield self._verdict(statement, rule, message, way(change))
+        if not causes:
+            rule = "rewrite-under-lock" if does == "written anew" else "scan-under-lock"
+            is_validation = any(each.kind == "validate" for each in found)
+            ways = safe_ways.alone([statement.sql]) if is_validation else ()
+            yield self._verdict(statement, rule, message, ways)
+
+    def _waiting(self, statement: TracedStatement, table: str) -> set[str]:
+        """Return who waits for any lock on the table, or on one of its indexes."""
+        return {w for each in statement.touched if each.table == table for w in each.waiting}
+
+    def _breaking(
+        self, at: int, statement: TracedStatement, found: list[Change]
+    ) -> Iterator[Verdict]:
+        there = {each.table for each in statement.touched}
+        for change in found:
+            if change.kind not in _BREAKING or not there or self._is_replaced(at, change):
+                continue
+            rule, why = _BREAKING[change.kind]
+            if change.kind == "rename_column":
+                ways = safe_ways.rename_column(change, statement.column_type)
+            else:
+                way: Ways = getattr(safe_ways, change.kind)
+                ways = way(change)
+            name = plain(change.table)
+            if column := change.name("column"):
+                name = f"{name}.{column}"
+            yield self._verdict(statement, rule, f"{name}: {why}.", ways)
+
+    def _is_replaced(self, at: int, change: Change) -> bool:
+        """Whether the same revision puts something in the place of what goes, or did before."""
+        before = [each for one in self._changes[:at] for each in one]
+        later = [each for one in self._changes[at + 1 :] for each in one]
+        if change.kind == "rename_table":
+            return any(e.kind == "create_view" and e.table == change.table for e in later)
+        if change.kind == "rename_column":
+            new = change.name("new")
+            return any(
+                each.kind == "drop_column"
+                and (each.table, each.name("column")) == (change.table, new)
+                for each in before
+            )
+        if change.kind == "drop_column":
+            column = change.name("column")
+            return any(
+                each.kind == "rename_column"
+                and (each.table, each.name("new")) == (change.table, column)
+                for each in later
+            )
+        return False
+
+    def _rows(self, statement: TracedStatement, found: list[Change]) -> Iterator[Verdict]:
+        """Judge a change of all rows in the transaction of a statement that others wait for."""
+        for change in found:
+            if change.kind not in ("update", "delete") or statement.transaction is None:
+                continue
+            scanned = [each.table for each in statement.touched if each.is_scanned]
+            large = [table for table in scanned if not self._is_small(table)]
+            blocking = [
+                each
+                for each in self._traced.statements
+                if each.transaction == statement.transaction and each.waiting
+            ]
+            if large and blocking:
+                yield self._verdict(
+                    statement,
+                    "rows-changed-under-lock",
+                    f"{large[0]} is changed as a whole in the transaction of"
+                    f" `{_short(blocking[0].sql)}`, whose lock is held until the commit.",
+                    safe_ways.rows(change, statement.parameters),
+                )
+
+    def _several(self, at: int, statement: TracedStatement) -> Iterator[Verdict]:
+        """Judge an ACCESS EXCLUSIVE lock on one more table, while the first is still locked."""
+        if statement.transaction is None:
+            return
+        mine = _exclusive(statement)
+        before = [
+            each
+            for each in self._traced.statements[:at]
+            if each.transaction == statement.transaction
+        ]
+        earlier = {table for each in before for table in _exclusive(each)}
+        more = mine - earlier
+        if not more or not earlier or all(map(self._is_small, more | earlier)):
+            return
+        sql = [each.sql for each in (*before, statement) if each.sql and _exclusive(each)]
+        yield self._verdict(
+            statement,
+            "several-tables-locked",
+            f"{_listed(sorted(more))} is locked while {_listed(sorted(earlier))} still is, until"
+            " the commit. Sessions that use them in another order end in a deadlock.",
+            safe_ways.alone(sql),
+        )
+
+
+def _exclusive(statement: TracedStatement) -> set[str]:
+    return {
+        each.table for each in statement.touched if each.is_new and each.mode == "ACCESS EXCLUSIVE"
+    }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _short(sql: str) -> str:
+    sql = " ".join(sql.split())
+    return sql if len(sql) <= 60 else f"{sql[:57]}..."

@@ -1,0 +1,156 @@
+"""What a statement that changes a schema says: its tables, columns and constraints."""
+
+import re
+from typing import NamedTuple
+
+_NAME = r'(?:"(?:[^"]|"")+"|\w+)'
+_TABLE = rf"(?:(?P<schema>{_NAME})\.)?(?P<table>{_NAME})"
+_ALTER = re.compile(
+    rf"ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{_TABLE}(?: ?\*)? (?P<action>.+)$", re.I | re.S
+)
+_INDEX = re.compile(
+    rf"CREATE (?P<unique>UNIQUE )?INDEX (?P<concurrently>CONCURRENTLY )?(?:IF NOT EXISTS )?"
+    rf"(?:(?P<name>{_NAME}) )?ON (?:ONLY )?{_TABLE} ?(?:USING (?P<using>\w+) ?)?\((?P<rest>.+)$",
+    re.I | re.S,
+)
+_CONSTRAINT = rf"ADD (?:CONSTRAINT (?P<name>{_NAME}) )?"
+_ACTIONS = {
+    kind: re.compile(pattern, re.I | re.S)
+    for kind, pattern in {
+        "foreign_key": _CONSTRAINT + r"FOREIGN KEY ?\((?P<columns>[^)]+)\) ?REFERENCES"
+        rf" (?P<other>(?:{_NAME}\.)?{_NAME}) ?(?:\((?P<others>[^)]+)\))?(?P<rest>.*)$",
+        "check": _CONSTRAINT + r"CHECK ?\((?P<condition>.+)\)(?P<rest>[^)]*)$",
+        "unique": _CONSTRAINT + r"UNIQUE ?\((?P<columns>[^)]+)\)(?P<rest>.*)$",
+        "primary_key": _CONSTRAINT + r"PRIMARY KEY ?\((?P<columns>[^)]+)\)(?P<rest>.*)$",
+        "validate": rf"VALIDATE CONSTRAINT (?P<name>{_NAME})$",
+        "constraint": r"ADD (?:CONSTRAINT|EXCLUDE|UNIQUE|PRIMARY|CHECK|FOREIGN)\b(?P<rest>.*)$",
+        "add_column": rf"ADD (?:COLUMN )?(?:IF NOT EXISTS )?(?P<column>{_NAME}) (?P<rest>.+)$",
+        "set_not_null": rf"ALTER (?:COLUMN )?(?P<column>{_NAME}) SET NOT NULL$",
+        "type": rf"ALTER (?:COLUMN )?(?P<column>{_NAME}) (?:SET DATA )?TYPE (?P<type>.+?)"
+        r"(?: USING (?P<using>.+))?$",
+        "rename_table": rf"RENAME TO (?P<new>{_NAME})$",
+        "rename_column": rf"RENAME (?:COLUMN )?(?P<column>{_NAME}) TO (?P<new>{_NAME})$",
+        "drop_constraint": r"DROP CONSTRAINT\b(?P<rest>.*)$",
+        "drop_column": rf"DROP (?:COLUMN )?(?:IF EXISTS )?(?P<column>{_NAME})(?P<rest>.*)$",
+    }.items()
+}
+_OTHERS = {
+    "drop_table": re.compile(rf"DROP TABLE (?:IF EXISTS )?{_TABLE}(?P<rest>.*)$", re.I | re.S),
+    "update": re.compile(
+        rf"UPDATE (?:ONLY )?{_TABLE} SET (?P<set>.+?)(?: WHERE (?P<where>.+))?$",  # noqa: S608 - a pattern
+        re.I | re.S,
+    ),
+    "delete": re.compile(rf"DELETE FROM (?:ONLY )?{_TABLE}(?: WHERE (?P<where>.+))?$", re.I | re.S),  # noqa: S608 - a pattern
+    "create_view": re.compile(rf"CREATE (?:OR REPLACE )?VIEW {_TABLE}\b(?P<rest>.*)$", re.I | re.S),
+}
+_COPIES = re.compile(r"INSERT INTO \W?_alembic_tmp_(\w+)", re.I)
+
+
+class Change(NamedTuple):
+    """One change: its kind, the table, its schema, and the other parts, as SQL writes them."""
+
+    kind: str
+    table: str
+    schema: str | None
+    parts: dict[str, str]
+
+    @property
+    def sql_table(self) -> str:
+        """The table's name as it stands in SQL."""
+        return f"{self.schema}.{self.table}" if self.schema else self.table
+
+    def get(self, part: str) -> str:
+        """Return a part as SQL writes it, empty if there is none."""
+        return self.parts.get(part, "")
+
+    def name(self, part: str) -> str:
+        """Return a name without its quotes."""
+        return plain(self.get(part))
+
+
+def changes(sql: str) -> list[Change]:
+    """Return the changes of one statement: several for an ALTER TABLE of several actions.
+
+    There is none where the statement is of another kind.
+    """
+    sql = " ".join(sql.split()).rstrip("; ")
+    if found := _INDEX.match(sql):
+        return [_change("index", found.groupdict())]
+    for kind, pattern in _OTHERS.items():
+        if found := pattern.match(sql):
+            return [_change(kind, found.groupdict())]
+    altered = _ALTER.match(sql)
+    if not altered:
+        return []
+    place = {"table": altered["table"], "schema": altered["schema"]}
+    return [
+        _change(kind, place | found.groupdict())
+        for action in top_level(altered["action"])
+        for kind, found in [_action(action)]
+        if found
+    ]
+
+
+def renamed_column(sql: str) -> tuple[str, str] | None:
+    """Return the table, as SQL writes it, and the column, without quotes, that are renamed."""
+    for each in changes(sql):
+        if each.kind == "rename_column":
+            return each.sql_table, each.name("column")
+    return None
+
+
+def copied_by(sql: str) -> str | None:
+    """Return the table that a batch operation copies as a whole, by this statement."""
+    found = _COPIES.match(sql.strip())
+    return found[1] if found else None
+
+
+def plain(name: str) -> str:
+    """Return a name of SQL without its quotes."""
+    if name.startswith('"'):
+        return name[1:-1].replace('""', '"')
+    return name
+
+
+def top_level(text: str) -> list[str]:
+    """Return the parts of `text` between the commas that stand outside of brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
+    for char in text:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        else:
+            depth += (char in "([") - (char in ")]")
+        if char == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts]
+
+
+def closing(text: str) -> int:
+    """Return where the bracket closes that was opened before `text`; its length if it doesn't."""
+    depth, quote = 1, ""
+    for at, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        else:
+            depth += (char == "(") - (char == ")")
+        if not depth:
+            return at
+    return len(text)
+
+
+def _action(action: str) -> tuple[str, re.Match[str] | None]:
+    for kind, pattern in _ACTIONS.items():
+        if found := pattern.match(action):
+            return kind, found
+    return "", None
+
+
+def _change(kind: str, parts: dict[str, str | None]) -> Change:
+    given = {key: value.strip() for key, value in parts.items() if value}
+    return Change(kind, given.pop("table"), given.pop("schema", None), given)

@@ -1,0 +1,146 @@
+"""Write operations of Alembic as the code of a revision."""
+
+import re
+from collections.abc import Sequence
+
+from .ddl import Change, plain, top_level
+
+_ENGINE = __name__.rpartition(".revisions")[0]
+_BATCH = 10_000
+_TYPES = {
+    "BIGINT": "sa.BigInteger()",
+    "BOOLEAN": "sa.Boolean()",
+    "DATE": "sa.Date()",
+    "DOUBLE PRECISION": "sa.Double()",
+    "INTEGER": "sa.Integer()",
+    "JSONB": "postgresql.JSONB()",
+    "SMALLINT": "sa.SmallInteger()",
+    "TEXT": "sa.Text()",
+    "TIMESTAMP WITH TIME ZONE": "sa.DateTime(timezone=True)",
+    "TIMESTAMP WITHOUT TIME ZONE": "sa.DateTime()",
+    "UUID": "sa.Uuid()",
+}
+
+
+def not_null(change: Change, column: str) -> list[str]:
+    """Return the bodies that make a column NOT NULL without a look at all rows under its lock."""
+    table, name = plain(change.table), f"{plain(change.table)}_{column}_not_null"
+    return [
+        new_check(change, name, f"{quoted(column)} IS NOT NULL"),
+        validate(change, name),
+        f"op.alter_column({table!r}, {column!r}, nullable=False{schema_argument(change)})\n"
+        f"op.drop_constraint(op.f({name!r}), {table!r}{schema_argument(change)})",
+    ]
+
+
+def using_index(change: Change, name: str, columns: list[str], kind: str) -> list[str]:
+    """Return the bodies that build an index, and make a constraint of this `kind` of it."""
+    return [
+        concurrent_index(name, change, columns, f"{schema_argument(change)}, unique=True"),
+        execute(
+            f"ALTER TABLE {change.sql_table} ADD CONSTRAINT {quoted(name)} {kind}"
+            f" USING INDEX {quoted(name)}"
+        ),
+    ]
+
+
+def concurrent_index(name: str, change: Change, columns: Sequence[str], options: str) -> str:
+    """Return what creates an index while the application goes on writing."""
+    listed = ", ".join(
+        repr(plain(each)) if re.fullmatch(r'"[^"]+"|\w+', each) else text_clause(each)
+        for each in columns
+    )
+    return (
+        f"from {_ENGINE}.indexes import create_index_concurrently\n\n"
+        f"create_index_concurrently({name!r}, {plain(change.table)!r}, [{listed}]{options})"
+    )
+
+
+def new_column(change: Change, column: str, type_: str) -> str:
+    """Return what adds a column of a type, as SQL writes that."""
+    known = _TYPES.get(type_.upper())
+    if length := re.fullmatch(r"(?:VARCHAR|CHARACTER VARYING)\((\d+)\)", type_, re.I):
+        known = f"sa.String({length[1]})"
+    elif digits := re.fullmatch(r"NUMERIC\((\d+), ?(\d+)\)", type_, re.I):
+        known = f"sa.Numeric({digits[1]}, {digits[2]})"
+    if known is None or known.startswith("postgresql."):
+        return execute(f"ALTER TABLE {change.sql_table} ADD COLUMN {quoted(column)} {type_}")
+    table = plain(change.table)
+    return f"op.add_column({table!r}, sa.Column({column!r}, {known}){schema_argument(change)})"
+
+
+def trigger(change: Change, column: str, body: str) -> str:
+    """Return what fills a new column in each row that the application writes from now on."""
+    name = quoted(f"{plain(change.table)}_{column}_fill")
+    function = (
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN {body} RETURN NEW; END $$"
+    )
+    made = (
+        f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {change.sql_table}"
+        f" FOR EACH ROW EXECUTE FUNCTION {name}()"
+    )
+    return f"{execute(function)}\n{execute(made)}"
+
+
+def without_trigger(change: Change, column: str) -> list[str]:
+    """Return the lines that drop what `trigger` makes."""
+    name = quoted(f"{plain(change.table)}_{column}_fill")
+    return [
+        execute(f"DROP TRIGGER {name} ON {change.sql_table}"),
+        execute(f"DROP FUNCTION {name}()"),
+    ]
+
+
+def fill(change: Change, column: str, value: str) -> str:
+    """Return how to fill a column in the rows that are there, some thousands at a time."""
+    table, name = change.sql_table, quoted(column)
+    sql = (
+        f"UPDATE {table} SET {name} = {value} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - shown
+        f" WHERE {name} IS NULL AND ({value}) IS NOT NULL LIMIT {_BATCH} FOR UPDATE))"
+    )
+    return (
+        f"bind = op.get_bind()\n"
+        f"with op.get_context().autocommit_block():\n"
+        f"    while bind.execute({text_clause(sql)}).rowcount:\n"
+        f"        pass"
+    )
+
+
+def new_check(change: Change, name: str, condition: str) -> str:
+    """Return what adds a check constraint that looks at no row yet."""
+    return (
+        f"op.create_check_constraint(op.f({name!r}), {plain(change.table)!r},"
+        f" {text_clause(condition)}{schema_argument(change)}, postgresql_not_valid=True)"
+    )
+
+
+def validate(change: Change, name: str) -> str:
+    """Return what looks at all rows for a constraint, while the application goes on."""
+    return execute(f"ALTER TABLE {change.sql_table} VALIDATE CONSTRAINT {quoted(name)}")
+
+
+def schema_argument(change: Change) -> str:
+    """Return the schema as one more argument, if there is one."""
+    return f", schema={plain(change.schema)!r}" if change.schema else ""
+
+
+def names(columns: str) -> list[str]:
+    """Return the names of a list of columns, without quotes."""
+    return [plain(each) for each in top_level(columns)] if columns else []
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL writes it."""
+    is_plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name)
+    return name if is_plain else '"' + name.replace('"', '""') + '"'
+
+
+def execute(sql: str) -> str:
+    """Return what runs a statement."""
+    return f"op.execute({sql.replace(':', chr(92) + ':')!r})"
+
+
+def text_clause(sql: str) -> str:
+    """Return SQL as an expression of SQLAlchemy."""
+    return f"sa.text({sql.replace(':', chr(92) + ':')!r})"

@@ -1,0 +1,240 @@
+"""The safe way to do what a statement does: the code of revisions, ready to paste.
+
+Each function returns the bodies of `upgrade()` of one revision after another.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from .ddl import Change, closing, plain, top_level
+from .operation_code import (
+    concurrent_index,
+    execute,
+    fill,
+    names,
+    new_check,
+    new_column,
+    not_null,
+    quoted,
+    schema_argument,
+    text_clause,
+    trigger,
+    using_index,
+    validate,
+    without_trigger,
+)
+
+#: The line between the code of one revision and that of the next.
+NEXT = "# In the next revision, deployed after this one:"
+_PAGES = 1_000
+_TAIL = re.compile(r"(ON DELETE|ON UPDATE) (CASCADE|RESTRICT|NO ACTION|SET NULL|SET DEFAULT)", re.I)
+
+
+def index(change: Change) -> list[str]:
+    """Return how to create an index while the application goes on writing."""
+    rest = change.get("rest")
+    end = closing(rest)
+    columns, tail = top_level(rest[:end]), rest[end + 1 :].strip()
+    where = re.fullmatch(r"WHERE (.+)", tail, re.I)
+    if (tail and not where) or not change.get("name"):
+        unique = "UNIQUE " if change.get("unique") else ""
+        using = f" USING {change.get('using')}" if change.get("using") else ""
+        name = f" {change.get('name')}" if change.get("name") else ""
+        sql = f"CREATE {unique}INDEX CONCURRENTLY{name} ON {change.sql_table}{using} ({rest}"
+        return [f"with op.get_context().autocommit_block():\n    {execute(sql)}"]
+    options = schema_argument(change)
+    if change.get("unique"):
+        options += ", unique=True"
+    if change.get("using").lower() not in ("", "btree"):
+        options += f", postgresql_using={change.get('using')!r}"
+    if where:
+        options += f", postgresql_where={text_clause(where[1])}"
+    return [concurrent_index(change.name("name"), change, columns, options)]
+
+
+def foreign_key(change: Change) -> list[str]:
+    """Return how to add a foreign key without a check of all rows under its locks."""
+    columns, others = names(change.get("columns")), names(change.get("others"))
+    name = change.name("name") or f"{plain(change.table)}_{'_'.join(columns)}_fkey"
+    rest = change.get("rest")
+    options = {key.upper(): value.upper() for key, value in _TAIL.findall(rest)}
+    if _TAIL.sub("", rest).strip() or not others:
+        columns_sql = change.get("columns")
+        other = change.get("other") + (f" ({change.get('others')})" if others else "")
+        add = execute(
+            f"ALTER TABLE {change.sql_table} ADD CONSTRAINT {quoted(name)}"
+            f" FOREIGN KEY ({columns_sql}) REFERENCES {other} {rest}".rstrip()
+            + " NOT VALID"
+        )
+    else:
+        schema, _, other = change.get("other").rpartition(".")
+        given = f", source_schema={plain(change.schema)!r}" if change.schema else ""
+        given += f", referent_schema={plain(schema)!r}" if schema else ""
+        given += "".join(f", {k.lower().replace(' ', '')}={v!r}" for k, v in options.items())
+        add = (
+            f"op.create_foreign_key(op.f({name!r}), {plain(change.table)!r}, {plain(other)!r},"
+            f" {columns!r}, {others!r}{given}, postgresql_not_valid=True)"
+        )
+    return [add, validate(change, name)]
+
+
+def check(change: Change) -> list[str]:
+    """Return how to add a check constraint without a look at all rows under its lock."""
+    name = change.name("name") or f"{plain(change.table)}_check"
+    return [new_check(change, name, change.get("condition")), validate(change, name)]
+
+
+def set_not_null(change: Change) -> list[str]:
+    """Return how to make a column NOT NULL: PostgreSQL trusts a check that was validated."""
+    return not_null(change, change.name("column"))
+
+
+def unique(change: Change) -> list[str]:
+    """Return how to add a unique constraint: its index first."""
+    columns = names(change.get("columns"))
+    name = change.name("name") or f"{plain(change.table)}_{'_'.join(columns)}_key"
+    return using_index(change, name, columns, "UNIQUE")
+
+
+def primary_key(change: Change) -> list[str]:
+    """Return how to add a primary key: its columns NOT NULL and its index first."""
+    columns = names(change.get("columns"))
+    name = change.name("name") or f"{plain(change.table)}_pkey"
+    first = [code for column in columns for code in not_null(change, column)]
+    return [*first, *using_index(change, name, columns, "PRIMARY KEY")]
+
+
+def column_type(change: Change) -> list[str]:
+    """Return how to change a column's type: fill another column, and swap the two."""
+    column, type_ = change.name("column"), change.get("type")
+    new, using = f"{column}_new", change.get("using") or quoted(column)
+    cast = f"CAST({using} AS {type_})"
+    value = re.sub(rf"(?<![\w.]){re.escape(quoted(column))}(?!\w)", f"NEW.{quoted(column)}", cast)
+    swap = "\n".join(
+        [
+            "# First make the column's indexes, default and constraints on the new one, too.",
+            f"# migrate: allow drop-column because {new} takes its place and name",
+            *without_trigger(change, new),
+            f"op.drop_column({plain(change.table)!r}, {column!r}{schema_argument(change)})",
+            f"op.alter_column({plain(change.table)!r}, {new!r}, new_column_name={column!r}"
+            f"{schema_argument(change)})",
+        ]
+    )
+    return [
+        new_column(change, new, type_)
+        + "\n"
+        + trigger(change, new, f"NEW.{quoted(new)} := {value};"),
+        fill(change, new, cast),
+        swap,
+    ]
+
+
+def add_column(change: Change) -> list[str]:
+    """Return how to add a column with a default that differs from row to row."""
+    found = re.match(
+        r"(?P<type>.+?) DEFAULT (?P<default>.+?)(?P<rest> NOT NULL)?$", change.get("rest"), re.I
+    )
+    if not found:
+        return []
+    column, table = change.name("column"), plain(change.table)
+    steps = [
+        new_column(change, column, found["type"].replace(" NOT NULL", ""))
+        + f"\nop.alter_column({table!r}, {column!r},"
+        f" server_default={text_clause(found['default'])}{schema_argument(change)})",
+        fill(change, column, found["default"]),
+    ]
+    is_required = found["rest"] or " NOT NULL" in found["type"].upper()
+    return steps + (not_null(change, column) if is_required else [])
+
+
+def rename_column(change: Change, type_: str | None) -> list[str]:
+    """Return how to rename a column: both names are there until no running code uses the old one.
+
+    `type_` is the column's; without it there is no way to write.
+    """
+    if not type_:
+        return []
+    old, new = change.name("column"), change.name("new")
+    was, now = quoted(old), quoted(new)
+    body = (
+        f"IF TG_OP = 'INSERT' THEN NEW.{now} := coalesce(NEW.{now}, NEW.{was});"
+        f" NEW.{was} := NEW.{now};"
+        f" ELSIF NEW.{was} IS DISTINCT FROM OLD.{was} THEN NEW.{now} := NEW.{was};"
+        f" ELSE NEW.{was} := NEW.{now}; END IF;"
+    )
+    drop = "\n".join(
+        [
+            f"# migrate: allow drop-column because no running code uses {old}",
+            *without_trigger(change, new),
+            f"op.drop_column({plain(change.table)!r}, {old!r}{schema_argument(change)})",
+        ]
+    )
+    return [
+        new_column(change, new, type_) + "\n" + trigger(change, new, body),
+        fill(change, new, was),
+        drop,
+    ]
+
+
+def rename_table(change: Change) -> list[str]:
+    """Return how to rename a table: a view has its old name until no running code uses that."""
+    old, new = plain(change.table), change.name("new")
+    schema = f"{change.schema}." if change.schema else ""
+    view = f"CREATE VIEW {schema}{quoted(old)} AS SELECT * FROM {schema}{quoted(new)}"  # noqa: S608 - shown
+    return [
+        f"op.rename_table({old!r}, {new!r}{schema_argument(change)})\n{execute(view)}",
+        execute(f"DROP VIEW {schema}{quoted(old)}"),
+    ]
+
+
+def drop_column(change: Change) -> list[str]:
+    """Return how to drop a column: when the code that runs no longer uses it."""
+    table, column = plain(change.table), change.name("column")
+    return [
+        f"op.alter_column({table!r}, {column!r}, nullable=True{schema_argument(change)})",
+        f"# migrate: allow drop-column because no running code uses {column}\n"
+        f"op.drop_column({table!r}, {column!r}{schema_argument(change)})",
+    ]
+
+
+def drop_table(change: Change) -> list[str]:
+    """Return how to drop a table: when the code that runs no longer uses it."""
+    return [
+        "pass  # deploy the code that no longer uses the table",
+        f"# migrate: allow drop-table because no running code uses {plain(change.table)}\n"
+        f"op.drop_table({plain(change.table)!r}{schema_argument(change)})",
+    ]
+
+
+def rows(change: Change, parameters: Mapping[str, object] | None) -> list[str]:
+    """Return how to change all rows of a table: some pages at a time, each in its transaction."""
+    table = change.sql_table
+    where = f" AND ({change.get('where')})" if change.get("where") else ""
+    doing = f"DELETE FROM {table}"  # noqa: S608 - shown
+    if change.kind == "update":
+        doing = f"UPDATE {table} SET {change.get('set')}"  # noqa: S608 - shown
+    sql = f"{doing} WHERE ctid >= CAST(:first AS tid) AND ctid < CAST(:last AS tid){where}"
+    sql = re.sub(r"%\((\w+)\)s(?:::[\w ]+)?", r":\1", sql).replace("%%", "%")
+    given = "".join(f", {key!r}: {value!r}" for key, value in (parameters or {}).items())
+    size = f"SELECT pg_relation_size('{table}') / current_setting('block_size')::int"
+    size = size.replace("::", r"\:\:")
+    return [
+        f"bind = op.get_bind()\n"
+        f"with op.get_context().autocommit_block():\n"
+        f"    pages = bind.scalar(sa.text({size!r}))\n"
+        f"    for page in range(0, pages + 1, {_PAGES}):\n"
+        f"        bind.execute(\n"
+        f"            sa.text({sql!r}),\n"
+        f'            {{"first": f"({{page}},0)", "last": f"({{page + {_PAGES}}},0)"{given}}},\n'
+        f"        )"
+    ]
+
+
+def alone(sql: Sequence[str]) -> list[str]:
+    """Return how to run statements apart: each in a revision, and so a transaction, of its own."""
+    return [execute(each) for each in sql]
+
+
+def as_text(bodies: Sequence[str]) -> str:
+    """Return the bodies of several revisions as one text."""
+    return f"\n\n{NEXT}\n".join(bodies)
