@@ -41,7 +41,7 @@ WRITING = [
     ["drift"],
     ["scratch", "--", "true"],
 ]
-COMPARING = [["check"], ["revision", "--autogenerate", "-m", "more"]]
+COMPARING = [["check"], ["verify"], ["revision", "--autogenerate", "-m", "more"]]
 
 #: What libraries import at their tops and an answer doesn't need; and what these import in turn.
 HARDLY_USED = {"importlib.metadata", "email", "zipfile", "tempfile", "csv"}

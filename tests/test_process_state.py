@@ -33,6 +33,7 @@ from myapp.migrator.commands import (
     scratch,
     stamping,
     status_report,
+    verification,
     waiting,
 )
 from myapp.migrator.commands.alembic_source import AlembicSource
@@ -74,6 +75,7 @@ OURS: dict[str, Callable[[RunContext], object]] = {
     "drift": drift.drift,
     "plan": planning.plan,
     "scratch": lambda context: _in_scratch(context),
+    "verify": lambda context: verification.verify(context, skip=["stairway"]),
     "init": lambda context: scaffold.init(context, f"{context.settings.path}.new"),
 }
 
@@ -116,6 +118,7 @@ COMMANDS = [
     ["drift"],
     ["plan"],
     ["scratch", "--fresh", "--", "true"],
+    ["verify", "--step", "models"],
     ["list-templates"],
     ["nonsense"],
 ]

@@ -16,6 +16,7 @@ from . import (  # noqa: F401 - their commands join the group
     repair_command,
     scratch_command,
     status_command,
+    verify_command,
 )
 from .arguments import REVISION, SECONDS
 from .asking import ask, ask_first

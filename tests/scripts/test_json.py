@@ -97,6 +97,7 @@ EXAMPLES = {
     "drift": "drift",
     "plan": "plan",
     "scratch": "scratch --json -- true",
+    "verify": "verify",
     "init": "init {folder}",
     "list-templates": "list-templates",
     "upgrade --sql": "upgrade --sql",

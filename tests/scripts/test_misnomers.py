@@ -39,6 +39,7 @@ from myapp.scripts.migrate import cli
         ),
         (["db", "upgrade"], "leave `db` out: `myapp-migrate app.ini upgrade`."),
         (["db"], "leave `db` out: `myapp-migrate app.ini COMMAND`."),
+        (["test"], "`myapp-migrate app.ini verify` proves the revisions."),
         (["help"], "`myapp-migrate --help` shows all commands."),
         (["help", "stamp"], "`myapp-migrate app.ini stamp --help`."),
         (["Upgrade"], "`myapp-migrate app.ini upgrade`: a command is in lower case."),
@@ -59,7 +60,7 @@ def test_the_name_that_a_command_has_elsewhere_leads_to_it(
     [
         *("rollback", "migrate", "makemigrations", "state", "showmigrations", "sql", "help"),
         *("sqlmigrate", "db", "up", "down", "redo", "list", "log", "autogenerate", "new", "create"),
-        *("apply", "rev", "undo", "revert", "pending", "version", "dry_run", "fake"),
+        *("apply", "rev", "undo", "revert", "pending", "version", "dry_run", "fake", "compare"),
     ],
 )
 def test_what_is_typed_instead_is_a_command(name: str) -> None:

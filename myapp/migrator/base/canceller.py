@@ -90,6 +90,10 @@ class Canceller:
         """Mark the work as finished; later signals are ignored."""
         self.is_finished = True
 
+    def go_on(self) -> None:
+        """Take note that more work follows what was finished; signals are heard again."""
+        self.is_finished = False
+
     def close(self) -> None:
         """Let `work` return."""
         self.finish()

@@ -58,12 +58,7 @@ class ScriptHistory(History):
 
 def require_loadable(history: ScriptHistory) -> None:
     """Raise HistoryError unless every revision file can be compiled and imported."""
-    broken: list[HistoryError] = []
-    for revision in reversed(history.ids):
-        try:
-            _ = history.script_of(revision).module
-        except HistoryError as error:
-            broken.append(error)
+    broken = [error for _, error in broken_files(history)]
     if len(broken) == 1:
         raise broken[0]
     if broken:
@@ -73,6 +68,17 @@ def require_loadable(history: ScriptHistory) -> None:
             hint="fix them, or take them away.",
             paths=[path for error in broken for path in error.details["paths"]],
         )
+
+
+def broken_files(history: ScriptHistory) -> list[tuple[str, HistoryError]]:
+    """Return the revisions whose files can't be compiled and imported, the oldest first."""
+    broken = []
+    for revision in reversed(history.ids):
+        try:
+            _ = history.script_of(revision).module
+        except HistoryError as error:
+            broken.append((revision, error))
+    return broken
 
 
 def load_history(

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from sysconfig import get_paths
@@ -93,7 +94,8 @@ def _resolve(option: str, name: str) -> Any:
     try:
         return pkgutil.resolve_name(name)
     except Exception as error:
-        place = _place(error)
+        found = place_of(error)
+        place = f"{found[0]} (line {found[1]})" if found else None
         reason = f"{place}: {_said(error)}" if place else error
         raise SettingsError(
             f"`alembic.{option}` is `{name}`, which can't be imported: {reason}.",
@@ -119,10 +121,12 @@ def _mended(option: str, error: Exception, place: str | None) -> str:
     return f"write it as {_FORMS[option]}."
 
 
-def _place(error: Exception) -> str | None:
+def place_of(error: BaseException | None) -> tuple[str, int] | None:
     """Return the file and line of the application's code that failed; None if none did."""
+    if error is None:
+        return None
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename} (line {error.lineno})"
+        return error.filename, error.lineno or 1
     # Most errors show in a library. The application's own line is the one that led there.
     frames = [
         frame
@@ -130,4 +134,11 @@ def _place(error: Exception) -> str | None:
         if not frame.filename.startswith("<") and frame.filename not in _IMPORTERS
     ]
     own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)] or frames
-    return f"{own[-1].filename} (line {own[-1].lineno})" if own else None
+    return (own[-1].filename, own[-1].lineno or 1) if own else None
+
+
+def models_place(settings: Settings) -> str | None:
+    """Return the file of the module that `alembic.target_metadata` names; None if it has none."""
+    name = settings.alembic.get(_METADATA, "").replace(",", " ").partition(" ")[0]
+    module = sys.modules.get(name.strip().partition(":")[0])
+    return getattr(module, "__file__", None)

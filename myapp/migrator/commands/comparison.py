@@ -29,6 +29,10 @@ _SILENCE = 300.0
 _LARGE = ("enum", "table", "column")
 
 
+class NoModels(SettingsError):
+    """The settings and env.py name no models."""
+
+
 def check(context: RunContext) -> Agreement:
     """Load all revision files, and compare the models with the database, creating nothing.
 
@@ -37,7 +41,7 @@ def check(context: RunContext) -> Agreement:
     none, and SettingsError when there are no models to compare with.
     """
     history = load_history(context)
-    with shared_engine(context), _without_caches():
+    with shared_engine(context), without_caches():
         require_loadable(history)
         settled_history, found = require_at_heads(context, history)
         if settled_history is not history:
@@ -64,7 +68,7 @@ def check(context: RunContext) -> Agreement:
 
 
 @contextmanager
-def _without_caches() -> Iterator[None]:
+def without_caches() -> Iterator[None]:
     """Let Python write no bytecode beside the revisions and models that it imports within."""
     before = sys.dont_write_bytecode
     sys.dont_write_bytecode = True
@@ -146,7 +150,7 @@ def run_comparison(
         except CommandError as error:
             if "MetaData" not in str(error):
                 raise
-            raise SettingsError(
+            raise NoModels(
                 "There are no models to compare the database with: env.py has no"
                 " `target_metadata`.",
                 hint="add `alembic.target_metadata = package.models:Base.metadata`, or set it in an"

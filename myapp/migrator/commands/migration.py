@@ -1,6 +1,7 @@
 """Upgrade and downgrade: plan, lock, run each revision, and try again where that is safe."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 from ..base.errors import DatabaseUnreachable, HalfApplied, MigrationFailed
@@ -15,7 +16,7 @@ from ..revisions import answers
 from ..run.consent import Consent, MayDrop, anything
 from ..run.execution import Execution
 from ..run.outcome import failure, interruptible
-from ..run.plan import Planner, is_past, plan_downgrade, plan_upgrade
+from ..run.plan import Planner, is_past, plan_downgrade, plan_one, plan_upgrade
 from ..run.recording import require_recorded
 from ..run.retries import Attempts
 from ..run.writing import writing
@@ -52,6 +53,30 @@ def downgrade(
 ) -> Run:
     """Downgrade the database to `target`. Raises what `upgrade` raises."""
     return _run(context, "downgrade", plan_downgrade, target, tag, may_drop)
+
+
+Walk = Callable[[str, Direction], tuple[VersionTable, ...]]
+
+
+@contextmanager
+def stepping(context: RunContext, history: ScriptHistory) -> Iterator[Walk]:
+    """Hold the lock within, and yield what runs one revision up or down.
+
+    That is called with its id and the direction. It does what `upgrade` or `downgrade` to there
+    would do, each time in a pass through `env.py` of its own, and returns the version tables
+    after it. It raises what `upgrade` raises.
+    """
+    tell_env_py(context, "heads", None)
+    with shared_engine(context), writing(context) as (lock, observer):
+
+        def walk(id_: str, direction: Direction) -> tuple[VersionTable, ...]:
+            def plan(history: ScriptHistory, _: str, rows: Sequence[str]) -> list[PlannedStep]:
+                return plan_one(history, id_, rows, direction)
+
+            context.canceller.check()
+            return _execute(Execution(context, history, direction, plan, id_, lock, observer), None)
+
+        yield walk
 
 
 def _run(

@@ -139,8 +139,11 @@ def in_scratch(
     Yields a context for one run there. Without a `watcher` it tells of warnings only.
     """
     there = engine_url(url)
-    with led_to(there, engine_url(context.settings.url)):
-        yield _context_at(context, there, watcher or _Warnings(context.watcher))
+    try:
+        with led_to(there, engine_url(context.settings.url)):
+            yield _context_at(context, there, watcher or _Warnings(context.watcher))
+    finally:
+        context.canceller.go_on()  # the database is yet to be used, and dropped
 
 
 def settings_at(settings: Settings, url: str) -> Settings:

@@ -1,4 +1,7 @@
-"""What the comments of a revision file allow: `# migrate: allow RULE because REASON`."""
+"""What the comments of a revision file say.
+
+`# migrate: allow RULE because REASON`, and `# migrate: irreversible because REASON`.
+"""
 
 import io
 import re
@@ -11,6 +14,8 @@ from ..base.verdicts import Verdict
 #: The rule of a comment that allows nothing, since it gives no reason or names no rule.
 BAD_COMMENT = "allow-without-reason"
 _COMMENT = re.compile(r"#\s*migrate:\s*allow\b\s*(.*)", re.IGNORECASE)
+_IRREVERSIBLE = re.compile(r"#\s*migrate:\s*irreversible\b\s*(.*)", re.IGNORECASE)
+_BECAUSE = re.compile(r"because\b:?\s*(\S.*)", re.IGNORECASE)
 _RULE_AND_REASON = re.compile(r"([\w-]+)\s+because\b:?\s*(\S.*)", re.IGNORECASE)
 
 
@@ -37,6 +42,22 @@ def allowances_of(path: str) -> tuple[Allowance, ...]:
 def allowances_in(text: str) -> tuple[Allowance, ...]:
     """Return the comments of a revision file's text; what stands in a string is no comment."""
     return tuple(_found(text)) if "migrate:" in text else ()
+
+
+def irreversible_in(path: str) -> Allowance | None:
+    """Return the comment with which a revision file says that it can't be undone, if it has one.
+
+    Its rule is `irreversible`.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, ValueError):
+        return None
+    for line, said in _matches(text, _IRREVERSIBLE) if "migrate:" in text else ():
+        reason = _BECAUSE.match(said)
+        return Allowance("irreversible", reason[1].strip() if reason else "", line)
+    return None
 
 
 def judged(
@@ -68,13 +89,18 @@ def judged(
 
 
 def _found(text: str) -> Iterator[Allowance]:
+    for line, said in _matches(text, _COMMENT):
+        whole = _RULE_AND_REASON.match(said)
+        rule = whole[1] if whole else said.partition(" ")[0]
+        yield Allowance(rule, whole[2].strip() if whole else "", line)
+
+
+def _matches(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
+    """Yield the line of each comment that matches, and what its first group has found."""
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            comment = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None
-            if comment is None:
-                continue
-            whole = _RULE_AND_REASON.match(comment[1])
-            rule = whole[1] if whole else comment[1].partition(" ")[0]
-            yield Allowance(rule, whole[2].strip() if whole else "", token.start[0])
+            comment = pattern.match(token.string) if token.type == tokenize.COMMENT else None
+            if comment:
+                yield token.start[0], comment[1]
     except (tokenize.TokenError, SyntaxError):
         return  # the file itself is broken, which others tell of

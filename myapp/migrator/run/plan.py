@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from ..base.ask_alembic import AskAlembic
 from ..base.errors import BadRevision, HistoryError, UsageError
+from ..base.results import Direction
 from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
 from ..bridge.slips import require_typed_out
@@ -76,6 +77,19 @@ def plan_downgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> 
     return [
         PlannedStep(history, *each, is_upgrade=False) for each in zip(ids, changes, strict=True)
     ]
+
+
+def plan_one(
+    history: ScriptHistory, id_: str, rows: Sequence[str], direction: Direction
+) -> list[PlannedStep]:
+    """Return the step of one revision alone, which must be the next on the way up or down.
+
+    Raises HistoryError when its file has no such function.
+    """
+    _require_function(history, direction, [id_])
+    is_upgrade = direction == "upgrade"
+    (change,) = (upgrade_rows if is_upgrade else downgrade_rows)(history.graph, [id_], rows)
+    return [PlannedStep(history, id_, change, is_upgrade=is_upgrade)]
 
 
 def is_past(history: ScriptHistory, target: str, rows: Sequence[str]) -> bool:

@@ -80,7 +80,13 @@ def _is_irreversible(revision: Revision, error: BaseException) -> bool:
 
 def where_in(revision: Revision, error: BaseException) -> str:
     """Return the path of the revision's file, with the line that failed if it is known."""
+    line = line_in(revision, error)
+    return f"{revision.path} (line {line})" if line else revision.path
+
+
+def line_in(revision: Revision, error: BaseException) -> int | None:
+    """Return the line of the revision's file that failed, None if it is not known."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename == revision.path:
-            return f"{revision.path} (line {frame.lineno})"
-    return revision.path
+            return frame.lineno
+    return None

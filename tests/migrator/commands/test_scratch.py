@@ -1,7 +1,7 @@
 """A throw-away database at the rows of a version table, and runs within it."""
 
 import pytest
-from support.database import heads, tables
+from support.database import heads, rows, tables
 from support.history import MakeApp, Revision, create_table
 
 from myapp.migrator.bridge.configuration import build_context
@@ -37,3 +37,10 @@ def test_a_run_within_it_leaves_the_configured_database(
             downgrade(there, "aaa111")
         assert "b" not in tables(made.url)
     assert tables(database_url) == set()
+
+
+def test_it_is_not_made_to_outlive_a_crash(make_app: MakeApp, postgresql_url: str) -> None:
+    context = build_context(load_settings(str(make_app(postgresql_url, FORK))))
+
+    with scratch(context, ()) as made:
+        assert rows(made.url, "SHOW synchronous_commit") == [("off",)]

@@ -1,0 +1,592 @@
+"""`verify`: what the revisions are, proven in a scratch database."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from support import postgresql
+from support.command import Result, invoke
+from support.database import rows, tables
+from support.history import MakeApp, Revision, create_table, foreign_env
+from support.models import MakeModels
+from support.processes import Start, until, write_env
+from support.sessions import plain_user
+
+LINE = [
+    Revision("aaa111", message="add a", **create_table("a")),
+    Revision("bbb222", "aaa111", message="add b", **create_table("b")),
+]
+ENVIRONMENTS = pytest.mark.parametrize("env", [None, foreign_env("")], ids=["own", "foreign"])
+#: A revision whose downgrade forgets the type that its upgrade has made.
+ENUM = Revision(
+    "ccc333",
+    "bbb222",
+    upgrade="op.execute(\"CREATE TYPE mood AS ENUM ('fine')\")",
+    downgrade="op.execute('SELECT 1')",
+)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: str) -> None:
+    """Keep scratch files among the test's own, and what a CI service sets away."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "CI_DEFAULT_BRANCH"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def left_over(url: str) -> set[str]:
+    """Return the scratch databases that are there, without the templates."""
+    if url.startswith("sqlite"):
+        return {path.name for path in Path(tempfile.gettempdir()).glob("migrate-scratch-*")}
+    found = rows(url, "SELECT datname FROM pg_database WHERE starts_with(datname, 'migrate_scr')")
+    return {name for (name,) in found}
+
+
+def findings(ini: Path, *options: str, status: int) -> list[tuple[object, ...]]:
+    """Return the step, revision, line and message of each finding, and see that nothing stays."""
+    result = invoke(ini, "verify", "--json", *options)
+    assert result.returncode == status, result
+    document = json.loads(result.stdout)
+    assert document["exit_code"] == status
+    return [
+        (step["step"], each["revision"], each["line"], each["message"])
+        for step in document["proofs"]
+        for each in step["findings"]
+    ]
+
+
+@ENVIRONMENTS
+def test_what_works_is_proven_and_the_configured_database_is_not_touched(
+    env: str | None, make_app: MakeApp, database_url: str
+) -> None:
+    ini = make_app(database_url, LINE)
+    if env:
+        write_env(ini, env)
+    before = left_over(database_url)
+    result = invoke(ini, "verify", "--skip", "lint")
+    assert (result.returncode, result.stdout) == (
+        0,
+        "Proven for 2 revisions: imports, heads, upgrade, stairway, downgrades, docstrings."
+        " Skipped: models, trace.\n",
+    ), result.stderr
+    if database_url.startswith("sqlite"):
+        assert not Path(database_url.removeprefix("sqlite:///")).exists()
+    else:
+        assert tables(database_url) == set()
+    assert left_over(database_url) == before
+
+
+def test_each_step_is_told_as_it_ends(make_app: MakeApp, sqlite_url: str) -> None:
+    result = invoke(make_app(sqlite_url, LINE), "verify", "--step", "stairway")
+    told = [line.rsplit("  ", 1)[0] for line in result.stderr.splitlines()]
+    assert told == [
+        "imports    passed  2 revisions",
+        "stairway   passed  2 revisions up, down and up",
+    ]
+    assert invoke(make_app_ini(sqlite_url), "verify", "-q", "--step", "heads").stderr == ""
+
+
+def make_app_ini(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///")).with_name("app.ini")
+
+
+def test_what_a_downgrade_leaves_is_shown_and_the_way_goes_on(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    above = Revision("ddd444", "ccc333", **create_table("d"))
+    ini = make_app(postgresql_url, [*LINE, ENUM, above])
+    before = left_over(postgresql_url)
+    result = invoke(ini, "verify", "--step", "stairway")
+    path = ini.parent / "migrations/versions/ccc333_.py"
+    assert result.returncode == 1
+    assert result.stdout == (
+        f"{path}:16: stairway: error\n"
+        "    After `downgrade()` the schema is another one than before `upgrade()`:\n"
+        "    + type public.mood is left over\n"
+        "Not proven: stairway failed, for 4 revisions.\n"
+    )
+    assert "4 revisions up, down and up" in result.stderr
+    assert left_over(postgresql_url) == before
+
+
+def test_a_difference_on_sqlite_is_shown(make_app: MakeApp, sqlite_url: str) -> None:
+    left = Revision("ccc333", "bbb222", upgrade="op.create_index('i', 'a', ['id'])")
+    found = findings(make_app(sqlite_url, [*LINE, left]), "--step", "stairway", status=1)
+    assert found == [
+        (
+            "stairway",
+            "ccc333",
+            16,
+            "After `downgrade()` the schema is another one than before `upgrade()`:\n"
+            "+ index i is left over",
+        )
+    ]
+
+
+def test_a_column_that_comes_back_may_be_the_last_one(make_app: MakeApp, database_url: str) -> None:
+    two = Revision(
+        "aaa111",
+        upgrade="op.execute('CREATE TABLE t (x int, y int)')",
+        downgrade="op.drop_table('t')",
+    )
+    less = Revision(
+        "bbb222",
+        "aaa111",
+        upgrade="op.execute('ALTER TABLE t DROP COLUMN x')",
+        downgrade="op.execute('ALTER TABLE t ADD COLUMN x int')",
+    )
+    assert findings(make_app(database_url, [two, less]), "--step", "stairway", status=0) == []
+
+
+def test_a_branch_and_a_merge_are_climbed_in_the_order_of_an_upgrade(
+    make_app: MakeApp, database_url: str
+) -> None:
+    fork = [
+        *LINE,
+        Revision("ccc333", "aaa111", **create_table("c")),
+        Revision("ddd444", ("bbb222", "ccc333")),
+        Revision("eee555", None, depends_on="bbb222", **create_table("e")),
+    ]
+    assert findings(make_app(database_url, fork), "--step", "stairway", status=0) == []
+
+
+def test_a_downgrade_that_raises_has_its_line_and_the_others_are_tried(
+    make_app: MakeApp, database_url: str
+) -> None:
+    bad = Revision("ccc333", "bbb222", downgrade="op.drop_table('nothing')")
+    worse = Revision("ddd444", "ccc333", downgrade="1 / 0")
+    found = findings(make_app(database_url, [*LINE, bad, worse]), "--step", "stairway", status=1)
+    assert [each[:3] for each in found] == [("stairway", "ccc333", 17), ("stairway", "ddd444", 17)]
+    assert found[1][3] == "`downgrade()` failed: ZeroDivisionError: division by zero."
+
+
+def test_an_upgrade_that_raises_has_its_line_and_what_needs_it_is_skipped(
+    make_app: MakeApp, database_url: str
+) -> None:
+    before = left_over(database_url)
+    ini = make_app(database_url, [*LINE, Revision("ccc333", "bbb222", upgrade="1 / 0")])
+    result = invoke(ini, "verify", "--skip", "stairway", "--skip", "downgrades")
+    path = ini.parent / "migrations/versions/ccc333_.py"
+    assert result.returncode == 1
+    assert result.stdout == (
+        f"{path}:13: upgrade: error\n"
+        "    `upgrade()` failed: ZeroDivisionError: division by zero.\n"
+        "Not proven: upgrade failed, for 3 revisions.\n"
+    )
+    assert "models     skipped `upgrade` did not pass\n" in result.stderr
+    assert left_over(database_url) == before
+
+
+def test_the_stairway_says_how_far_it_came(make_app: MakeApp, sqlite_url: str) -> None:
+    more = [Revision("ccc333", "bbb222", upgrade="1 / 0"), Revision("ddd444", "ccc333")]
+    result = invoke(make_app(sqlite_url, [*LINE, *more]), "verify", "--step", "stairway")
+    assert result.returncode == 1
+    assert "stairway: 1 revision not tried after that.\n" in result.stdout
+
+
+def marked(ini: Path, id_: str, comment: str) -> None:
+    path = ini.parent / "migrations" / "versions" / f"{id_}_.py"
+    path.write_text(path.read_text() + f"\n# migrate: {comment}\n")
+
+
+@pytest.mark.parametrize("body", ["raise NotImplementedError", "pass"])
+def test_a_downgrade_without_effect_is_told_unless_the_file_says_why(
+    body: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    bad = Revision("ccc333", "bbb222", message="drop a", upgrade="op.drop_table('a')")
+    ini = make_app(sqlite_url, [*LINE, Revision(**{**vars(bad), "downgrade": body})])
+    does = "does nothing, and `upgrade()` does something" if body == "pass" else ""
+    (found,) = findings(ini, "--step", "downgrades", status=1)
+    assert found == (
+        "downgrades",
+        "ccc333",
+        16,
+        f"`downgrade()` {does or 'only raises an exception'}."
+        " Undo it there, or write `# migrate: irreversible because REASON`.",
+    )
+    marked(ini, "ccc333", "irreversible because the rows are gone")
+    result = invoke(ini, "verify", "--step", "downgrades", "--step", "stairway")
+    assert result.returncode == 0
+    assert "downgrades: allowed because the rows are gone\n" in result.stdout
+    assert "stairway: ccc333 (drop a) only goes up: the rows are gone\n" in result.stdout
+
+
+def test_irreversible_needs_a_reason(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    marked(ini, "bbb222", "irreversible")
+    (found,) = findings(ini, "--step", "downgrades", status=1)
+    assert found[2:] == (
+        19,
+        "The comment gives no reason. Write it as `# migrate: irreversible because REASON`.",
+    )
+
+
+def test_a_merge_that_does_nothing_has_nothing_to_undo(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, [*LINE, Revision("ccc333", "bbb222")])
+    assert findings(ini, "--step", "downgrades", status=0) == []
+
+
+def test_a_file_without_a_docstring_is_told(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    path = ini.parent / "migrations/versions/bbb222_.py"
+    path.write_text(path.read_text().partition("\n")[2])
+    assert findings(ini, "--step", "docstrings", status=1) == [
+        (
+            "docstrings",
+            "bbb222",
+            1,
+            "The file has no docstring, so that nobody reads what it is for.",
+        )
+    ]
+
+
+def test_several_heads_are_told_and_the_rest_is_proven(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, [*LINE, Revision("ccc333", "aaa111", **create_table("c"))])
+    found = findings(ini, "--skip", "lint", status=8)
+    assert sorted(found) == [
+        ("heads", id_, 7, "It is one of several heads, which `merge heads` joins.")
+        for id_ in ("bbb222", "ccc333")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [("def upgrade(:\n", 1, "invalid syntax"), ("x = 1\n1 / 0\n", 2, "ZeroDivisionError")],
+)
+def test_a_broken_file_is_told_and_nothing_runs(
+    text: str, line: int, said: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    path = ini.parent / "migrations/versions/bbb222_.py"
+    path.write_text(text)
+    (found,) = findings(ini, status=2)
+    assert (found[0], found[2]) == ("imports", line)
+    assert said in str(found[3])
+
+
+def test_the_models_are_compared(
+    make_app: MakeApp, make_models: MakeModels, database_url: str
+) -> None:
+    metadata = make_models("Table('b', metadata, Column('id', Integer, primary_key=True))\n")
+    ini = make_app(database_url, LINE, {"alembic.target_metadata": metadata})
+    result = invoke(ini, "verify", "--step", "models")
+    assert result.returncode == 4, result
+    file = ini.parent / f"{metadata.partition(':')[0]}.py"
+    assert result.stdout == (
+        f"{file}:1: models: error\n    remove table a\n"
+        "Not proven: models failed, for 2 revisions.\n"
+    )
+
+
+def test_a_module_of_models_that_fails_has_its_own_error_and_line(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str
+) -> None:
+    metadata = make_models("\n1 / 0\n")
+    ini = make_app(sqlite_url, LINE, {"alembic.target_metadata": metadata})
+    (found,) = findings(ini, "--step", "models", status=2)
+    assert found[0] == "models"
+    assert "ZeroDivisionError: division by zero" in str(found[3])
+    file = ini.parent / f"{metadata.partition(':')[0]}.py"
+    assert file.read_text().splitlines()[int(str(found[2])) - 1] == "1 / 0"
+
+
+def test_an_unknown_step_is_told_with_the_known_ones(make_app: MakeApp, sqlite_url: str) -> None:
+    result = invoke(make_app(sqlite_url, LINE), "verify", "--step", "stairs")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Error: `stairs` is no step of `verify`. The steps are: imports, heads, upgrade, stairway,"
+        " models, downgrades, docstrings, lint, trace.\n"
+        "Hint:  did you mean `stairway`?\n"
+    )
+
+
+def test_the_status_is_that_of_the_first_step_that_failed(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str
+) -> None:
+    metadata = make_models("Table('b', metadata, Column('id', Integer, primary_key=True))\n")
+    empty = Revision("ccc333", "bbb222", upgrade=create_table("c")["upgrade"])
+    ini = make_app(sqlite_url, [*LINE, empty], {"alembic.target_metadata": metadata})
+    document = json.loads(invoke(ini, "verify", "--json", "--skip", "stairway").stdout)
+    statuses = {step["step"]: step["exit_code"] for step in document["proofs"]}
+    assert (statuses["models"], statuses["downgrades"], document["exit_code"]) == (4, 1, 4)
+
+
+def git(folder: Path, *words: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run(["git", "-C", folder, *identity, *words], check=True, capture_output=True)
+
+
+def test_what_is_new_since_the_default_branch_is_linted(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, LINE)
+    git(ini.parent, "init", "-b", "main")
+    git(ini.parent, "add", "migrations")
+    git(ini.parent, "commit", "-m", "first")
+    git(ini.parent, "checkout", "-b", "change")
+    new = Revision("ccc333", "bbb222", upgrade="op.create_index('i', 'a', ['id'])")
+    make_one_more(ini, new)
+    found = findings(ini, "--step", "lint", status=10)
+    assert [each[:3] for each in found] == [("lint", "ccc333", 13)]
+    marked(ini, "ccc333", "allow require-concurrent-index-creation because the table is small")
+    result = invoke(ini, "verify", "--step", "lint")
+    assert result.returncode == 0, result
+    assert "lint: allowed because the table is small (require-concurrent" in result.stdout
+    assert "1 new revision since " in result.stderr
+
+
+def test_what_a_new_revision_locks_is_seen(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    new = Revision(
+        "ccc333",
+        "bbb222",
+        upgrade="op.execute('ALTER TABLE a ALTER id TYPE bigint')",
+        downgrade="op.execute('ALTER TABLE a ALTER id TYPE int')",
+    )
+    ini = make_app(postgresql_url, [*LINE, new])
+    before = left_over(postgresql_url)
+    options = ["--step", "trace", "--since", "bbb222", "--markdown", str(tmp_path / "comment.md")]
+    found = findings(ini, *options, status=10)
+    assert found
+    assert {each[:3] for each in found} == {("trace", "ccc333", 13)}
+    locked = "| ccc333 | 13 | a | ACCESS EXCLUSIVE | SELECT, INSERT/UPDATE/DELETE | rewritten"
+    assert locked in (tmp_path / "comment.md").read_text()
+    assert left_over(postgresql_url) == before
+
+
+def make_one_more(ini: Path, revision: Revision) -> Path:
+    from support.history import add_revision
+
+    return add_revision(ini.parent / "migrations", revision)
+
+
+def test_since_a_revision_needs_no_git(make_app: MakeApp, postgresql_url: str) -> None:
+    ini = make_app(postgresql_url, LINE)
+    result = invoke(ini, "verify", "--step", "lint", "--since", "aaa111", "--json")
+    document = json.loads(result.stdout)
+    assert (document["since"], document["new"]) == ("aaa111", ["bbb222"])
+
+
+def test_without_git_nothing_is_linted_and_that_is_told(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    result = invoke(make_app(postgresql_url, LINE), "verify", "--step", "lint")
+    assert result.returncode == 0
+    assert (
+        "lint       skipped it is not known which revisions are new: the revisions are in no git"
+        " repository\n" in result.stderr
+    )
+
+
+def test_a_linter_that_is_missing_is_told_once(
+    make_app: MakeApp, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    ini = make_app(postgresql_url, LINE)
+    result = invoke(ini, "verify", "--step", "lint", "--since", "base")
+    assert result.returncode == 0
+    assert result.stderr.count("no linter is installed: `pip install squawk-cli`") == 1
+
+
+@pytest.mark.parametrize("repository", [True, False], ids=["git", "no git"])
+def test_an_unknown_since_is_told(repository: bool, make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    if repository:
+        git(ini.parent, "init")
+    result = invoke(ini, "verify", "--since", "nowhere")
+    assert result.returncode == 2
+    why = "" if repository else ", and the revisions are in no git repository"
+    assert (
+        f"Error: `nowhere` is neither a revision nor a commit of git{why}.\n"
+        "Hint:  `--since` takes the id of a revision, `base`, or a commit or branch of git.\n"
+    ) in result.stderr
+
+
+def test_a_shallow_clone_is_told(make_app: MakeApp, postgresql_url: str, tmp_path: Path) -> None:
+    ini = make_app(postgresql_url, LINE)
+    git(ini.parent, "init", "-b", "main")
+    git(ini.parent, "add", "migrations", "app.ini")
+    git(ini.parent, "commit", "-m", "first")
+    git(ini.parent, "checkout", "-b", "change")
+    git(ini.parent, "commit", "--allow-empty", "-m", "second")
+    git(ini.parent, "checkout", "main")
+    git(ini.parent, "commit", "--allow-empty", "-m", "third")
+    clone = tmp_path / "clone"
+    source = f"file://{ini.parent}"
+    git(tmp_path, "clone", "--depth", "1", "--no-single-branch", "-b", "change", source, clone)
+    moved = clone / "app.ini"
+    moved.write_text(moved.read_text().replace(f"{ini.parent}/migrations", "%(here)s/migrations"))
+    result = invoke(moved, "verify", "--step", "lint")
+    assert "this clone is shallow, and doesn't reach back to where it left" in result.stderr
+
+
+def test_a_user_who_may_make_no_database_is_told_the_grant(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    with plain_user(postgresql_server, postgresql_url) as url:
+        result = invoke(make_app(url, LINE), "verify")
+    assert result.returncode == 6
+    assert "CREATEDB` allows it; or name a server where this user may, with" in result.stderr
+
+
+def test_with_a_scratch_url_the_configured_server_need_not_be_there(
+    make_app: MakeApp, postgresql_server: str
+) -> None:
+    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
+    result = invoke(ini, "verify", "--skip", "lint", "--scratch-url", postgresql_server)
+    assert result.returncode == 0, result
+
+
+def test_the_configured_database_as_the_scratch_url_is_refused(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    result = invoke(make_app(postgresql_url, LINE), "verify", "--scratch-url", postgresql_url)
+    assert result.returncode == 2
+    assert "The scratch URL names the configured database itself" in result.stderr
+    assert tables(postgresql_url) == set()
+
+
+def test_a_database_of_sqlite_is_the_same_to_the_byte(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    assert invoke(ini, "upgrade", "aaa111").returncode == 0
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    before = path.read_bytes(), path.stat().st_mtime_ns, sorted(os.listdir(path.parent))
+    assert invoke(ini, "verify").returncode == 0
+    assert (path.read_bytes(), path.stat().st_mtime_ns, sorted(os.listdir(path.parent))) == before
+
+
+def interrupted(running_ini: Path, start: Start, number: int, ready: Path) -> Result:
+    running = start(running_ini, "verify", "--step", "stairway")
+    until(ready.exists)
+    running.signal(number)
+    return running.finish()
+
+
+def slow(ready: Path) -> Revision:
+    code = f"open({str(ready)!r}, 'w').close()\nimport time\ntime.sleep(60)"
+    return Revision("ccc333", "bbb222", upgrade=code)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_database(
+    number: int, make_app: MakeApp, database_url: str, tmp_path: Path, start: Start
+) -> None:
+    before = left_over(database_url)
+    ini = make_app(database_url, [*LINE, slow(tmp_path / "ready")])
+    result = interrupted(ini, start, number, tmp_path / "ready")
+    assert result.returncode == 128 + number
+    assert "Traceback" not in result.stderr
+    assert left_over(database_url) == before
+
+
+def test_what_a_killed_run_has_left_is_dropped_by_the_next(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path, start: Start
+) -> None:
+    ini = make_app(sqlite_url, [*LINE, slow(tmp_path / "ready")])
+    interrupted(ini, start, signal.SIGKILL, tmp_path / "ready")
+    assert len(left_over(sqlite_url)) == 1
+    (ini.parent / "migrations/versions/ccc333_.py").unlink()
+    assert invoke(ini, "verify", "-q").returncode == 0
+    assert left_over(sqlite_url) == set()
+
+
+def test_a_report_for_junit_has_the_steps_and_the_findings(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    from junitparser import Failure, JUnitXml, Skipped
+
+    bad = Revision("ccc333", "bbb222", upgrade="op.execute('SELECT 1')", message='<"\x07>')
+    report = tmp_path / "report.xml"
+    result = invoke(make_app(sqlite_url, [*LINE, bad]), "verify", "--junit", str(report))
+    assert result.returncode == 1
+    (suite,) = JUnitXml.fromfile(str(report))
+    cases = {each.name: each.result for each in suite}
+    assert list(cases) == [
+        *("imports", "heads", "upgrade", "stairway", "models", "downgrades ccc333"),
+        *("docstrings", "lint", "trace"),
+    ]
+    (failure,) = cases["downgrades ccc333"]
+    assert isinstance(failure, Failure)
+    assert "ccc333_.py:16: `downgrade()` does nothing" in failure.message
+    assert isinstance(cases["lint"][0], Skipped)
+
+
+def test_a_comment_for_a_pull_request_has_the_sql_folded_away(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    odd = Revision("ccc333", "bbb222", message="a | `b` <script>", **create_table("c"))
+    comment = tmp_path / "comment.md"
+    ini = make_app(sqlite_url, [*LINE, odd])
+    result = invoke(ini, "verify", "--since", "bbb222", "--markdown", str(comment))
+    assert result.returncode == 0
+    written = comment.read_text()
+    assert "| stairway | passed | 3 revisions up, down and up |\n" in written
+    file = r"migrations/versions/ccc333\_.py"
+    assert f"| ccc333 | a \\| \\`b\\` &lt;script&gt; | {file} |\n" in written
+    assert "<summary>SQL of ccc333 (a | `b` &lt;script&gt;)</summary>" in written
+    assert "<pre>CREATE TABLE c (\n\tid INTEGER NOT NULL, \n\tPRIMARY KEY (id)\n);</pre>" in written
+    assert "<script" not in written
+    assert sorted(path.name for path in tmp_path.glob("*comment*")) == ["comment.md"]
+
+
+def test_findings_are_shown_at_their_lines_on_github(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    left = Revision("ccc333", "bbb222", upgrade="op.create_index('i%,:', 'a', ['id'])")
+    ini = make_app(sqlite_url, [*LINE, left])
+    result = invoke(ini, "verify", "-q", "--step", "stairway", "--json")
+    assert result.stderr == (
+        "::error file=migrations/versions/ccc333_.py,line=16,title=stairway::After `downgrade()`"
+        ' the schema is another one than before `upgrade()`:%0A+ index "i%25,:" is left over\n'
+    )
+    json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("option", ["--junit", "--markdown"])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(
+    option: str, make_app: MakeApp, sqlite_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "nowhere" / "file"
+    result = invoke(make_app(sqlite_url, LINE), "verify", option, str(path))
+    assert (result.returncode, result.stderr) == (
+        2,
+        f"Error: {path} can't be written: No such file or directory.\n"
+        "Hint:  name a file in a folder that is there, and that this user may write to.\n",
+    )
+
+
+def test_a_missing_library_for_junit_is_named(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "junitparser", None)
+    result = invoke(make_app(sqlite_url, LINE), "verify", "--junit", "report.xml")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "Error: `--junit` needs the library junitparser, which is not installed.\n"
+        "Hint:  run `pip install 'myapp[verify]'`, or `pip install junitparser`.\n",
+    )
+
+
+def test_no_secret_of_the_settings_is_in_what_is_written(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    """A revision may send, and an error may quote, what the .ini file holds."""
+    bad = Revision("ccc333", "bbb222", upgrade=f"raise ValueError({postgresql.PASSWORD!r})")
+    ini = make_app(postgresql_url, [*LINE, bad])
+    comment = tmp_path / "comment.md"
+    result = invoke(ini, "verify", "--markdown", str(comment))
+    assert result.returncode == 1
+    assert "ValueError: ***" in result.stdout
+    assert postgresql.PASSWORD not in result.stdout + result.stderr + comment.read_text()
