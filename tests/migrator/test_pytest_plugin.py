@@ -237,7 +237,8 @@ def test_tests_that_use_no_fixture_import_nothing_through_it(
     )
     added = {name for name in after - before if name in sys.modules}
     assert {name for name in added if name.partition(".")[0] != "myapp"} == set()
-    assert added == {"myapp", "myapp.migrator", "myapp.migrator.pytest_plugin"}
+    assert "myapp.migrator.pytest_plugin" in added
+    assert added <= {"myapp", "myapp.migrator", "myapp.migrator.pytest_plugin"}
 
 
 def test_an_editor_shows_what_the_fixtures_are_for(pytester: pytest.Pytester) -> None:

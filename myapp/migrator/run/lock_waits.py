@@ -74,11 +74,15 @@ class LockWaits:
     def _run(self, connection: Connection, statement: str) -> Any:
         """Run a statement for all to hear, since those who count transactions count it too."""
         self._is_asking = True
+        # Other listeners note on the connection what they know of the statement that is about to run.
+        noted = dict(vars(connection))
         try:
             result = connection.exec_driver_sql(statement)
             return result.scalar() if result.returns_rows else None
         finally:
             self._is_asking = False
+            for name, value in noted.items():
+                vars(connection).setdefault(name, value)
 
 
 def forget_lifted(connection: Connection) -> None:

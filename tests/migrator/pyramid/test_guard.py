@@ -1,6 +1,7 @@
 """The start of an application whose database is not where its code expects it."""
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -163,13 +164,17 @@ def test_refuse_fails_without_its_database(
 
 
 def test_refuse_waits_for_its_database(
-    settings: dict[str, str], postgresql_url: str, tmp_path: Path, make_ini: MakeIni
+    settings: dict[str, str],
+    postgresql_url: str,
+    make_ini: MakeIni,
+    request: pytest.FixtureRequest,
 ) -> None:
     upgrade({**settings, "sqlalchemy.url": postgresql_url}, make_ini)
     query = dict(parse_qsl(urlsplit(postgresql_url).query))
     socket = f".s.PGSQL.{query.get('port', '5432')}"
-    late = tmp_path / "late"
-    late.mkdir()
+    folder = tempfile.TemporaryDirectory()  # the path of a socket has 107 bytes at most
+    request.addfinalizer(folder.cleanup)
+    late = Path(folder.name)
     url = urlsplit(postgresql_url)._replace(query=urlencode(query | {"host": str(late)})).geturl()
     up = threading.Timer(0.5, os.symlink, (f"{query['host']}/{socket}", late / socket))
     up.start()
