@@ -37,6 +37,7 @@ ENGINE = "myapp.migrator"
 #: The modules of the command line: each may import those that stand below its own line.
 SCRIPTS = [
     {"migrate"},
+    {"more_commands"},
     {"history_graph"},
     {
         "drift_command",
@@ -68,6 +69,7 @@ SCRIPTS = [
         "revision_text",
         "signals",
         "streams",
+        "whole_files",
         "wrapping",
     },
 ]

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..migrator.base.errors import UsageError
-from . import (  # noqa: F401 - their commands join the group
-    drift_command,
-    file_commands,
-    plan_command,
-    repair_command,
-    scratch_command,
-    status_command,
-    verify_command,
-)
+from . import more_commands  # noqa: F401 - they join the group
 from .arguments import REVISION, SECONDS
 from .asking import ask, ask_first
 from .cli import cli

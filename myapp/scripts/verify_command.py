@@ -44,11 +44,11 @@ def verify(
     status is that of the first step that failed.
     """
     from ..migrator.commands import verification
-    from . import verify_output
+    from . import verify_output, whole_files
 
     verification.chosen(steps, skip)
     for path in filter(None, (junit, markdown)):
-        verify_output.require_writable(path)
+        whole_files.require_writable(path)
     if junit:
         verify_output.require_junitparser()
     found = verification.verify(

@@ -3,7 +3,6 @@
 import html
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from ..migrator.base.errors import UsageError
 from ..migrator.base.proofs import Proof, Verification
 from ..migrator.base.verdicts import Verdict
+from .whole_files import write_whole
 
 
 class VerifyAnswer:
@@ -103,15 +103,6 @@ def require_junitparser() -> None:
         ) from None
 
 
-def require_writable(path: Path) -> None:
-    """Raise UsageError where no file can be written beside `path`, before the work begins."""
-    try:
-        with tempfile.TemporaryFile(dir=path.absolute().parent):
-            pass
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
 def write_junit(path: Path, found: Verification) -> None:
     """Write a test case for each step, and for each finding that stops it."""
     from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -131,12 +122,12 @@ def write_junit(path: Path, found: Verification) -> None:
             suite.add_testcase(case)
     xml: Any = JUnitXml()
     xml.add_testsuite(suite)
-    _write(path, xml.tostring())
+    write_whole(path, xml.tostring())
 
 
 def write_markdown(path: Path, found: Verification) -> None:
     """Write a comment for a pull request."""
-    _write(path, "\n".join(_markdown(found)).encode("utf-8", "backslashreplace"))
+    write_whole(path, "\n".join(_markdown(found)).encode("utf-8", "backslashreplace"))
 
 
 def _markdown(found: Verification) -> Iterator[str]:
@@ -267,22 +258,3 @@ def _escaped(text: str, more: str = "") -> str:
 def _legal(text: str) -> str:
     """Return text without what XML has no place for."""
     return re.sub(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
-
-
-def _write(path: Path, content: bytes | str) -> None:
-    """Write the file all at once: a reader finds the old one or the new one."""
-    data = content.encode() if isinstance(content, str) else content
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"{path} can't be written: {error.strerror}.",
-        hint="name a file in a folder that is there, and that this user may write to.",
-    )

@@ -74,7 +74,7 @@ class LockWaits:
     def _run(self, connection: Connection, statement: str) -> Any:
         """Run a statement for all to hear, since those who count transactions count it too."""
         self._is_asking = True
-        # Other listeners note on the connection what they know of the statement that is about to run.
+        # Other listeners note on the connection what they know of the statement that waits.
         noted = dict(vars(connection))
         try:
             result = connection.exec_driver_sql(statement)

@@ -423,7 +423,8 @@ def test_a_timeout_that_is_no_number_of_seconds_is_explained(value: str, make_in
             "xyz",
             "the known ones: migrate.drift_ignore, migrate.lock, migrate.lock_patience,"
             " migrate.lock_timeout, migrate.lock_url, migrate.lock_wait,"
-            " migrate.retries, migrate.scratch_url, migrate.statement_timeout,"
+            " migrate.on_ahead, migrate.on_pending, migrate.retries,"
+            " migrate.scratch_url, migrate.statement_timeout,"
             " migrate.transaction, migrate.wait_db.",
         ),
     ],
