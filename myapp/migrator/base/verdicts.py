@@ -29,10 +29,9 @@ class Verdict(NamedTuple):
 
     def redacted(self, redact: Callable[[str], str]) -> "Verdict":
         """Return it without the secrets that `redact` takes out of a text."""
-        place = self.revision, self.path, self.line
-        shown = redact(self.message)
-        rest = redact(self.sql), redact(self.remedy), self.allowed
-        return Verdict(self.rule, self.level, shown, *place, *rest)
+        return self._replace(
+            message=redact(self.message), sql=redact(self.sql), remedy=redact(self.remedy)
+        )
 
     @property
     def is_refused(self) -> bool:

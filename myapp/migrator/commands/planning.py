@@ -14,7 +14,6 @@ from alembic.runtime.migration import MigrationContext
 from ..base.errors import BadRevision, DatabaseUnreachable, EnvPyFailed, UsageError
 from ..base.plans import Plan, PlannedRevision, TableSize
 from ..base.results import Direction, VersionTable
-from ..base.verdicts import Verdict
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_failures import told_as_errors
@@ -28,11 +27,11 @@ from ..bridge.targets import find
 from ..bridge.version_facts import checked
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, missing_file
-from ..database.linter import FAILED, installed_linter, lint
+from ..database.engine import server_version
+from ..database.linter import FAILED, findings, installed_linter
 from ..database.listening import listening
 from ..database.table_sizes import named_in, table_sizes
 from ..revisions import answers
-from ..revisions.allowances import allowances_of, judged
 from ..run.plan import is_past, plan_downgrade, plan_upgrade
 
 #: How many linters run at once. Each takes some milliseconds.
@@ -122,8 +121,7 @@ def live_places(context: RunContext, history: ScriptHistory) -> list[Place]:
         table = replace(table, missing_file=missing_file(migration_context))
         setup = setup_of(context, migration_context)
         with aside(migration_context) as connection:
-            info = connection.dialect.server_version_info
-            return Place(table, setup, table_sizes(connection), ".".join(map(str, info or ())))
+            return Place(table, setup, table_sizes(connection), server_version(connection))
 
     wait = context.settings.options.lock_wait
     try:
@@ -236,10 +234,7 @@ def _judged(
     def add(each: PlannedRevision) -> PlannedRevision:
         id_, path = each.revision.revision, each.revision.path
         given: dict[str, Any] = {"direction": each.direction, "pg_version": version}
-        found = lint(linter, each.statements, **given) if linter else ()
-        found = judged(found, allowances_of(path))
-        placed = (Verdict(v.rule, v.level, v.message, id_, path, *v[5:]) for v in found)
-        return replace(each, findings=tuple(placed))
+        return replace(each, findings=findings(linter, id_, path, each.statements, **given))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(_told_once(pool.map(add, planned)))

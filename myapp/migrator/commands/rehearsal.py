@@ -14,9 +14,9 @@ from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory
 from ..bridge.models import models_place
-from ..database.linter import installed_linter, lint
+from ..database.engine import server_version
+from ..database.linter import findings, installed_linter
 from ..database.listening import listening
-from ..revisions.allowances import allowances_of, judged
 from ..settings.redaction import redacted
 from .comparison import compare, describe_operations
 from .migration import upgrade
@@ -74,21 +74,17 @@ class Rehearsal:
     def lint(self) -> list[Verdict]:
         """Return what the linter finds in the new revisions."""
         program = installed_linter()
-        assert program is not None  # noqa: S101 - `why_not_linted` has told
         verdicts: list[Verdict] = []
         for path, id_ in self._new.items():
-            found = lint(program, self._without_parameters[id_], pg_version=self._version)
-            placed = (each._replace(revision=id_, path=path) for each in found)
-            verdicts += (
-                each._replace(revision=id_) for each in judged(placed, allowances_of(path), path)
-            )
+            sent = self._without_parameters[id_]
+            verdicts += findings(program, id_, path, sent, pg_version=self._version)
         return verdicts
 
     def _note(
         self, connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any
     ) -> None:
         """Keep a statement that a new revision sends, with the line that sends it."""
-        self._version = self._version or _version(connection)
+        self._version = self._version or server_version(connection)
         for frame, line in traceback.walk_stack(None):
             if id_ := self._new.get(frame.f_code.co_filename):
                 is_alone = connection.get_execution_options().get("isolation_level")
@@ -97,11 +93,6 @@ class Rehearsal:
                 if not parameters:
                     self._without_parameters[id_].append(sent)
                 return
-
-
-def _version(connection: Connection) -> str | None:
-    found = connection.dialect.server_version_info
-    return ".".join(map(str, found[:2])) if found else None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from ..bridge.place import shown
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, looked_at
 from ..database.driver import JOURNAL_SUFFIX, postgresql_name
+from ..database.engine import server_version
 from ..database.invalid_indexes import InvalidIndex, left_invalid
 from ..database.listening import listening
 from ..database.rights import lacking_on_file, lacking_on_server
@@ -143,8 +144,8 @@ class _Looks:
             if path:
                 had_one = os.path.realpath(path) in self._journals
                 seen = seen_beside_file(path, has_journal=had_one)
-        elif version := connection.dialect.server_version_info:
-            server = f"{server} {'.'.join(map(str, version))}"
+        elif version := server_version(connection):
+            server = f"{server} {version}"
         invalid = tuple(
             Trouble(str(each), f"{each.cure[0].upper()}{each.cure[1:]}.")
             for each in sorted(indexes)

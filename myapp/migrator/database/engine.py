@@ -97,6 +97,11 @@ def open_connection(made: Engine, settings: Settings) -> Connection:
         raise _bad_option(settings, error) from error
 
 
+def server_version(connection: Connection) -> str:
+    """Return the version of the server, as `15.4`; empty where its driver doesn't tell."""
+    return ".".join(map(str, connection.dialect.server_version_info or ()))
+
+
 def _check(url: URL) -> None:
     try:
         is_async = url.get_dialect().is_async

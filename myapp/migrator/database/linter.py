@@ -15,6 +15,7 @@ from typing import Any
 from ..base.results import Direction
 from ..base.sent import Sent
 from ..base.verdicts import Level, Verdict
+from ..revisions.allowances import allowances_of, judged
 
 #: The rule of a note that the linter itself has failed.
 FAILED = "linter-failed"
@@ -103,6 +104,25 @@ def lint(
         unread += [_unread(each) for at, each in enumerate(left) if at in bad]
         left = [each for at, each in enumerate(left) if at not in bad]
     return tuple(unread)
+
+
+def findings(
+    program: str | None,
+    revision: str,
+    path: str,
+    statements: Sequence[Sent],
+    *,
+    direction: Direction = "upgrade",
+    pg_version: str | None = None,
+) -> tuple[Verdict, ...]:
+    """Return what Squawk finds in the revision of the file `path`, and what its comments allow.
+
+    Without a `program`, the answer is about the comments alone.
+    """
+    given: dict[str, Any] = {"direction": direction, "pg_version": pg_version}
+    found = lint(program, statements, **given) if program else ()
+    judgements = judged(found, allowances_of(path))
+    return tuple(each._replace(revision=revision, path=path) for each in judgements)
 
 
 class _LinterFailed(Exception):

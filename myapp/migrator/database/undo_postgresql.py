@@ -157,10 +157,8 @@ def _column_changed(one: SchemaObject, other: SchemaObject, fact: str) -> Iterat
         yield f"{start} TYPE {type_}{collate}{using}"
         if "default" in one.facts:
             yield f"{start} SET DEFAULT {one.facts['default']}"
-    elif fact == "default":
-        yield f"{start} SET DEFAULT {wanted}" if wanted else f"{start} DROP DEFAULT"
-    elif fact == "not null":
-        yield f"{start} {'SET' if wanted else 'DROP'} NOT NULL"
+    elif fact in ("default", "not null"):
+        yield _set_or_dropped(start, fact, wanted)
     elif fact == "identity":
         if not wanted:
             yield f"{start} DROP IDENTITY"
@@ -211,10 +209,14 @@ def _type_changed(
                 yield f"{start} ADD ATTRIBUTE {name} {type_}"
             elif before[name] != type_:
                 yield f"{start} ALTER ATTRIBUTE {name} TYPE {type_}"
-    elif one.kind == "domain" and fact == "default":
-        yield f"{start} SET DEFAULT {wanted}" if wanted else f"{start} DROP DEFAULT"
-    elif one.kind == "domain" and fact == "not null":
-        yield f"{start} {'SET' if wanted else 'DROP'} NOT NULL"
+    elif one.kind == "domain" and fact in ("default", "not null"):
+        yield _set_or_dropped(start, fact, wanted)
+
+
+def _set_or_dropped(start: str, fact: str, wanted: str | None) -> str:
+    """Return the change of a default or of NOT NULL: columns and domains have the same words."""
+    value = f" {wanted}" if wanted and fact == "default" else ""
+    return f"{start} {'SET' if wanted else 'DROP'} {fact.upper()}{value}"
 
 
 def _table(one: SchemaObject) -> str:

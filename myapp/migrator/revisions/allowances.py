@@ -70,7 +70,7 @@ def judged(
     allowances = list(allowances)
     reasons = {each.rule: each.reason for each in allowances if each.reason}
     found = tuple(
-        Verdict(*each[:-1], allowed=reasons[each.rule]) if each.rule in reasons else each
+        each._replace(allowed=reasons[each.rule]) if each.rule in reasons else each
         for each in verdicts
     )
     return found + tuple(
