@@ -3,6 +3,7 @@
 import compileall
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from support.ini import MakeIni, write_ini
 from support.models import HEAD, MakeModels
 from support.pool import Pool
 from support.processes import Start, starter
+from support.scratches import left_over
 
 import myapp
 
@@ -172,3 +174,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("figures")
         for text in sorted(figures):
             terminalreporter.line(text)
+
+
+@pytest.fixture
+def temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: str
+) -> Path:
+    """The test's own folder for temporary files.
+
+    The server, which is started first, could not write there.
+    """
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def nothing_is_left(temporary_folder: Path, database_url: str) -> Iterator[None]:
+    """See that no scratch database is left."""
+    before = left_over(database_url)
+    yield
+    assert left_over(database_url) <= before

@@ -3,14 +3,13 @@
 import re
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support import postgresql
-from support.database import rows, tables
+from support.database import tables
 from support.history import MakeApp, Revision, add_revision, create_table
+from support.scratches import left_over
 
 pytest_plugins = ["pytester"]
 
@@ -63,28 +62,8 @@ def test_both(migrated_engine, migrated_connection):
 ONE = "def test_it(migrated_database):\n    pass\n"
 
 
-@pytest.fixture(autouse=True)
-def _temporary_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: str
-) -> None:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-
-
-def left_over(url: str) -> list[str]:
-    if url.startswith("sqlite"):
-        return [path.name for path in Path(tempfile.gettempdir()).glob("migrate-scratch-*")]
-    found = rows(url, "SELECT datname FROM pg_database WHERE starts_with(datname, 'migrate_scr')")
-    return [name for (name,) in found]
-
-
-@pytest.fixture
-def nothing_is_left(database_url: str) -> Iterator[None]:
-    before = set(left_over(database_url))
-    yield
-    assert set(left_over(database_url)) <= before
+#: Files of scratch databases stay among the test's own.
+pytestmark = pytest.mark.usefixtures("temporary_folder")
 
 
 def noted(runs: Path) -> str:
@@ -143,15 +122,15 @@ def test_two_workers_run_each_revision_once(
 def test_what_a_killed_run_has_left_is_dropped_by_the_next(
     make_app: MakeApp, postgresql_url: str, pytester: pytest.Pytester
 ) -> None:
-    before = set(left_over(postgresql_url))
+    before = left_over(postgresql_url)
     ini = make_app(postgresql_url, LINE)
     pytester.makepyfile("import os\ndef test_it(migrated_engine):\n    os.kill(os.getpid(), 9)\n")
     killed = pytester.runpytest_subprocess("--migrate-ini", ini, "-p", "no:xdist")
     assert killed.ret == -signal.SIGKILL
-    assert set(left_over(postgresql_url)) - before
+    assert left_over(postgresql_url) - before
     pytester.makepyfile(ONE)
     pytester.runpytest_inprocess("--migrate-ini", ini).assert_outcomes(passed=1)
-    assert set(left_over(postgresql_url)) <= before
+    assert left_over(postgresql_url) <= before
 
 
 @pytest.mark.usefixtures("nothing_is_left")

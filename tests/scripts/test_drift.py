@@ -1,7 +1,6 @@
 """`drift` as it is typed: an SQL script that undoes what was changed by hand."""
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,20 +19,13 @@ LINE = [
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[None]:
+def _nothing_is_left(temporary_folder: Path, postgresql_server: str) -> Iterator[None]:
     """Look for scratch databases after each test, in whatever way it ended."""
-    url = request.getfixturevalue("postgresql_server")
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     scratches = "SELECT datname FROM pg_database WHERE starts_with(datname, 'migrate_scratch_')"
-    before = rows(url, scratches)
+    before = rows(postgresql_server, scratches)
     yield
-    assert rows(url, scratches) == before
-    assert list(folder.glob("migrate-scratch-*")) == []
+    assert rows(postgresql_server, scratches) == before
+    assert list(temporary_folder.glob("migrate-scratch-*")) == []
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.command import SCRIPTS, invoke, run
 from support.history import MakeApp, Revision, add_revision, create_table
-from support.ini import MakeIni
+from support.ini import MakeIni, logging_to
 
 from myapp.migrator.base import errors
 from myapp.scripts.console import Console
@@ -549,27 +549,13 @@ logging.getLogger("noise").warning("noise 7")
 warnings.warn("noise 8")
 assert not sys.stdout.isatty() and sys.stdout.fileno() == 2 and sys.stdout.encoding == "utf-8"
 """
-LOGGING_TO_STDOUT = """
-[loggers]
-keys = root
-[handlers]
-keys = console
-[formatters]
-keys =
-[logger_root]
-level = INFO
-handlers = console
-[handler_console]
-class = StreamHandler
-args = (sys.stdout,)
-"""
 
 
 @pytest.fixture
 def noisy_ini(make_app: MakeApp, sqlite_url: str) -> Path:
     """An application whose env.py, migrations and loggers write to standard output."""
     noisy = Revision("aaaa1", upgrade=NOISE, downgrade=NOISE)
-    ini = make_app(sqlite_url, [noisy], extra=LOGGING_TO_STDOUT)
+    ini = make_app(sqlite_url, [noisy], extra=logging_to("sys.stdout"))
     env = ini.parent / "migrations" / "env.py"
     env.write_text(f"print('noise in env.py')\n{env.read_text()}")
     return ini

@@ -3,8 +3,6 @@
 import json
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from support.command import Result, invoke, run
 from support.database import change, heads, rows, tables
 from support.history import MakeApp, Revision, create_table, foreign_env
 from support.processes import Process, Start, until, write_env
+from support.scratches import left_over
 from support.sessions import plain_user
 
 LINE = [
@@ -31,33 +30,8 @@ LOOK = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _temporary_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: str
-) -> None:
-    """Keep the files of SQLite's scratch databases among the test's own.
-
-    The server, which is started first, could not write there.
-    """
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-
-
-def left_over(url: str) -> list[str]:
-    """Return the scratch databases that are there, without the templates."""
-    if url.startswith("sqlite"):
-        return [path.name for path in Path(tempfile.gettempdir()).glob("migrate-scratch-*")]
-    found = rows(url, "SELECT datname FROM pg_database WHERE starts_with(datname, 'migrate_scr')")
-    return [name for (name,) in found]
-
-
-@pytest.fixture
-def nothing_is_left(database_url: str) -> Iterator[None]:
-    before = set(left_over(database_url))
-    yield
-    assert set(left_over(database_url)) <= before
+#: Files of scratch databases stay among the test's own.
+pytestmark = pytest.mark.usefixtures("temporary_folder")
 
 
 def look(ini: Path, *options: str, is_fresh: bool = True) -> Result:
@@ -207,13 +181,13 @@ def test_what_a_killed_run_has_left_is_dropped_by_the_next_and_what_is_in_use_is
     make_app: MakeApp, database_url: str, tmp_path: Path, start: Start
 ) -> None:
     ini = make_app(database_url, LINE)
-    before = set(left_over(database_url))
+    before = left_over(database_url)
     killed = wait_in_scratch(start, ini, tmp_path / "killed")
     in_use = wait_in_scratch(start, ini, tmp_path / "in_use")
     killed.signal(signal.SIGKILL)
     killed.finish()
     until(lambda: run(ini, "scratch", "-q", "--fresh", "--", "true").returncode == 0)
-    until(lambda: len(set(left_over(database_url)) - before) == 1)
+    until(lambda: len(left_over(database_url) - before) == 1)
     used = (tmp_path / "in_use").read_text().strip()
     assert heads(used) == {"bbb222"}
     in_use.signal(signal.SIGTERM)
@@ -338,12 +312,12 @@ def test_a_database_that_is_in_use_is_dropped_all_the_same(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
     """A server that COMMAND has left in the background is cut off."""
-    before = set(left_over(postgresql_url))
+    before = left_over(postgresql_url)
     code = "psql -c 'SELECT pg_sleep(60)' $DATABASE_URL >/dev/null 2>&1 & sleep 0.5"
     words = ["sh", "-c", code.replace("psql", postgresql.psql(), 1)]
     result = run(make_app(postgresql_url, LINE), "scratch", "-q", "--fresh", "--", *words)
     assert (result.returncode, result.stderr) == (0, "")
-    assert set(left_over(postgresql_url)) == before
+    assert left_over(postgresql_url) == before
 
 
 def test_with_json_standard_output_has_nothing_of_the_command(

@@ -5,16 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 from support import postgresql
 from support.command import Result, invoke
-from support.database import rows, tables
+from support.database import tables
 from support.history import MakeApp, Revision, create_table, foreign_env
 from support.models import MakeModels
 from support.processes import Start, until, write_env
+from support.scratches import left_over
 from support.sessions import plain_user
 
 LINE = [
@@ -32,22 +32,10 @@ ENUM = Revision(
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgresql_server: str) -> None:
+def _surroundings(temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep scratch files among the test's own, and what a CI service sets away."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "CI_DEFAULT_BRANCH"):
         monkeypatch.delenv(name, raising=False)
-
-
-def left_over(url: str) -> set[str]:
-    """Return the scratch databases that are there, without the templates."""
-    if url.startswith("sqlite"):
-        return {path.name for path in Path(tempfile.gettempdir()).glob("migrate-scratch-*")}
-    found = rows(url, "SELECT datname FROM pg_database WHERE starts_with(datname, 'migrate_scr')")
-    return {name for (name,) in found}
 
 
 def findings(ini: Path, *options: str, status: int) -> list[tuple[object, ...]]:

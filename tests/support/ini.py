@@ -24,3 +24,21 @@ def write_ini(path: Path, settings: Mapping[str, str], extra: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*lines, extra]) + "\n")
     return path
+
+
+def logging_to(stream: str) -> str:
+    """Return the sections that log all from INFO on to `stream`, as `sys.stderr`."""
+    return f"""
+[loggers]
+keys = root
+[handlers]
+keys = console
+[formatters]
+keys =
+[logger_root]
+level = INFO
+handlers = console
+[handler_console]
+class = StreamHandler
+args = ({stream},)
+"""

@@ -17,7 +17,7 @@ from pyramid.exceptions import ConfigurationConflictError, ConfigurationError
 from support.command import invoke
 from support.database import connection_to
 from support.history import MakeApp, Revision, create_table, make_history
-from support.ini import MakeIni
+from support.ini import MakeIni, logging_to
 from support.web import configured, failed_start, gunicorn, pserve
 
 from myapp.migrator.config import alembic_config
@@ -341,24 +341,7 @@ def test_values_that_are_no_text_are_understood(
 
 
 REFUSING = {"migrate.on_pending": "refuse"}
-SERVER = """\
-[server:main]
-use = egg:waitress#main
-listen = 127.0.0.1:0
-
-[loggers]
-keys = root
-[handlers]
-keys = console
-[formatters]
-keys =
-[logger_root]
-level = INFO
-handlers = console
-[handler_console]
-class = StreamHandler
-args = (sys.stderr,)
-"""
+SERVER = "[server:main]\nuse = egg:waitress#main\nlisten = 127.0.0.1:0\n" + logging_to("sys.stderr")
 
 
 def test_pserve_ends_where_the_start_is_refused(make_app: MakeApp, sqlite_url: str) -> None:
