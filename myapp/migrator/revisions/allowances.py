@@ -32,16 +32,12 @@ class Allowance(NamedTuple):
 
 def allowances_of(path: str) -> tuple[Allowance, ...]:
     """Return the comments of a revision file: none where it can't be read as text."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return allowances_in(file.read())
-    except (OSError, ValueError):
-        return ()
+    return allowances_in(_text(path))
 
 
 def allowances_in(text: str) -> tuple[Allowance, ...]:
     """Return the comments of a revision file's text; what stands in a string is no comment."""
-    return tuple(_found(text)) if "migrate:" in text else ()
+    return tuple(_found(text))
 
 
 def irreversible_in(path: str) -> Allowance | None:
@@ -49,12 +45,7 @@ def irreversible_in(path: str) -> Allowance | None:
 
     Its rule is `irreversible`.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, ValueError):
-        return None
-    for line, said in _matches(text, _IRREVERSIBLE) if "migrate:" in text else ():
+    for line, said in _matches(_text(path), _IRREVERSIBLE):
         reason = _BECAUSE.match(said)
         return Allowance("irreversible", reason[1].strip() if reason else "", line)
     return None
@@ -95,8 +86,19 @@ def _found(text: str) -> Iterator[Allowance]:
         yield Allowance(rule, whole[2].strip() if whole else "", line)
 
 
+def _text(path: str) -> str:
+    """Return the text of a file, empty where it can't be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return ""
+
+
 def _matches(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
     """Yield the line of each comment that matches, and what its first group has found."""
+    if "migrate:" not in text:
+        return
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             comment = pattern.match(token.string) if token.type == tokenize.COMMENT else None
