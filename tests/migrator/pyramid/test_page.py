@@ -15,7 +15,7 @@ import pytest
 import webtest
 from pyramid.config import Configurator
 from pyramid.events import BeforeRender, NewRequest
-from pyramid.exceptions import ConfigurationError
+from pyramid.exceptions import ConfigurationError, URLDecodeError
 from pyramid.interfaces import ITweens
 from pyramid.response import Response
 from support.database import heads
@@ -202,6 +202,17 @@ def test_a_script_hears_each_line_as_it_comes(app: Application) -> None:
     assert app.page().text == "Hello!"
 
 
+def test_a_path_may_be_missing_as_an_empty_one_is_with_some_servers(app: Application) -> None:
+    request = webtest.TestRequest.blank("/", environ=LOCAL, headers=HTML)
+    del request.environ["PATH_INFO"]
+    assert request.get_response(app.web.app).status_int == 503
+
+
+def test_a_path_that_is_no_utf8_is_the_applications_to_complain_of(app: Application) -> None:
+    with pytest.raises(URLDecodeError):
+        app.page("/hello/%ff")
+
+
 def test_a_page_that_was_asked_for_by_post_is_got(app: Application) -> None:
     page = app.web.post("/hello/you?a=1", headers=HTML, status=503)
     assert 'name="asked" value="/hello/you?a=1"' in page.text
@@ -338,7 +349,7 @@ def test_there_is_no_button_unless_the_setting_asks_for_it(
     }
     other = configured(settings)
     other.extra_environ = dict(LOCAL)
-    assert tweens(app.web)[0] == "myapp.migrator.pyramid.page.PendingPage"
+    assert tweens(app.web)[0] == "myapp.migrator.pyramid.page.pending_page"
     assert not any("migrator" in name for name in tweens(other))
     fields = {"token": app.token(), "asked": "/"}
     other.post("/_migrations/upgrade", fields, headers=OWN, status=404)
