@@ -397,6 +397,13 @@ def asked_for(served: Served, cookie: str = "", **fields: str) -> tuple[int, HTT
         return response.status, response.headers, response.read().decode()
 
 
+def test_a_server_that_embeds_python_finds_the_command(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))  # as uWSGI has it
+    assert "CREATE TABLE a" in app.web.get("/_migrations/sql/aaa111").text
+
+
 def test_two_clicks_at_once_both_lead_to_the_page_whichever_worker_hears_them(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
