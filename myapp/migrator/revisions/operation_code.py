@@ -37,7 +37,9 @@ def not_null(change: Change, column: str) -> list[str]:
 def using_index(change: Change, name: str, columns: list[str], kind: str) -> list[str]:
     """Return the bodies that build an index, and make a constraint of this `kind` of it."""
     return [
-        concurrent_index(name, change, columns, f"{schema_argument(change)}, unique=True"),
+        concurrent_index(
+            name, change, [*map(quoted, columns)], f"{schema_argument(change)}, unique=True"
+        ),
         execute(
             f"ALTER TABLE {change.sql_table} ADD CONSTRAINT {quoted(name)} {kind}"
             f" USING INDEX {quoted(name)}"

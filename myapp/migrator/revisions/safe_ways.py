@@ -203,7 +203,7 @@ def rows(change: Change, parameters: Mapping[str, object] | None) -> list[str]:
     if change.kind == "update":
         doing = f"UPDATE {table} SET {change.get('set')}"  # noqa: S608 - shown
     sql = f"{doing} WHERE ctid >= CAST(:first AS tid) AND ctid < CAST(:last AS tid){where}"
-    sql = re.sub(r"%\((\w+)\)s(?:::[\w ]+)?", r":\1", sql).replace("%%", "%")
+    sql = re.sub(r"%\((\w+)\)s(?:::[\w ]+)?", r":\1", sql)
     given = "".join(f", {key!r}: {value!r}" for key, value in (parameters or {}).items())
     size = f"SELECT pg_relation_size('{table}') / current_setting('block_size')::int"
     size = size.replace("::", r"\:\:")

@@ -38,6 +38,7 @@ def altered(action: str) -> str:
     return executed(f"ALTER TABLE {{t}} {action}")
 
 
+ODD = 'app."O dd"'
 ADD = 'op.add_column("{t}", sa.Column("n", sa.Integer()))'
 CASES = [
     Case("index-not-concurrent", 'op.create_index("{t}_i", "{t}", ["a", sa.text("lower(b)")])'),
@@ -104,6 +105,12 @@ CASES = [
         "several-tables-locked",
         f'{ADD}\nop.add_column("other", sa.Column("n", sa.Integer()))',
     ),
+    Case("unique-constraint-builds-index", executed(f'ALTER TABLE {ODD} ADD UNIQUE ("a\'b")')),
+    Case(
+        "check-validated-at-once",
+        executed(f'ALTER TABLE {ODD} ADD CONSTRAINT odd CHECK ("a\'b" % 2 > 0)'),
+    ),
+    Case("column-default-rewrites", executed(f'ALTER TABLE {ODD} ADD "n %" serial')),
     Case("rewrite-under-lock", executed("REINDEX TABLE part")),
     Case("rewrite-under-lock", executed("REFRESH MATERIALIZED VIEW seen")),
     Case(
@@ -124,6 +131,7 @@ MADE = "\n".join(
             f"CREATE TABLE {table} (a integer, b text); INSERT INTO {table} VALUES (1, 'b')"
             for table in TABLES
         ),
+        f'CREATE SCHEMA app; CREATE TABLE {ODD} ("a\'b" integer); INSERT INTO {ODD} VALUES (1)',
         "CREATE TABLE parent (k integer) PARTITION BY RANGE (k)",
         "CREATE TABLE part (k integer); INSERT INTO part VALUES (1)",
         "CREATE INDEX part_k ON part (k)",
