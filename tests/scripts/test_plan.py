@@ -11,6 +11,7 @@ from support.history import MakeApp, Revision, create_table
 from support.refusal import files
 from support.tenants import app_of_several, databases_env
 
+from myapp.migrator.revisions.causes import remedy
 from myapp.scripts.plan_answer import format_bytes
 
 CODE = """\
@@ -24,7 +25,9 @@ LINE = [
     Revision("bbb222", "aaa111", message="rename", upgrade=CODE),
 ]
 LOST = "postgresql://nobody@127.0.0.1:1/lost"
+RENAME = "ALTER TABLE users RENAME name TO title"
 ERROR = "error renaming-column (line 15): Renaming a column may break existing clients."
+SAFE_WAY = [f"      {line}".rstrip() for line in remedy("renaming-column", RENAME).splitlines()]
 
 
 @pytest.fixture
@@ -57,11 +60,12 @@ def test_a_plan_tells_all_of_each_revision(ini: Path, postgresql_url: str) -> No
         "      -- outside a transaction:",
         "      CREATE INDEX CONCURRENTLY i ON users (name);",
         "      -- in a transaction:",
-        "      ALTER TABLE users RENAME name TO title;",
+        f"      {RENAME};",
         "      SELECT 1;",
         "  From line 16 on it can't be written as SQL: it asks the database, and goes by the"
         " answer.",
         f"  {ERROR}",
+        *SAFE_WAY,
         "",
         "Found: 1 error.",
     ]
@@ -103,7 +107,7 @@ def test_a_document_has_it_all(ini: Path) -> None:
         "is_shared": False,
         "sql": [
             "CREATE INDEX CONCURRENTLY i ON users (name)",
-            "ALTER TABLE users RENAME name TO title",
+            RENAME,
             "SELECT 1",
         ],
         "unrendered": {"line": 16, "why": "it asks the database, and goes by the answer"},

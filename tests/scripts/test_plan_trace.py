@@ -72,7 +72,7 @@ def test_a_small_table_is_locked_for_short(ini: Path, postgresql_url: str) -> No
     done = invoke(ini, "plan", "--trace")
 
     assert "  short (line 13): ALTER TABLE users" in done.stdout
-    assert "set-not-null-scans" not in done.stdout
+    assert "error set-not-null-scans" not in done.stdout
 
 
 def test_a_revision_that_fails_there_leaves_the_database(ini: Path, postgresql_url: str) -> None:

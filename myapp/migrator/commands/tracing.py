@@ -7,11 +7,12 @@ from ..base.errors import MigrateError
 from ..base.plans import Plan, TableSize
 from ..base.results import VersionTable
 from ..base.traces import Trace, TracedRevision
+from ..base.verdicts import Verdict
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.env_py import tell_env_py
 from ..bridge.loading import load_history
-from ..revisions.allowances import allowances_of
+from ..revisions.allowances import allowances_of, names_of
 from ..revisions.allowances import judged as allowed
 from ..revisions.dangers import judged
 from ..run.tracing import Tracer
@@ -107,10 +108,17 @@ def joined(plan: Plan, seen: Trace) -> Plan:
             each = replace(
                 each,
                 traced=traced.statements,
-                findings=(*each.findings, *traced.findings),
+                findings=(*_shown_once(each.findings, traced.findings), *traced.findings),
             )
         revisions.append(each)
     return replace(plan, revisions=tuple(revisions), trace_error=seen.error, trace_notes=seen.notes)
+
+
+def _shown_once(linted: Iterable[Verdict], traced: Iterable[Verdict]) -> Iterable[Verdict]:
+    """Leave out the safe ways that the trace tells, too."""
+    told = {(each.line, name) for each in traced for name in names_of(each.rule) if each.remedy}
+    for each in linted:
+        yield each._replace(remedy="") if (each.line, each.rule) in told else each
 
 
 def _judged(

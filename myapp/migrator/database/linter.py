@@ -16,6 +16,7 @@ from ..base.results import Direction
 from ..base.sent import Sent
 from ..base.verdicts import Level, Verdict
 from ..revisions.allowances import allowances_of, judged
+from ..revisions.causes import remedy
 
 #: The rule of a note that the linter itself has failed.
 FAILED = "linter-failed"
@@ -177,7 +178,9 @@ def _verdict(found: dict[str, Any], statement: Sent, direction: Direction) -> Ve
     if rule in _LEFT_OUT or (direction == "downgrade" and rule in _NOT_DOWNWARDS):
         return None
     message = " ".join(filter(None, [found["message"], found["help"]]))
-    return Verdict(rule, _level(rule), message, line=statement.line, sql=statement.sql)
+    level, sql = _level(rule), statement.sql
+    way = remedy(rule, sql) if level == "error" else ""
+    return Verdict(rule, level, message, line=statement.line, sql=sql, remedy=way)
 
 
 def _level(rule: str) -> Level:

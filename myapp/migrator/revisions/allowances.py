@@ -13,6 +13,28 @@ from ..base.verdicts import Verdict
 
 #: The rule of a comment that allows nothing, since it gives no reason or names no rule.
 BAD_COMMENT = "allow-without-reason"
+#: The same danger, as the linter calls it.
+_SAME = {
+    "index-not-concurrent": ("require-concurrent-index-creation",),
+    "foreign-key-validated-at-once": (
+        "adding-foreign-key-constraint",
+        "constraint-missing-not-valid",
+    ),
+    "check-validated-at-once": ("constraint-missing-not-valid",),
+    "set-not-null-scans": ("adding-not-nullable-field",),
+    "unique-constraint-builds-index": (
+        "disallowed-unique-constraint",
+        "constraint-missing-not-valid",
+    ),
+    "primary-key-builds-index": ("adding-serial-primary-key-field", "constraint-missing-not-valid"),
+    "type-change-rewrites": ("changing-column-type",),
+    "column-default-rewrites": ("adding-field-with-default",),
+    "rewrite-under-lock": ("require-concurrent-reindex",),
+    "rename-table": ("renaming-table",),
+    "rename-column": ("renaming-column",),
+    "drop-table": ("ban-drop-table",),
+    "drop-column": ("ban-drop-column",),
+}
 _COMMENT = re.compile(r"#\s*migrate:\s*allow\b\s*(.*)", re.IGNORECASE)
 _IRREVERSIBLE = re.compile(r"#\s*migrate:\s*irreversible\b\s*(.*)", re.IGNORECASE)
 _BECAUSE = re.compile(r"because\b:?\s*(\S.*)", re.IGNORECASE)
@@ -51,6 +73,12 @@ def irreversible_in(path: str) -> Allowance | None:
     return None
 
 
+def names_of(rule: str) -> tuple[str, ...]:
+    """Return the names of a danger: that of the trace's rule, or the linter's, and the others."""
+    ours = [own for own, linters in _SAME.items() if rule in linters]
+    return (rule, *_SAME.get(rule, ()), *ours)
+
+
 def judged(
     verdicts: Iterable[Verdict], allowances: Iterable[Allowance], path: str | None = None
 ) -> tuple[Verdict, ...]:
@@ -59,7 +87,9 @@ def judged(
     A comment without a reason is a verdict of its own. `path` is that of the file.
     """
     allowances = list(allowances)
-    reasons = {each.rule: each.reason for each in allowances if each.reason}
+    reasons = {
+        name: each.reason for each in allowances if each.reason for name in names_of(each.rule)
+    }
     found = tuple(
         each._replace(allowed=reasons[each.rule]) if each.rule in reasons else each
         for each in verdicts

@@ -119,11 +119,19 @@ class Tracer(Watcher):
             session.watched = session.watching.enter_context(session.locks.watching())
 
     def _after(
-        self, connection: Connection, _: Any, statement: str, parameters: Any, *rest: Any
+        self,
+        connection: Connection,
+        _: Any,
+        statement: str,
+        parameters: Any,
+        context: Any,
+        *rest: Any,
     ) -> None:
         line = self._line(statement)
         if line is None:
             return
+        if context.compiled and connection.dialect.paramstyle in ("format", "pyformat"):
+            statement = statement.replace("%%", "%")  # SQLAlchemy doubles it for the driver
         if connection.dialect.name != "postgresql":
             copied = copied_by(statement)
             name, is_copied = copied or "the file", bool(copied)

@@ -48,6 +48,22 @@ def test_what_is_allowed_has_its_reason_and_is_not_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("comment", "found"),
+    [
+        ("drop-column", "ban-drop-column"),
+        ("ban-drop-column", "drop-column"),
+        ("check-validated-at-once", "constraint-missing-not-valid"),
+    ],
+)
+def test_a_comment_allows_a_danger_by_the_linters_name_and_the_traces(
+    comment: str, found: str
+) -> None:
+    (verdict,) = judged([FOUND._replace(rule=found)], [Allowance(comment, "it is empty", 3)])
+
+    assert verdict.allowed == "it is empty"
+
+
+@pytest.mark.parametrize(
     ("comment", "message"),
     [
         ("allow ban-drop-column", "The comment allows ban-drop-column without a reason."),
