@@ -86,7 +86,7 @@ def test_a_new_name_does_not_make_a_small_table_large(ini: Path, postgresql_url:
     done = invoke(ini, "plan", "--trace")
 
     assert "  short (line 14): ALTER TABLE people ALTER COLUMN name SET NOT NULL" in done.stdout
-    assert "set-not-null-scans" not in done.stdout
+    assert "error set-not-null-scans" not in done.stdout
 
 
 def test_the_live_database_is_looked_at_once(ini: Path, postgresql_url: str) -> None:
@@ -130,7 +130,7 @@ def test_each_schema_has_its_own_sizes(make_app: MakeApp, postgresql_url: str) -
     }
     assert judged == {"one": "short", "two": "dangerous"}
     # What differs from the first schema is told.
-    assert text.index("set-not-null-scans") > text.index("the same 1 revision")
+    assert text.index("error set-not-null-scans") > text.index("the same 1 revision")
 
 
 def test_a_revision_that_fails_there_leaves_the_database(ini: Path, postgresql_url: str) -> None:
