@@ -36,6 +36,7 @@ from ..run.plan import is_past, plan_downgrade, plan_upgrade
 
 #: How many linters run at once. Each takes some milliseconds.
 _AT_ONCE = 4
+_WITHOUT = "`{cmd} plan --from REVISION` needs no database."
 
 
 class Place(NamedTuple):
@@ -119,10 +120,9 @@ def _steps(
     tables: Sequence[VersionTable],
 ) -> list[PlannedStep]:
     with answers.in_database(table, tables):
-        if direction == "downgrade":
-            return plan_downgrade(history, target, table.rows)
-        history.require_not_ahead(table.rows)
-        return plan_upgrade(history, target, table.rows)
+        history.require_known(table.rows, hint=_WITHOUT)
+        make = plan_downgrade if direction == "downgrade" else plan_upgrade
+        return make(history, target, table.rows)
 
 
 def _live(context: RunContext, history: ScriptHistory) -> list[Place]:
@@ -140,9 +140,7 @@ def _live(context: RunContext, history: ScriptHistory) -> list[Place]:
     try:
         found = examine(context, history.script, take, lock_wait=wait)
     except DatabaseUnreachable as error:
-        error.hint = " ".join(
-            filter(None, [error.hint, "`{cmd} plan --from REVISION` needs no database."])
-        )
+        error.hint = " ".join(filter(None, [error.hint, _WITHOUT]))
         raise
     return list({place.table: place for place in found}.values())
 

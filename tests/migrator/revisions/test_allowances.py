@@ -38,6 +38,35 @@ def test_a_file_that_is_not_there_allows_nothing(tmp_path: Path) -> None:
     assert allowances_of(str(tmp_path / "gone.py")) == ()
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig"])
+def test_a_file_is_read_in_its_own_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.py"
+    text = "# coding: latin-1\n" if encoding == "latin-1" else ""
+    text += "# migrate: allow ban-drop-column because of Zoë\n"
+    path.write_bytes(text.encode(encoding))
+
+    assert [each.reason for each in allowances_of(str(path))] == ["of Zoë"]
+
+
+def test_a_rule_that_is_misspelt_allows_nothing_and_is_told() -> None:
+    allowance = Allowance("ban-drop-colum", "it is empty", 3)
+
+    assert judged([FOUND], [allowance], "a.py") == (
+        FOUND,
+        Verdict(
+            "allow-unknown-rule",
+            "note",
+            "The comment allows ban-drop-colum. What was found is ban-drop-column.",
+            path="a.py",
+            line=3,
+        ),
+    )
+
+
+def test_a_rule_that_is_not_found_may_be_allowed() -> None:
+    assert judged([FOUND], [Allowance("drop-table", "it is empty", 3)]) == (FOUND,)
+
+
 def test_what_is_allowed_has_its_reason_and_is_not_refused() -> None:
     other = FOUND._replace(rule="renaming-table")
 
