@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 from ..base.errors import SettingsError
 from ..settings.options import read_options
 from ..settings.variables import Expanded
-from .given import STANDING, given_settings, migrate_settings, set_migration_settings
-from .guard import at_the_start, guard, not_started
-from .health import add_migration_health
-from .standing import Standing
+from .hushing import hushed
+
+with hushed():
+    from .given import STANDING, given_settings, migrate_settings, set_migration_settings
+    from .guard import at_the_start, guard, not_started
+    from .health import add_migration_health
+    from .standing import Standing
 
 if TYPE_CHECKING:
     from pyramid.config import Configurator

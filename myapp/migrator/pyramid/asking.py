@@ -20,6 +20,7 @@ from ..database.failures import database_failed, described
 from ..database.url import sqlite_file
 from ..settings.settings import Settings
 from .code import KeptCode
+from .hushing import hushed
 from .look import Look
 from .telling import in_one_line
 
@@ -64,7 +65,8 @@ class Asking:
 
     def _answer(self, question: _Question) -> None:
         try:
-            question.answer = self._looked(question)
+            with hushed():
+                question.answer = self._looked(question)
             self._remember(question.answer)
         finally:
             question.has_ended.set()

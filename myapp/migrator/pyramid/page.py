@@ -210,6 +210,8 @@ class PendingPage:
             return f"The command can't read {settings.path}."
         if not is_same:  # such as that of another section
             return f"For the command, {settings.path} names another database."
+        if its_own.alembic != settings.alembic:
+            return f"For the command, {settings.path} names other migrations."
         return None
 
 

@@ -47,8 +47,7 @@ def _drawing(look: Look) -> Iterator[str]:
         return
     history = look.code.history
     tables = (look.status.table,) if look.status and not look.status.unknown else ()
-    for row, each in drawn_history(answers.marked(history, history.ids, tables, None)):
-        if each is None:
-            yield row
-        else:
-            yield f"{row} {each.state or '':7} {each.revision.title}"
+    unmarked = None if tables else look.state
+    for row, each in drawn_history(answers.marked(history, history.ids, tables, unmarked)):
+        state = f" {each.state:7}" if each is not None and each.state else ""
+        yield row if each is None else f"{row}{state} {each.revision.title}"

@@ -96,6 +96,16 @@ def test_warn_is_the_default_and_logs_one_line(
     assert caplog.messages == [f"{PENDING} Hint: {APPLY}"]
 
 
+def test_alembic_tells_nothing_of_itself(
+    settings: dict[str, str], make_ini: MakeIni, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade(settings, make_ini)
+    caplog.clear()
+    caplog.set_level("INFO")
+    configured(settings).get("/health", status=200)
+    assert caplog.messages == []
+
+
 def test_ignore_neither_asks_nor_tells(
     settings: dict[str, str], unreachable_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -348,6 +358,7 @@ def test_pserve_ends_where_the_start_is_refused(make_app: MakeApp, sqlite_url: s
     ini = make_app(sqlite_url, LINE, REFUSING, extra=SERVER)
     status, said = failed_start(ini, "pserve")
     assert status == 1
+    assert "setup plugin" not in said  # which Alembic tells of itself
     assert said.endswith(
         f"The application does not start. {PENDING}\n"
         "Hint:  apply them with `myapp-migrate app.ini upgrade`.\n"

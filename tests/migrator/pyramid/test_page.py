@@ -506,6 +506,12 @@ def test_the_button_migrates_no_other_database(app: Application, make_ini: MakeI
     assert f"For the command, {app.ini} names another database." in app.page().text
 
 
+def test_the_button_runs_no_other_migrations(app: Application, make_ini: MakeIni) -> None:
+    """Two applications of one file, such as those of [composite:main], may share a database."""
+    make_ini({"sqlalchemy.url": app.url, "alembic.script_location": "x"})
+    assert f"For the command, {app.ini} names other migrations." in app.page().text
+
+
 def test_a_missing_library_is_told_at_the_start(
     make_page: MakePage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The panel of pyramid_debugtoolbar. A browser opens it in `test_page_in_a_browser.py`."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,23 @@ def test_the_panel_draws_the_history_and_escapes_it(settings: dict[str, Any]) ->
     assert "* pending bbb222 (Left)\n| * pending ccc333 (Right)\n|/\n* pending aaa111" in found
     assert "&lt;b&gt;first&lt;/b&gt;" in found
     assert "<b>first" not in found
+
+
+@pytest.mark.parametrize("state", ["ahead", "unreachable"])
+def test_the_panel_calls_nothing_applied_that_it_does_not_know(
+    settings: dict[str, Any], state: str, tmp_path: Path
+) -> None:
+    if state == "ahead":
+        with sqlite3.connect(tmp_path / "test.sqlite") as database:
+            database.execute("CREATE TABLE alembic_version (version_num)")
+            database.execute("INSERT INTO alembic_version VALUES ('zzz999')")
+        database.close()
+    else:
+        settings["sqlalchemy.url"] = f"postgresql://deploy:s3cret@/nowhere?host={tmp_path}"
+    found = toolbar(settings, "myapp.migrator.pyramid", "pyramid_debugtoolbar")
+    assert "* bbb222 (Left)\n| * ccc333 (Right)\n|/\n* aaa111" in found
+    said = {"ahead": "The database stands at zzz999, which", "unreachable": "can&#39;t be used"}
+    assert said[state] in found
 
 
 def test_the_panel_tells_a_broken_versions_folder(settings: dict[str, Any]) -> None:
