@@ -39,6 +39,7 @@ def altered(action: str) -> str:
 
 
 ODD = 'app."O dd"'
+LONG, COLUMN = "l" * 60, "c" * 50
 ADD = 'op.add_column("{t}", sa.Column("n", sa.Integer()))'
 CASES = [
     Case("index-not-concurrent", 'op.create_index("{t}_i", "{t}", ["a", sa.text("lower(b)")])'),
@@ -111,6 +112,14 @@ CASES = [
         executed(f'ALTER TABLE {ODD} ADD CONSTRAINT odd CHECK ("a\'b" % 2 > 0)'),
     ),
     Case("column-default-rewrites", executed(f'ALTER TABLE {ODD} ADD "n %" serial')),
+    Case(
+        "column-default-rewrites",
+        executed(
+            f"ALTER TABLE {LONG} ADD {COLUMN} serial UNIQUE CHECK ({COLUMN} > 0)"
+            " CONSTRAINT there REFERENCES other ON DELETE SET NULL"
+        ),
+    ),
+    Case("set-not-null-scans", executed(f"ALTER TABLE {LONG} ALTER a SET NOT NULL")),
     Case("rewrite-under-lock", executed("REINDEX TABLE part")),
     Case("rewrite-under-lock", executed("REFRESH MATERIALIZED VIEW seen")),
     Case(
@@ -132,6 +141,7 @@ MADE = "\n".join(
             for table in TABLES
         ),
         f'CREATE SCHEMA app; CREATE TABLE {ODD} ("a\'b" integer); INSERT INTO {ODD} VALUES (1)',
+        f"CREATE TABLE {LONG} (a integer); INSERT INTO {LONG} VALUES (1)",
         "CREATE TABLE parent (k integer) PARTITION BY RANGE (k)",
         "CREATE TABLE part (k integer); INSERT INTO part VALUES (1)",
         "CREATE INDEX part_k ON part (k)",
