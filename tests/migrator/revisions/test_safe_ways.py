@@ -1,5 +1,6 @@
 """The safe ways: each runs, ends in the schema of the dangerous one, and is not dangerous."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -193,6 +194,16 @@ def made(app: Path, url: str) -> tuple[Catalogue, dict[str, object]]:
             if kind == "table"
         }
     return schema, found
+
+
+def test_each_danger_of_the_trace_has_a_case() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    table = readme.partition("| rule | what it finds |\n")[2].partition("\n\n")[0]
+
+    named = {
+        rule for row in table.splitlines() for rule in re.findall("`(.+?)`", row.split("|")[1])
+    }
+    assert named == {case.rule for case in CASES}
 
 
 def test_each_safe_way_ends_in_the_same_schema_and_is_not_dangerous(
