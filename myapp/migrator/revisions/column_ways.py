@@ -104,8 +104,9 @@ def _filled(change: Change, column: str, parts: Mapping[str, str]) -> list[str]:
         made = new_column(change, column, _SERIAL.get(type_.lower(), type_))
         if not default:
             sequence = _sequence(change, column, "seq" if type_.lower() in _SERIAL else "fill")
-            of = "" if generated else f" AS {_SERIAL[type_.lower()]}"
-            before = execute(f"CREATE SEQUENCE {sequence}{of}") + "\n"
+            identity = _IDENTITY.match(generated)
+            of = f" {identity[2].strip('( )')}" if identity else f" AS {_SERIAL[type_.lower()]}"
+            before = execute(f"CREATE SEQUENCE {sequence}{of}".rstrip()) + "\n"
             default = f"nextval({_literal(sequence)})"
             if not generated:
                 owner = f"{change.sql_table}.{quoted(column)}"
