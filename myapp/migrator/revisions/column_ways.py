@@ -70,6 +70,16 @@ def add_column(change: Change) -> list[str]:
     return [*steps, *_bounds(change, column, parts), *last]
 
 
+def required(change: Change) -> list[str]:
+    """Return how to add a column that may not be NULL, and has no default, to a table with rows."""
+    column = change.name("column")
+    return [
+        new_column(change, column, _parts(change)["type"]),
+        f"pass  # fill {column} in all rows, when the running code fills it in each new one",
+        *not_null(change, column),
+    ]
+
+
 def _bounds(change: Change, column: str, parts: Mapping[str, str]) -> Iterator[str]:
     """Yield how to add the constraints of a column that is there."""
     name = quoted(column)
