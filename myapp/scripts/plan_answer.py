@@ -13,9 +13,8 @@ from ..migrator.base.results import name_of, short_name
 from ..migrator.base.verdicts import REFUSED, Verdict
 from ..migrator.revisions.answers import NO_DATABASE
 from . import plan_trace
+from .plan_trace import Line
 
-#: A line, or its coloured beginning and the rest.
-Line = str | tuple[str, str]
 _COLORS = {"error": "red", "warning": "yellow", "note": "cyan", "allowed": "bright_black"}
 
 
@@ -235,18 +234,7 @@ def _document(planned: PlannedRevision) -> dict[str, Any]:
             {"schema": each.schema, "name": each.name, "bytes": each.bytes, "rows": each.rows}
             for each in planned.tables
         ],
-        "findings": [
-            {
-                "rule": each.rule,
-                "level": each.level,
-                "message": each.message,
-                "line": each.line,
-                "sql": each.sql,
-                "remedy": each.remedy,
-                "allowed": each.allowed,
-            }
-            for each in planned.findings
-        ],
+        "findings": [each._asdict() for each in planned.findings],
         "traced": plan_trace.document(planned.traced),
         "database": planned.table.database or None,
         "schema": planned.table.schema,

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Insert, TextClause, Update, literal, text
 from sqlalchemy.engine.mock import MockConnection
-from sqlalchemy.exc import NoInspectionAvailable
+from sqlalchemy.exc import ArgumentError, NoInspectionAvailable
 
 from ..base.plans import Unrendered
 from ..base.sent import Sent
@@ -36,11 +36,15 @@ _COPIES = "a batch copies the table, and reads first how it is made, as its `cop
 
 
 class Setup(NamedTuple):
-    """How `env.py` has configured Alembic for one database, and what it gives to revisions."""
+    """How `env.py` has configured Alembic for one database, and what it gives to revisions.
+
+    `release` is the server's, as its dialect knows it, and None where it was not asked.
+    """
 
     dialect: str
     options: Mapping[str, Any]
     arguments: Mapping[str, Any]
+    release: tuple[Any, ...] | None = None
 
 
 class _Asked(AttributeError):
@@ -56,7 +60,8 @@ def setup_of(context: RunContext, migration_context: MigrationContext) -> Setup:
     options = {k: v for k, v in migration_context.opts.items() if k not in _OF_THE_RUN}
     if options.get("target_metadata") is None:
         options["target_metadata"] = naming_convention(context.settings)
-    return Setup(f"{dialect.name}+{dialect.driver}", options, dict(context.env_py.given))
+    given, release = dict(context.env_py.given), dialect.server_version_info
+    return Setup(f"{dialect.name}+{dialect.driver}", options, given, release)
 
 
 class Renderer:
@@ -72,6 +77,7 @@ class Renderer:
             **setup.options,
         )
         self._context = environment.get_context()
+        self._context.dialect.server_version_info = setup.release
         self._arguments = setup.arguments
         bind: Any = _Bind(self._context.impl)
         self._context.connection = self._context.impl.connection = bind
@@ -210,6 +216,8 @@ def _why(error: BaseException) -> str:
         return _CONNECTS
     if isinstance(error, _Asked | NoInspectionAvailable):
         return _ASKS
+    if isinstance(error, ArgumentError) and _Bind.__qualname__ in str(error):
+        return _ASKS  # the functions of a dialect want a true connection
     if isinstance(error, CommandError) and "batch mode" in str(error):
         return _COPIES
     return reason_of(error).rstrip(".")

@@ -156,8 +156,8 @@ def _offline(context: RunContext, history: ScriptHistory) -> list[Place]:
 
     if writes_files(env_py_of(history.script)):
         raise UsageError(
-            "env.py writes SQL into files of its own, and a plan writes none: `--from` can't do"
-            " with it.",
+            "env.py sets `output_buffer`, so that it may write files in offline mode. A plan writes"
+            " none, so `--from` can't do with it.",
             hint="leave out `--from`.",
         )
     with told_as_errors(), listening(do_connect=_refuse):

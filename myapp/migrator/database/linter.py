@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..base.results import Direction
@@ -99,7 +99,7 @@ def lint(
         bad = {each["at"] for each in found if each["rule_name"] == "syntax-error"}
         if not bad:
             verdicts = (_verdict(each, left[each["at"]], direction) for each in found)
-            return (*unread, *dict.fromkeys(filter(None, verdicts)))
+            return (*unread, *_shown_once(dict.fromkeys(filter(None, verdicts))))
         unread += [_unread(each) for at, each in enumerate(left) if at in bad]
         left = [each for at, each in enumerate(left) if at not in bad]
     return tuple(unread)
@@ -181,6 +181,15 @@ def _verdict(found: dict[str, Any], statement: Sent, direction: Direction) -> Ve
     level, sql = _level(rule), statement.sql
     way = remedy(rule, sql) if level == "error" else ""
     return Verdict(rule, level, message, line=statement.line, sql=sql, remedy=way)
+
+
+def _shown_once(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Leave out the safe way where the finding before has told it of the same statement."""
+    told: set[tuple[str, str]] = set()
+    for each in verdicts:
+        way = each.sql, each.remedy
+        yield each._replace(remedy="") if way in told else each
+        told.add(way)
 
 
 def _level(rule: str) -> Level:

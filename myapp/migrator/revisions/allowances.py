@@ -32,7 +32,7 @@ _SAME = {
     ),
     "primary-key-builds-index": ("adding-serial-primary-key-field", "constraint-missing-not-valid"),
     "type-change-rewrites": ("changing-column-type",),
-    "column-default-rewrites": ("adding-field-with-default",),
+    "column-default-rewrites": ("adding-field-with-default", "adding-serial-primary-key-field"),
     "rewrite-under-lock": ("require-concurrent-reindex",),
     "rename-table": ("renaming-table",),
     "rename-column": ("renaming-column",),

@@ -21,10 +21,12 @@ _WORK: dict[str, tuple[str, Ways]] = {
     "reindex": ("rewrite-under-lock", relation_ways.reindex),
     "refresh": ("rewrite-under-lock", relation_ways.refresh),
 }
-#: The same for what the linter alone minds: it locks, but works little.
-_LOCKS: dict[str, tuple[str, Ways]] = {
-    "drop_index": ("require-concurrent-index-deletion", relation_ways.drop_index),
-    "detach": ("require-concurrent-partition-detach", relation_ways.detach),
+#: For what the linter alone minds, by its rule: the kind of change, and the safe way.
+_LINTED: dict[str, tuple[str, Ways]] = {
+    "adding-required-field": ("add_column", column_ways.required),
+    "ban-concurrent-index-creation-in-transaction": ("index", safe_ways.index),
+    "require-concurrent-index-deletion": ("drop_index", relation_ways.drop_index),
+    "require-concurrent-partition-detach": ("detach", relation_ways.detach),
 }
 #: For what breaks running code: the rule, and why.
 BREAKING: dict[str, tuple[str, str]] = {
@@ -83,7 +85,10 @@ def why_none(sql: str) -> str:
 def remedy(rule: str, sql: str) -> str:
     """Return the safe way for a statement in which the linter has found `rule`, empty for none."""
     found = changes(sql)
-    made = causes(found)
-    made += [breaking(each) for each in found if each.kind in BREAKING]
-    made += [Cause(_LOCKS[e.kind][0], _LOCKS[e.kind][1](e)) for e in found if e.kind in _LOCKS]
-    return "".join(safe_ways.as_text(each.ways) for each in made if rule in names_of(each.rule))
+    if rule in _LINTED:
+        kind, way = _LINTED[rule]
+        made = [way(each) for each in found if each.kind == kind]
+    else:
+        every = causes(found) + [breaking(each) for each in found if each.kind in BREAKING]
+        made = [each.ways for each in every if rule in names_of(each.rule)]
+    return "".join(map(safe_ways.as_text, made))

@@ -1,27 +1,26 @@
 """The safe ways to add a column: the code of revisions, ready to paste."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from .ddl import Change, masked, plain
+from . import safe_ways
+from .ddl import Change, changes, masked, plain
 from .operation_code import (
     computed,
     execute,
     fill,
-    new_check,
+    made_name,
     new_column,
     new_default,
     not_null,
     quoted,
     schema_argument,
     trigger,
-    using_index,
-    validate,
 )
 
 _CLAUSE = re.compile(
-    r"\b(?:CONSTRAINT \S+ )?(NOT NULL|NULL|(?<!BY )(?<!SET )DEFAULT|GENERATED|CHECK|UNIQUE"
-    r"|PRIMARY KEY|REFERENCES|COLLATE)\b(?<!SET NULL)",
+    r"\b(?:CONSTRAINT (?P<name>\S+) )?(?P<clause>NOT NULL|NULL|(?<!BY )(?<!SET )DEFAULT|GENERATED"
+    r"|CHECK|UNIQUE|PRIMARY KEY|REFERENCES|COLLATE)\b(?<!SET NULL)",
     re.I,
 )
 _SERIAL = {
@@ -66,17 +65,41 @@ def add_column(change: Change) -> list[str]:
     elif _COMPUTED.match(generated):
         steps[0] = f"{_NO_SAME}\n{steps[0]}"
     is_new = "NOT NULL" in parts and not generated and not _is_varying(parts)
-    is_bound = {"NOT NULL", "PRIMARY KEY"} & {*parts} or last or parts["type"].lower() in _SERIAL
+    is_bound = "NOT NULL" in parts or last or parts["type"].lower() in _SERIAL
     steps += not_null(change, column) if is_bound and not is_new else []
-    name = f"{plain(change.table)}_{column}"
-    if "CHECK" in parts:
-        condition = parts["CHECK"].strip()[1:-1]
-        steps += [new_check(change, f"{name}_check", condition), validate(change, f"{name}_check")]
-    if "UNIQUE" in parts:
-        steps += using_index(change, f"{name}_key", [column], "UNIQUE")
-    if "PRIMARY KEY" in parts:
-        steps += using_index(change, f"{plain(change.table)}_pkey", [column], "PRIMARY KEY")
-    return steps + last
+    return [*steps, *_bounds(change, column, parts), *last]
+
+
+def required(change: Change) -> list[str]:
+    """Return how to add a column that may not be NULL, and has no default, to a table with rows."""
+    column = change.name("column")
+    return [
+        new_column(change, column, _parts(change)["type"]),
+        f"pass  # fill {column} in all rows, when the running code fills it in each new one",
+        *not_null(change, column),
+    ]
+
+
+def _bounds(change: Change, column: str, parts: Mapping[str, str]) -> Iterator[str]:
+    """Yield how to add the constraints of a column that is there."""
+    name = quoted(column)
+    clauses: dict[str, tuple[str, Callable[[Change], list[str]]]] = {
+        "CHECK": (f"CHECK {parts.get('CHECK')}", safe_ways.check),
+        "UNIQUE": (f"UNIQUE ({name})", safe_ways.unique),
+        "PRIMARY KEY": (f"PRIMARY KEY ({name})", safe_ways.primary_key),
+        "REFERENCES": (
+            f"FOREIGN KEY ({name}) REFERENCES {parts.get('REFERENCES')}",
+            safe_ways.foreign_key,
+        ),
+    }
+    for clause in [each for each in clauses if each in parts]:
+        sql, way = clauses[clause]
+        given = parts.get(f"CONSTRAINT {clause}")
+        if clause == "CHECK" and not given:
+            given = quoted(made_name(change, column, "check"))
+        added = f"ADD CONSTRAINT {given} {sql}" if given else f"ADD {sql}"
+        (made,) = changes(f"ALTER TABLE {change.sql_table} {added}")
+        yield from way(made)
 
 
 def _filled(change: Change, column: str, parts: Mapping[str, str]) -> list[str]:
@@ -91,8 +114,9 @@ def _filled(change: Change, column: str, parts: Mapping[str, str]) -> list[str]:
         made = new_column(change, column, _SERIAL.get(type_.lower(), type_))
         if not default:
             sequence = _sequence(change, column, "seq" if type_.lower() in _SERIAL else "fill")
-            of = "" if generated else f" AS {_SERIAL[type_.lower()]}"
-            before = execute(f"CREATE SEQUENCE {sequence}{of}") + "\n"
+            identity = _IDENTITY.match(generated)
+            of = f" {identity[2].strip('( )')}" if identity else f" AS {_SERIAL[type_.lower()]}"
+            before = execute(f"CREATE SEQUENCE {sequence}{of}".rstrip()) + "\n"
             default = f"nextval({_literal(sequence)})"
             if not generated:
                 owner = f"{change.sql_table}.{quoted(column)}"
@@ -121,7 +145,7 @@ def _identity(change: Change, column: str, found: re.Match[str]) -> str:
 
 def _sequence(change: Change, column: str, ending: str) -> str:
     schema = f"{change.schema}." if change.schema else ""
-    return schema + quoted(f"{plain(change.table)}_{column}_{ending}")
+    return schema + quoted(made_name(change, column, ending))
 
 
 def _literal(text: str) -> str:
@@ -140,7 +164,10 @@ def _parts(change: Change) -> dict[str, str]:
     ends = [each.start() for each in found[1:]] + [len(rest)]
     parts = {"type": (rest[: found[0].start()] if found else rest).strip()}
     for each, end in zip(found, ends, strict=False):
-        parts[each[1].upper()] = rest[each.end() : end].strip()
+        clause = each["clause"].upper()
+        parts[clause] = rest[each.end() : end].strip()
+        if each["name"]:
+            parts[f"CONSTRAINT {clause}"] = rest[each.start("name") : each.end("name")]
     if "COLLATE" in parts:
         parts["type"] += f" COLLATE {parts['COLLATE']}"
     return parts

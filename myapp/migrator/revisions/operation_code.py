@@ -7,6 +7,7 @@ from .ddl import Change, plain, top_level
 
 _ENGINE = __name__.rpartition(".revisions")[0]
 _BATCH = 10_000
+_LONGEST = 63
 _TYPES = {
     "BIGINT": "sa.BigInteger()",
     "BOOLEAN": "sa.Boolean()",
@@ -24,7 +25,7 @@ _TYPES = {
 
 def not_null(change: Change, column: str) -> list[str]:
     """Return the bodies that make a column NOT NULL without a look at all rows under its lock."""
-    table, name = plain(change.table), f"{plain(change.table)}_{column}_not_null"
+    table, name = plain(change.table), made_name(change, column, "not_null")
     return [
         new_check(change, name, f"{quoted(column)} IS NOT NULL"),
         validate(change, name),
@@ -158,6 +159,21 @@ def names(columns: str) -> list[str]:
     return [plain(each) for each in top_level(columns)] if columns else []
 
 
+def made_name(change: Change, column: str, ending: str) -> str:
+    """Return the name that PostgreSQL itself gives to what is of a table and its `column`.
+
+    It has 63 bytes at most: those of the table and of the column are cut, the longer one first.
+    """
+    first, second = plain(change.table), column
+    room = _LONGEST - len(f"{'_' if column else ''}_{ending}")
+    while len(first.encode()) + len(second.encode()) > room:
+        if len(first.encode()) > len(second.encode()):
+            first = first[:-1]
+        else:
+            second = second[:-1]
+    return "_".join(filter(None, [first, second, ending]))
+
+
 def quoted(name: str) -> str:
     """Return a name as SQL writes it."""
     is_plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name)
@@ -180,4 +196,4 @@ def text_clause(sql: str) -> str:
 
 
 def _trigger_name(change: Change, column: str) -> str:
-    return f"{plain(change.table)}_{column}_fill"
+    return made_name(change, column, "fill")

@@ -5,6 +5,7 @@ import re
 from .ddl import Change, plain
 from .operation_code import (
     execute,
+    made_name,
     new_check,
     outside,
     schema_argument,
@@ -53,7 +54,7 @@ def attach(change: Change) -> list[str]:
         return []
     schema, _, table = change.get("other").rpartition(".")
     part = Change("check", table, schema or None, {})
-    name = f"{plain(table)}_bounds"
+    name = made_name(part, "", "bounds")
     condition = "{key} IS NOT NULL AND "
     if bounds["values"]:
         condition += f"{{key}} IN ({_braced(bounds['values'])})"

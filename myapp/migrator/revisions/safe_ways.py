@@ -12,6 +12,7 @@ from .operation_code import (
     concurrent_index,
     execute,
     fill,
+    made_name,
     names,
     new_check,
     new_column,
@@ -57,7 +58,7 @@ def index(change: Change) -> list[str]:
 def foreign_key(change: Change) -> list[str]:
     """Return how to add a foreign key without a check of all rows under its locks."""
     columns, others = names(change.get("columns")), names(change.get("others"))
-    name = change.name("name") or f"{plain(change.table)}_{'_'.join(columns)}_fkey"
+    name = change.name("name") or made_name(change, "_".join(columns), "fkey")
     rest = change.get("rest")
     options = {key.upper(): value.upper() for key, value in _TAIL.findall(rest)}
     if _TAIL.sub("", rest).strip() or not others:
@@ -82,7 +83,7 @@ def foreign_key(change: Change) -> list[str]:
 
 def check(change: Change) -> list[str]:
     """Return how to add a check constraint without a look at all rows under its lock."""
-    name = change.name("name") or f"{plain(change.table)}_check"
+    name = change.name("name") or made_name(change, "", "check")
     return [new_check(change, name, change.get("condition")), validate(change, name)]
 
 
@@ -94,14 +95,14 @@ def set_not_null(change: Change) -> list[str]:
 def unique(change: Change) -> list[str]:
     """Return how to add a unique constraint: its index first."""
     columns = names(change.get("columns"))
-    name = change.name("name") or f"{plain(change.table)}_{'_'.join(columns)}_key"
+    name = change.name("name") or made_name(change, "_".join(columns), "key")
     return using_index(change, name, columns, "UNIQUE")
 
 
 def primary_key(change: Change) -> list[str]:
     """Return how to add a primary key: its columns NOT NULL and its index first."""
     columns = names(change.get("columns"))
-    name = change.name("name") or f"{plain(change.table)}_pkey"
+    name = change.name("name") or made_name(change, "", "pkey")
     first = [code for column in columns for code in not_null(change, column)]
     return [*first, *using_index(change, name, columns, "PRIMARY KEY")]
 
@@ -109,7 +110,7 @@ def primary_key(change: Change) -> list[str]:
 def column_type(change: Change) -> list[str]:
     """Return how to change a column's type: fill another column, and swap the two."""
     column, type_ = change.name("column"), change.get("type")
-    new, using = f"{column}_new", change.get("using") or quoted(column)
+    new, using = f"{column[:59]}_new", change.get("using") or quoted(column)
     cast = f"CAST({using} AS {type_})"
     swap = "\n".join(
         [

@@ -77,6 +77,8 @@ def test_what_needs_no_answer_is_written(make_app: MakeApp, code: str, sql: str)
         ("op.get_bind().scalar(sa.text('SELECT 1'))", ASKS),
         ("op.get_bind().exec_driver_sql('SELECT %s', (1,))", ASKS),
         ("sa.inspect(op.get_bind()).get_table_names()", ASKS),
+        ("op.get_bind().dialect.has_table(op.get_bind(), 'a')", ASKS),
+        ("from sqlalchemy.orm import Session\nSession(op.get_bind()).execute(sa.text('a'))", ASKS),
         ("import alembic\nalembic.context.get_bind().begin()", ASKS),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("raise SystemExit('no')", "SystemExit: no"),
@@ -96,6 +98,17 @@ def test_what_needs_the_database_is_told_with_its_line(
     assert made.unrendered == Unrendered(FIRST + 1 + code.count("\n"), why)
     assert made.statements[0].sql == "SELECT 0"
     assert not (tmp_path / "made.sqlite").exists()
+
+
+def test_the_release_of_a_server_that_is_there_is_known(
+    make_app: MakeApp, database_url: str
+) -> None:
+    code = "op.execute(f'SELECT {op.get_bind().dialect.server_version_info >= (3,)}')"
+    app = make_app(database_url, [Revision("aaa111", upgrade=code)])
+
+    (made,) = plan(run_context(app)).revisions
+
+    assert ([each.sql for each in made.statements], made.unrendered) == (["SELECT True"], None)
 
 
 def test_a_batch_that_copies_has_to_read_the_table(make_app: MakeApp) -> None:

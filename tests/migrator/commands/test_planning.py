@@ -145,8 +145,8 @@ def test_an_env_py_that_writes_files_is_not_run_for_sql(make_app: MakeApp) -> No
         plan(run_context(app), start="base")
 
     assert caught.value.message == (
-        "env.py writes SQL into files of its own, and a plan writes none: `--from` can't do with"
-        " it."
+        "env.py sets `output_buffer`, so that it may write files in offline mode. A plan writes"
+        " none, so `--from` can't do with it."
     )
     assert files(app.parent) == before
 

@@ -103,6 +103,12 @@ def test_a_comment_of_squawk_gives_no_reason_and_allows_nothing(comment: str) ->
     assert found(f"{comment}\nALTER TABLE a DROP COLUMN b") == [("error", "ban-drop-column")]
 
 
+def test_one_safe_way_for_two_findings_is_told_once() -> None:
+    first, second = lint(SQUAWK, [Sent("ALTER TABLE a ADD PRIMARY KEY (id)")])
+
+    assert (bool(first.remedy), second.remedy) == (True, "")
+
+
 def test_nothing_is_found_in_nothing() -> None:
     assert lint("/no/such/program", []) == ()
 

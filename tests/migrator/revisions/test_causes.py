@@ -86,6 +86,12 @@ def test_a_partition_has_a_way_if_its_bounds_are_a_check(bounds: str, has_a_way:
             "ALTER TABLE p DETACH PARTITION q",
             "ALTER TABLE p DETACH PARTITION q CONCURRENTLY",
         ),
+        ("adding-required-field", "ALTER TABLE t ADD n integer NOT NULL", "pass  # fill n in all"),
+        (
+            "ban-concurrent-index-creation-in-transaction",
+            "CREATE INDEX CONCURRENTLY i ON t (a)",
+            "create_index_concurrently('i', 't', ['a'])",
+        ),
         ("renaming-column", "ALTER TABLE t RENAME a TO b", "types['a']"),
     ],
 )
