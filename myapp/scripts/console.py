@@ -102,7 +102,7 @@ class Console:
         """Tell of `error` and return the exit status."""
         told = error if isinstance(error, MigrateError) else unexpected(error)
         redact = self._shown
-        hint = redact(told.hint or "").replace("{cmd}", self._command_line())
+        hint = self.hinted(told.hint)
         if self.typed.traceback:
             import traceback  # takes long to import, and is seldom needed
 
@@ -138,6 +138,10 @@ class Console:
         """Tell of something that didn't stop the command."""
         if not self.typed.quiet:
             self._tell("Warning:", "yellow", self.redactor.redact(message))
+
+    def hinted(self, hint: str | None) -> str:
+        """Return a hint as it is shown, with the command line that was typed."""
+        return self._shown(hint or "").replace("{cmd}", self._command_line())
 
     def _shown(self, text: str) -> str:
         return readable(self.redactor.redact(text))

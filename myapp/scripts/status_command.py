@@ -24,7 +24,7 @@ _WIDE = 80
 _NAMES = 11
 #: How many pending revisions are shown, the first and the last.
 _FIRST, _LAST = 3, 2
-_UNREACHABLE, _PENDING, _AHEAD, _HEADS = 6, 3, 7, 8
+_PENDING, _AHEAD, _HEADS = 3, 7, 8
 
 
 @cli.command("status", connects=True)
@@ -59,16 +59,17 @@ class StatusAnswer:
     def __init__(self, report: "StatusReport", session: Session, *, check: bool) -> None:
         self._report = report
         self._redact = session.console.redactor.redact
+        self._hinted = session.console.hinted
         self._check = check
+        self._known = [each.status for each in report.databases if each.status]
 
     @property
     def exit_code(self) -> int:
-        """The exit status: that of the first trouble in the order of the table in README.md."""
+        """The exit status: what isn't known comes before what stops a run, and that before 3."""
         databases = self._report.databases
-        if any(each.unreachable for each in databases):
-            return _UNREACHABLE
-        if not self._check:
-            return 0
+        failed = max((each.exit_code for each in databases), default=0)
+        if failed or not self._check:
+            return failed
         if any(each.status and each.status.unknown for each in databases):
             return _AHEAD
         if self._report.fork:
@@ -94,11 +95,13 @@ class StatusAnswer:
             "server": each.server,
             "seconds": round(each.seconds, 6),
             "unreachable": each.unreachable and self._redact(each.unreachable.what),
+            "unreadable": each.unreadable and self._redact(each.unreadable.what),
             "state": found and found.state,
             "rows": found and found.rows,
             "current": found and found.current,
             "pending": found and found.pending,
             "unknown": found and found.unknown,
+            "implied": each.implied,
             "holder": each.holder and _holder(each.holder),
             "interrupted": each.interrupted,
             "invalid_indexes": _each(each.invalid_indexes),
@@ -123,28 +126,34 @@ class StatusAnswer:
             for line in fork_lines(report.fork, _WIDE - _NAMES - 1):
                 yield _line("", line)
             yield _line("", "`merge heads` joins them.")
-        if any(each.status for each in report.databases):
+        if self._known:
             yield from self._pending()
 
     def _of_database(self, each: "DatabaseReport") -> Iterator[tuple[str, str]]:
         schema = f", schema {each.schema}" if each.schema not in (None, "public") else ""
         yield _line("Database", f"{each.database or 'not known'}{schema}")
         if each.unreachable:
-            yield _line("Unreachable", self._redact(each.unreachable.what).replace("\n", " "))
+            yield from self._failed("Unreachable", each.unreachable)
             yield _line("", f"gave up after {format_seconds(each.seconds)}")
-            if each.unreachable.cure:
-                yield _line("", self._redact(each.unreachable.cure))
+        elif each.server:
+            yield _line("Server", f"{each.server}, answered in {format_seconds(each.seconds)}")
+        if each.unreadable:
+            yield from self._failed("Unreadable", each.unreadable)
+        if not each.server:
             yield from _of_lock(each) if each.holder else ()
             return
-        yield _line("Server", f"{each.server}, answered in {format_seconds(each.seconds)}")
         if found := each.status:
             yield _line("Stands at", found.standing)
             if found.unknown:
+                unknown = ", ".join(found.unknown)
                 yield _line(
-                    "Ahead", f"this code lacks {', '.join(found.unknown)}: newer code migrated it"
+                    "Ahead", f"this code lacks {unknown}: newer code migrated it, or a file is gone"
                 )
             elif found.pending and len(self._report.databases) > 1:
                 yield _line("Pending", _count(len(found.pending)))
+            if each.implied:
+                rows = ", ".join(each.implied)
+                yield _line("Superfluous", f"{rows}: another row says it; `repair` takes it out")
         yield from _of_lock(each)
         for sentence in each.interrupted:
             yield _line("Interrupted", sentence)
@@ -153,9 +162,15 @@ class StatusAnswer:
         if each.unread:
             yield _line("Not read", f"{', '.join(each.unread)}: may need other rights, too")
 
+    def _failed(self, name: str, trouble: "Trouble") -> Iterator[tuple[str, str]]:
+        yield _line(name, self._redact(trouble.what).replace("\n", " "))
+        if trouble.cure:
+            yield _line("", self._hinted(trouble.cure))
+
     def _pending(self) -> Iterator[tuple[str, str]]:
         pending = self._report.pending
-        yield _line("Pending", _count(len(pending)) if pending else "nothing")
+        none = "not known" if any(each.state == "ahead" for each in self._known) else "nothing"
+        yield _line("Pending", _count(len(pending)) if pending else none)
         for each in _some(pending):
             text = f"{titled(each)}" if each else f"... {len(pending) - _FIRST - _LAST} more ..."
             yield _line("", "  " + cut(text, _WIDE - _NAMES - 3))

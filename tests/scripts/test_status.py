@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from support.command import Result, invoke, run
-from support.database import tables
+from support.database import change, tables
 from support.history import MakeApp, Revision, add_revision, create_table, foreign_env
 from support.invalid_indexes import leave_invalid, two_alike
 from support.processes import Start, until
 from support.refusal import files
-from support.sessions import session
+from support.sessions import plain_user, session
 from support.tenants import databases_env
 
 from myapp.migrator.lock.advisory import keys
@@ -128,8 +128,101 @@ def test_a_database_that_is_ahead(make_app: MakeApp, sqlite_url: str) -> None:
     (ini.parent / "migrations" / "versions" / "bbbb2222_.py").unlink()
     result = invoke(ini, "status", "--check")
     assert result.returncode == 7
-    assert "Ahead       this code lacks bbbb2222: newer code migrated it" in shown(result)
+    assert shown(result)[3:] == [
+        "Ahead       this code lacks bbbb2222: newer code migrated it, or a file is gone",
+        "Lock        nobody holds it",
+        "Head        aaaa1111 (add a)",
+        "Pending     not known",
+    ]
     assert of_database(ini)["state"] == "ahead"
+
+
+def test_what_can_not_be_run_counts_before_what_is_pending(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, [A, B, OTHER_B, C])
+    assert document(ini, "--check", status=8)["exit_code"] == 8
+    invoke(ini, "upgrade", "bbbb3333")
+    (ini.parent / "migrations" / "versions" / "bbbb3333_.py").unlink()
+    add_revision(ini.parent / "migrations", Revision("dddd4444", "aaaa1111"))
+    found = document(ini, "--check", status=7)
+    assert (found["exit_code"], found["ok"], len(found["heads"])) == (7, True, 2)
+    assert document(ini)["exit_code"] == 0
+
+
+ODD = {
+    "NULL": (
+        ["NULL"],
+        "holds NULL, so where the database stands can't be told.",
+        "if you know it, `myapp-migrate {ini} stamp --purge REVISION` writes it (`base` for none).",
+    ),
+    "twice": (
+        ["'aaaa1111'", "'aaaa1111'"],
+        "holds aaaa1111 twice, so where the database stands can't be told.",
+        "`myapp-migrate {ini} repair` shows what it would write, and asks.",
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_rows_that_say_nothing_are_told_on_the_screen(
+    odd: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    values, told, cure = ODD[odd]
+    change(sqlite_url, "CREATE TABLE alembic_version (version_num varchar(32))")
+    change(sqlite_url, *(f"INSERT INTO alembic_version VALUES ({value})" for value in values))
+    ini = make_app(sqlite_url, [A])
+    result = invoke(ini, "status")
+    assert result.returncode == 2
+    assert shown(result)[2:] == [
+        f"Unreadable  The version table alembic_version {told}",
+        f"            {cure.format(ini=ini)}",
+        "Lock        nobody holds it",
+        "Head        aaaa1111 (add a)",
+    ]
+    found = of_database(ini, status=2)
+    assert found["unreadable"].endswith(told)
+    assert (found["state"], found["rows"], found["unreachable"]) == (None, None, None)
+
+
+def test_a_version_table_of_something_else_is_told_on_the_screen(
+    make_app: MakeApp, database_url: str
+) -> None:
+    change(database_url, "CREATE TABLE alembic_version (version varchar(32))")
+    result = invoke(make_app(database_url, [A]), "status")
+    assert result.returncode == 2
+    assert "\nUnreadable  The version table is a table of something else: " in result.stdout
+    assert shown(result)[-1] == "Head        aaaa1111 (add a)"
+
+
+def test_a_version_table_that_the_role_may_not_read_is_not_called_unreachable(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    change(postgresql_url, "CREATE TABLE alembic_version (version_num varchar(32))")
+    with plain_user(postgresql_server, postgresql_url) as url:
+        result = invoke(make_app(url, [A]), "status")
+    assert result.returncode == 6
+    assert shown(result)[1:] == [
+        "Unreadable  The database can't be used: permission denied for table alembic_version.",
+        "            GRANT it to the user in `sqlalchemy.url`, or name another user.",
+        "Head        aaaa1111 (add a)",
+    ]
+
+
+@pytest.mark.parametrize("rest", [[], [C]])
+def test_a_row_that_another_one_says_is_told(
+    rest: list[Revision], make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, [A, B])
+    invoke(ini, "upgrade")
+    change(sqlite_url, "INSERT INTO alembic_version VALUES ('aaaa1111')")
+    for each in rest:
+        add_revision(ini.parent / "migrations", each)
+    assert shown(invoke(ini, "status"))[2:4] == [
+        "Stands at   bbbb2222 (add b)",
+        "Superfluous aaaa1111: another row says it; `repair` takes it out",
+    ]
+    assert of_database(ini)["implied"] == ["aaaa1111"]
 
 
 def test_a_server_that_cannot_be_reached_is_told_with_the_heads_of_the_code(

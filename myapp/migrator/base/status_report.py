@@ -35,10 +35,12 @@ class DatabaseReport(NamedTuple):
     """One database or schema that `env.py` opens.
 
     `database` is its URL without password and query, None if `env.py` did not come so far.
-    `server` is its kind and version. `seconds` is how long it took to answer. Where `unreachable`
-    says why it can't be asked, `status` is None. `interrupted` are the traces of runs that did not
-    end, and `lacking` are the rights that the role lacks for what is pending. `unread` are the ids
-    of pending revisions whose text doesn't say all that they would need.
+    `server` is its kind and version. `seconds` is how long it took to answer. `status` is None
+    where `unreachable` says why it can't be asked, or `unreadable` what is wrong with its version
+    table; `exit_code` is that of other commands then. `implied` are rows that another row says
+    already. `interrupted` are the traces of runs that did not end, and `lacking` are the rights
+    that the role lacks for what is pending. `unread` are the ids of pending revisions whose text
+    doesn't say all that they would need.
     """
 
     database: str | None
@@ -46,7 +48,10 @@ class DatabaseReport(NamedTuple):
     server: str | None
     seconds: float
     unreachable: Trouble | None = None
+    unreadable: Trouble | None = None
+    exit_code: int = 0
     status: Status | None = None
+    implied: Sequence[str] = ()
     holder: LockHolder | None = None
     interrupted: Sequence[str] = ()
     invalid_indexes: Sequence[Trouble] = ()

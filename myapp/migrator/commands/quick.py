@@ -148,6 +148,8 @@ def status(source: QuickSource) -> StatusReport:
         raise AskAlembic("the fork has to be shown")
     rest = source.at_rest()
     found = _require_at_heads(history, rest.table)
+    if history.implied(rest.table.rows):
+        raise AskAlembic("the rows have to be told of")
     database = DatabaseReport(
         rest.table.database, rest.table.schema, rest.server, rest.seconds, status=found
     )

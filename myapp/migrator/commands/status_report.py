@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection, Dialect
 
-from ..base.errors import DatabaseUnreachable
+from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
 from ..base.results import VersionTable
 from ..base.status_report import DatabaseReport, LockHolder, StatusReport, Trouble
 from ..bridge.connection import opened_url
@@ -20,6 +20,7 @@ from ..bridge.version_row import aside
 from ..bridge.version_table import examine, looked_at
 from ..database.driver import JOURNAL_SUFFIX, postgresql_name
 from ..database.engine import server_version
+from ..database.failures import is_unreadable as is_unreadable_table
 from ..database.invalid_indexes import InvalidIndex, left_invalid
 from ..database.listening import listening
 from ..database.rights import lacking_on_file, lacking_on_server
@@ -32,9 +33,10 @@ from ..revisions.needs import needs_of, union
 
 
 class _Look(NamedTuple):
-    """What was asked on the connection to one database."""
+    """What was asked on the connection to one database; `odd` is what its rows are."""
 
     table: VersionTable
+    odd: MigrateError | None
     server: str
     seconds: float
     seen: Seen
@@ -54,23 +56,26 @@ def status_report(context: RunContext) -> StatusReport:
     look = _Looks(context, history)
     unreachable = look.at_all()
     history = settled(context, history)
-    found = answers.statuses(history, [each.table for each in look.found])
     databases = [
         DatabaseReport(
             each.table.database,
             each.table.schema,
             each.server,
             each.seconds,
-            status=status,
+            unreadable=_trouble(each.odd) if each.odd else None,
+            exit_code=each.odd.exit_code if each.odd else 0,
+            status=None if each.odd else answers.status(history, each.table),
+            implied=history.implied(each.table.rows),
             holder=_holder(each.seen.holder),
             interrupted=each.seen.interrupted,
             invalid_indexes=each.invalid_indexes,
             lacking=each.lacking,
             unread=each.unread,
         )
-        for each, status in zip(look.found, found, strict=True)
+        for each in look.found
     ]
-    pending = history.pending([each.rows for each in found if not each.unknown])
+    known = [each.status.rows for each in databases if each.status and not each.status.unknown]
+    pending = history.pending(known)
     heads = answers.heads_to_join(history)
     return StatusReport(
         answers.heads(history),
@@ -95,7 +100,11 @@ class _Looks:
         try:
             with listening(do_connect=self._connecting):
                 examine(self._context, self._history.script, self._take)
-        except DatabaseUnreachable as error:
+        except (DatabaseUnreachable, SettingsError) as error:
+            cause = error.__cause__
+            is_unreadable = cause is not None and is_unreadable_table(cause)
+            if isinstance(error, SettingsError) and not is_unreadable:
+                raise
             # Where others have answered, it is not known which one did not.
             url = None if self.found else opened_url(self._context)
             # A run that writes much keeps everybody from reading an SQLite file.
@@ -106,7 +115,9 @@ class _Looks:
                 None,
                 None,
                 time.perf_counter() - self._began,
-                Trouble(error.message, error.hint or ""),
+                None if is_unreadable else _trouble(error),
+                _trouble(error) if is_unreadable else None,
+                error.exit_code,
                 holder=_holder(seen.holder),
                 interrupted=seen.interrupted,
             )
@@ -120,15 +131,21 @@ class _Looks:
             self._journals.add(os.path.realpath(name))
 
     def _take(self, rows: Sequence[Any], migration_context: MigrationContext) -> _Look:
-        table = looked_at(self._context, rows, migration_context)
+        odd = None
+        try:
+            table = looked_at(self._context, rows, migration_context)
+        except SettingsError as error:  # of rows that can't be ids
+            table, odd = looked_at(self._context, (), migration_context), error
         seconds = time.perf_counter() - self._began
         with aside(migration_context) as connection:
-            look = self._look(connection, table, seconds)
+            look = self._look(connection, table, odd, seconds)
         if table not in [each.table for each in self.found]:
             self.found.append(look)
         return look
 
-    def _look(self, connection: Connection, table: VersionTable, seconds: float) -> _Look:
+    def _look(
+        self, connection: Connection, table: VersionTable, odd: MigrateError | None, seconds: float
+    ) -> _Look:
         settings = self._context.settings
         seen = Seen(None)
         indexes: frozenset[InvalidIndex] = frozenset()
@@ -150,8 +167,8 @@ class _Looks:
             Trouble(str(each), f"{each.cure[0].upper()}{each.cure[1:]}.")
             for each in sorted(indexes)
         )
-        lacking, unread = self._rights(connection, table)
-        return _Look(table, server, seconds, seen, invalid, lacking, unread)
+        lacking, unread = ((), ()) if odd else self._rights(connection, table)
+        return _Look(table, odd, server, seconds, seen, invalid, lacking, unread)
 
     def _rights(
         self, connection: Connection, table: VersionTable
@@ -175,6 +192,10 @@ class _Looks:
         if lacking is None:
             return (), ()
         return lacking, tuple(id_ for id_, each in needs.items() if not each.is_whole)
+
+
+def _trouble(error: MigrateError) -> Trouble:
+    return Trouble(error.message, error.hint or "")
 
 
 def _holder(holder: Holder | None) -> LockHolder | None:

@@ -90,6 +90,15 @@ def is_full(error: BaseException) -> bool:
     return matches(_FULL, DBAPIError("", None, error)) is not None
 
 
+def is_unreadable(error: BaseException) -> bool:
+    """Tell whether the database answers, and this user can't read what was asked for, or nobody."""
+    return (
+        isinstance(error, DBAPIError)
+        and bool(error.statement)
+        and matches(rf"^42501|{_NO_VERSION_COLUMN}", error) is not None
+    )
+
+
 def is_read_only(error: BaseException) -> bool:
     """Tell whether the error says that the database can't be written at all."""
     return isinstance(error, DBAPIError) and matches(_READ_ONLY, error) is not None
