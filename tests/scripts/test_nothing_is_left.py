@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 from support import postgresql
 from support.command import invoke
 from support.database import change, rows, tables
@@ -169,6 +170,20 @@ def locked(case: Case) -> Path:
     return case.app(Revision("ccc333", "bbb222"), migrate__lock_timeout="0.1")
 
 
+def without_pg_locks(case: Case) -> Path:
+    """A new database has the rights of the server's template."""
+    url = case.stack.enter_context(plain_user(case.server, case.url))
+    role = url.removeprefix("postgresql://").partition(":")[0]
+    change(case.url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    change(case.server, f"ALTER ROLE {role} CREATEDB")
+    template = make_url(case.server).set(database="template1")
+    kept = template.render_as_string(hide_password=False)
+    change(kept, "REVOKE SELECT ON pg_locks FROM PUBLIC")
+    case.stack.callback(change, kept, "GRANT SELECT ON pg_locks TO PUBLIC")
+    code = "op.execute('ALTER TABLE a ADD note text')"
+    return case.app(Revision("ccc333", "bbb222", upgrade=code), url=url)
+
+
 def no_linter(case: Case) -> Path:
     case.monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     return case.app(Revision("ccc333", "bbb222", upgrade="op.execute('SELECT 1')"))
@@ -199,6 +214,7 @@ SITUATIONS: list[tuple[Callable[[Case], Path], tuple[str, ...], int, tuple[str, 
     (broken_models, (DRIFT,), 0, ("No drift",)),  # it needs none
     (ahead, (PLAN, TRACE, DRIFT), 7, ("stands at bbb222, which this code does not have",)),
     (locked, (PLAN, TRACE, DRIFT), 6, ("another session has locked what has to be read",)),
+    (without_pg_locks, (TRACE,), 6, ("permission denied for view pg_locks. Hint: GRANT it",)),
     (no_linter, (PLAN, TRACE), 0, ("no linter has looked at the SQL",)),
     (no_linter, ("verify --step lint --since bbb222",), 0, ("no linter is installed",)),
 ]
