@@ -301,13 +301,6 @@ def test_sqlite_takes_no_scratch_url(make_app: MakeApp, sqlite_url: str) -> None
     )
 
 
-def test_a_server_that_is_down_is_told(make_app: MakeApp) -> None:
-    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
-    result = invoke(ini, "scratch", "--", "true")
-    assert result.returncode == 6
-    assert "Error: The database can't be used: connection to server at" in result.stderr
-
-
 def test_a_database_that_is_in_use_is_dropped_all_the_same(
     make_app: MakeApp, postgresql_url: str
 ) -> None:

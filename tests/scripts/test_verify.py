@@ -15,7 +15,6 @@ from support.history import MakeApp, Revision, create_table, foreign_env
 from support.models import MakeModels
 from support.processes import Start, until, write_env
 from support.scratches import left_over
-from support.sessions import plain_user
 
 LINE = [
     Revision("aaa111", message="add a", **create_table("a")),
@@ -417,30 +416,12 @@ def test_a_shallow_clone_is_told(make_app: MakeApp, postgresql_url: str, tmp_pat
     assert "this clone is shallow, and doesn't reach back to where it left" in result.stderr
 
 
-def test_a_user_who_may_make_no_database_is_told_the_grant(
-    make_app: MakeApp, postgresql_server: str, postgresql_url: str
-) -> None:
-    with plain_user(postgresql_server, postgresql_url) as url:
-        result = invoke(make_app(url, LINE), "verify")
-    assert result.returncode == 6
-    assert "CREATEDB` allows it; or name a server where this user may, with" in result.stderr
-
-
 def test_with_a_scratch_url_the_configured_server_need_not_be_there(
     make_app: MakeApp, postgresql_server: str
 ) -> None:
     ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
     result = invoke(ini, "verify", "--skip", "lint", "--scratch-url", postgresql_server)
     assert result.returncode == 0, result
-
-
-def test_the_configured_database_as_the_scratch_url_is_refused(
-    make_app: MakeApp, postgresql_url: str
-) -> None:
-    result = invoke(make_app(postgresql_url, LINE), "verify", "--scratch-url", postgresql_url)
-    assert result.returncode == 2
-    assert "The scratch URL names the configured database itself" in result.stderr
-    assert tables(postgresql_url) == set()
 
 
 def test_a_database_of_sqlite_is_the_same_to_the_byte(make_app: MakeApp, sqlite_url: str) -> None:

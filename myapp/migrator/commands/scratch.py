@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 
+from ..base.errors import MigrateError
 from ..base.scratch import Scratch
 from ..base.watcher import Watcher
 from ..bridge.configuration import build_context
@@ -142,6 +143,9 @@ def in_scratch(
     try:
         with led_to(there, engine_url(context.settings.url)):
             yield _context_at(context, there, watcher or _Warnings(context.watcher))
+    except MigrateError as error:
+        error.message = error.message.replace("The database ", "The scratch database ")
+        raise
     finally:
         context.canceller.go_on()  # the database is yet to be used, and dropped
 

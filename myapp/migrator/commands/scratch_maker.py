@@ -1,13 +1,15 @@
 """Where the scratch databases of an .ini file are made."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from ..base.errors import MigrateError, SettingsError
+from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
 from ..bridge.context import RunContext
 from ..bridge.readiness import until_up
 from ..database.engine import engine_at, make_engine
@@ -54,6 +56,10 @@ def _server(context: RunContext, given: str, configured: URL) -> Iterator[Scratc
     with ExitStack() as stack:
         try:
             server = until_up(context, lambda: _entered(stack, theirs, url, configured))
+        except DatabaseUnreachable as error:
+            _named(error, is_given=bool(given))
+            raise
+        try:
             yield server
         except DBAPIError as error:
             raise _named(database_failed(error), is_given=bool(given)) from error
@@ -68,6 +74,7 @@ def _entered(stack: ExitStack, theirs: Engine, url: URL, configured: URL) -> Scr
 
 def _named(error: MigrateError, *, is_given: bool) -> MigrateError:
     if is_given:
+        error.message = error.message.replace("The database ", "The scratch URL's database ", 1)
         error.hint = (error.hint or "").replace("`sqlalchemy.url`", "the scratch URL")
     return error
 
@@ -83,13 +90,29 @@ def _scratch_url(given: str, configured: URL) -> URL:
             "The scratch URL is not one of PostgreSQL, but `sqlalchemy.url` is.",
             hint="name a PostgreSQL server where this user may create databases.",
         )
-    if (url.host, url.port, url.database) == (
-        configured.host,
-        configured.port,
-        configured.database,
-    ):
+    if _is_same(_place(url), _place(configured)):
         raise SettingsError(
             "The scratch URL names the configured database itself, where nothing may be made.",
             hint="leave it out to make scratch databases on the same server, or name another.",
         )
     return url
+
+
+def _place(url: URL) -> dict[str, Any]:
+    """Return what the driver is told, and what libpq puts in for what it isn't."""
+    given = url.get_dialect()().create_connect_args(url)[1]
+    usual = {"host": "", "port": 5432, "dbname": given.get("user", "")}
+    return {key: given.get(key) or value for key, value in usual.items()}
+
+
+def _is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    if str(one["port"]) != str(other["port"]) or one["dbname"] != other["dbname"]:
+        return False
+    return one["host"] == other["host"] or bool(_addresses(one) & _addresses(other))
+
+
+def _addresses(place: dict[str, Any]) -> set[Any]:
+    try:
+        return {found[4][0] for found in socket.getaddrinfo(place["host"], None)}
+    except OSError:
+        return set()  # a socket, several hosts, or a name that nobody knows

@@ -5,10 +5,8 @@ from contextlib import closing
 
 import psycopg2
 import pytest
-from support.database import change
 from support.history import MakeApp, Revision, foreign_env
 
-from myapp.migrator.base.errors import MigrateError
 from myapp.migrator.base.traces import Trace
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.commands.tracing import observe
@@ -200,17 +198,3 @@ def test_an_env_py_of_ones_own_is_traced_too(make_app: MakeApp, postgresql_url: 
     trace = observe(build_context(load_settings(str(app))), ("r00",))
 
     assert [each.rule for each in trace.findings] == ["set-not-null-scans"]
-
-
-def test_one_who_may_make_no_database_is_told_so(
-    make_app: MakeApp, postgresql_url: str, postgresql_server: str
-) -> None:
-    change(postgresql_server, "CREATE ROLE traces LOGIN PASSWORD 'x'")
-    try:
-        url = f"postgresql://traces:x@{postgresql_url.rpartition('@')[2]}"
-        app = make_app(url, [Revision("r00"), Revision("r01", "r00")])
-        with pytest.raises(MigrateError) as raised:
-            observe(build_context(load_settings(str(app))), ("r00",))
-        assert "--scratch-url" in str(raised.value.hint)
-    finally:
-        change(postgresql_server, "DROP ROLE traces")
