@@ -51,6 +51,7 @@ class DriftAnswer:
             "rows": found.table.rows,
             "differences": [_document(each) for each in found.differences],
             "ignored": found.ignored,
+            "named_only": dict(found.named_only),
             "exit_code": self.exit_code,
         }
 
@@ -65,6 +66,7 @@ class DriftAnswer:
         ignored = f" ({found.ignored} ignored)" if found.ignored else ""
         if not found.differences:
             yield f"No drift: {name} is what its revisions say, at {found.standing}{ignored}."
+            yield from _named_only(found)
             return
         count = len(found.differences)
         differences = f"{count} difference{'s' if count > 1 else ''}{ignored}"
@@ -72,6 +74,9 @@ class DriftAnswer:
         for each in found.differences:
             yield ""
             yield from _told(each)
+        for line in _named_only(found):
+            yield ""
+            yield _comment(line)
 
 
 def _document(one: "Drifted") -> dict[str, Any]:
@@ -97,6 +102,13 @@ def _told(one: "Drifted") -> Iterator[str]:
     yield from map(_comment, one.note.splitlines())
     for statement in one.statements:
         yield f"{statement};"
+
+
+def _named_only(found: "Drift") -> Iterator[str]:
+    """Yield a line about what is not known of some objects, if there are any."""
+    if found.named_only:
+        counts = ", ".join(f"{count} of the kind {kind}" for kind, count in found.named_only)
+        yield f"Of some objects only the names are compared: {counts}."
 
 
 def _comment(text: str) -> str:

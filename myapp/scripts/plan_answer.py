@@ -75,7 +75,7 @@ class PlanAnswer:
         if plan.start is not None:
             yield f"From {plan.start}: {_steps(plan.revisions, plan)}."
             yield from _revisions(plan.revisions)
-        told: dict[tuple[str, ...], str] = {}
+        told: dict[tuple[str, ...], tuple[str, list[PlannedRevision]]] = {}
         tables = [status.table for status in plan.databases]
         for status in plan.databases:
             is_one = len(tables) == 1
@@ -89,12 +89,14 @@ class PlanAnswer:
             elif not planned:
                 yield f"Nothing to do: {where}."
             elif ids in told:
-                yield f"{where}: the same {_steps(planned, plan)} as {told[ids]}."
+                other, first = told[ids]
+                yield f"{where}: the same {_steps(planned, plan)} as {other}."
                 yield from _sizes(planned)
+                yield from _more_findings(planned, first)
             else:
                 yield f"{where}: {_steps(planned, plan)}."
                 yield from _revisions(planned)
-                told[ids] = name
+                told[ids] = name, planned
         if plan.start is None and not tables:
             yield f"Nothing to do: {NO_DATABASE}"
 
@@ -163,6 +165,17 @@ def _sql(planned: PlannedRevision) -> Iterator[Line]:
 def _sizes(planned: Iterable[PlannedRevision]) -> Iterator[Line]:
     tables = dict.fromkeys(table for each in planned for table in each.tables)
     yield from (f"  Table {_size(table)}." for table in tables)
+
+
+def _more_findings(
+    planned: Iterable[PlannedRevision], first: Iterable[PlannedRevision]
+) -> Iterator[Line]:
+    """Yield what is found here and not there, where the tables have other sizes."""
+    for each, other in zip(planned, first, strict=True):
+        more = [finding for finding in each.findings if finding not in other.findings]
+        if more:
+            yield f"  {_heading(each)}"
+        yield from (line for finding in more for line in _finding(finding))
 
 
 def _transaction(planned: PlannedRevision) -> str:

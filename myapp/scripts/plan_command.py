@@ -39,7 +39,6 @@ def plan(
     That is an upgrade to REVISION, by default to the heads. Of each revision it shows the SQL,
     whether it runs in a transaction, how large its tables are, and what is dangerous.
     """
-    from ..migrator.commands import planning
     from .plan_answer import PlanAnswer
 
     if down and revision is None:
@@ -53,16 +52,15 @@ def plan(
             hint="leave out one of the two.",
         )
     direction: Any = "downgrade" if down else "upgrade"
-    made = planning.plan(
-        session.context(), revision or "heads", direction=direction, start=start, tag=tag
-    )
-    if trace and made.revisions:
-        from ..migrator.commands import tracing
+    context, target = session.context(), revision or "heads"
+    if trace:
+        from ..migrator.commands.tracing import traced_plan
 
-        seen = tracing.trace(
-            session.context(), revision or "heads", down=down, scratch_url=scratch_url, tag=tag
-        )
-        made = tracing.joined(made, seen)
+        made = traced_plan(context, target, direction=direction, scratch_url=scratch_url, tag=tag)
+    else:
+        from ..migrator.commands.planning import plan as planned
+
+        made = planned(context, target, direction=direction, start=start, tag=tag)
     if made.is_linted is False and not session.typed.quiet:
         session.console.stderr.write_line(_NO_LINTER)
     redact = session.console.redactor.redact

@@ -44,6 +44,7 @@ def document(traced: tuple[TracedStatement, ...] | None) -> list[dict[str, Any]]
             "seconds": round(each.seconds, 6),
             "following": each.following,
             "waiting": each.waiting,
+            "is_undone": each.is_undone,
             "may_have_missed": each.may_have_missed,
             "touched": [
                 {
@@ -77,7 +78,7 @@ def _sentences(each: TracedStatement) -> Iterator[str]:
         if each.transaction is not None:
             count = each.following
             later = f", {count} statement{'' if count == 1 else 's'} later" if count else ""
-            until = f"the commit{later}"
+            until = f"{'a rollback to a savepoint' if each.is_undone else 'the commit'}{later}"
             if each.seconds:  # SQLite's aren't measured
                 until += f" ({format_seconds(each.seconds)} in the scratch database)"
         yield f"{' and '.join(each.waiting)} wait until {until}."

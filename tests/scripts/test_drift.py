@@ -129,6 +129,44 @@ def test_a_function_is_told_as_it_has_to_be_written(make_app: MakeApp, postgresq
     assert invoke(ini, "drift").returncode == 0
 
 
+def test_what_is_known_by_its_name_only_is_said(make_app: MakeApp, postgresql_url: str) -> None:
+    made = """CREATE CAST (money AS int8) WITH INOUT; CREATE COLLATION c FROM "C\""""
+    ini = make_app(postgresql_url, [Revision("aaa111", upgrade=f"op.execute({made!r})")])
+    invoke(ini, "upgrade", "-q")
+    line = (
+        "Of some objects only the names are compared: 1 of the kind cast, 1 of the kind collation."
+    )
+    assert invoke(ini, "drift").stdout.splitlines()[1:] == [line]
+    change(postgresql_url, "DROP CAST (money AS int8)", "CREATE PUBLICATION p")
+    assert invoke(ini, "drift").stdout.partition("\n\n")[2] == (
+        "-- cast (pg_catalog.money AS bigint) is missing.\n"
+        "-- Nothing but its name is known: its revision says how it is made.\n"
+        "\n"
+        "-- publication p was added.\n"
+        "DROP PUBLICATION p;\n"
+        "\n"
+        "-- Of some objects only the names are compared:"
+        " 1 of the kind collation, 1 of the kind publication.\n"
+    )
+    assert json.loads(invoke(ini, "drift", "--json").stdout)["named_only"] == {
+        "collation": 1,
+        "publication": 1,
+    }
+
+
+def test_passwords_of_other_servers_are_not_shown(ini: Path, postgresql_url: str) -> None:
+    change(
+        postgresql_url,
+        "CREATE FOREIGN DATA WRAPPER w",
+        "CREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (password 's3cret')",
+        "CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 's3cret')",
+        "CREATE FOREIGN TABLE f (id int) SERVER s OPTIONS (password 's3cret', x '1')",
+    )
+    for option in ("--no-color", "--json"):
+        result = invoke(ini, "drift", option)
+        assert (result.returncode, "s3cret" in result.stdout + result.stderr) == (4, False)
+
+
 def test_what_is_lost_is_said(ini: Path, postgresql_url: str) -> None:
     change(postgresql_url, "CREATE SCHEMA mine", "CREATE TABLE mine.t (id int)")
     change(postgresql_url, "ALTER TABLE a ADD note text")
@@ -140,7 +178,6 @@ def test_what_is_lost_is_said(ini: Path, postgresql_url: str) -> None:
         "\n"
         "-- schema mine was added.\n"
         "-- All that is in it has to go first.\n"
-        "DROP SCHEMA mine;\n"
     )
 
 

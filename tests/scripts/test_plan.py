@@ -2,15 +2,17 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from support.command import invoke
-from support.database import change, name_of
+from support.database import change, heads, name_of, tables
 from support.history import MakeApp, Revision, create_table
 from support.refusal import files
 from support.tenants import app_of_several, databases_env
 
+from myapp.migrator.revisions.causes import remedy
 from myapp.scripts.plan_answer import format_bytes
 
 CODE = """\
@@ -24,7 +26,9 @@ LINE = [
     Revision("bbb222", "aaa111", message="rename", upgrade=CODE),
 ]
 LOST = "postgresql://nobody@127.0.0.1:1/lost"
+RENAME = "ALTER TABLE users RENAME name TO title"
 ERROR = "error renaming-column (line 15): Renaming a column may break existing clients."
+SAFE_WAY = [f"      {line}".rstrip() for line in remedy("renaming-column", RENAME).splitlines()]
 
 
 @pytest.fixture
@@ -57,11 +61,12 @@ def test_a_plan_tells_all_of_each_revision(ini: Path, postgresql_url: str) -> No
         "      -- outside a transaction:",
         "      CREATE INDEX CONCURRENTLY i ON users (name);",
         "      -- in a transaction:",
-        "      ALTER TABLE users RENAME name TO title;",
+        f"      {RENAME};",
         "      SELECT 1;",
         "  From line 16 on it can't be written as SQL: it asks the database, and goes by the"
         " answer.",
         f"  {ERROR}",
+        *SAFE_WAY,
         "",
         "Found: 1 error.",
     ]
@@ -103,7 +108,7 @@ def test_a_document_has_it_all(ini: Path) -> None:
         "is_shared": False,
         "sql": [
             "CREATE INDEX CONCURRENTLY i ON users (name)",
-            "ALTER TABLE users RENAME name TO title",
+            RENAME,
             "SELECT 1",
         ],
         "unrendered": {"line": 16, "why": "it asks the database, and goes by the answer"},
@@ -184,9 +189,58 @@ def test_a_database_that_is_down_has_a_way_without_it(make_app: MakeApp) -> None
     assert invoke(app, "plan", "--from", "aaa111").returncode == 0
 
 
+@pytest.mark.usefixtures("nothing_is_left")
+@pytest.mark.parametrize(
+    ("case", "status", "told"),
+    [
+        ("past", 0, "is past aaa111."),
+        ("unknown", 2, "There is no revision `nope`."),
+        ("too far", 2, "+9"),
+        ("several heads", 8, "2 heads: bbb222 (rename), ccc333 (a change)."),
+        ("broken", 2, "No module named 'no_such_module'"),
+        ("ahead", 7, "`myapp-migrate {app} plan --from REVISION` needs no database."),
+        ("no linter", 0, "1 revision up to heads."),
+    ],
+)
+def test_what_cannot_be_planned_leaves_all_as_it_was(
+    make_app: MakeApp,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    case: str,
+    status: int,
+    told: str,
+) -> None:
+    revisions = [LINE[0], Revision("bbb222", "aaa111", "rename")]
+    if case == "several heads":
+        revisions.append(Revision("ccc333", "aaa111"))
+    app = make_app(database_url, revisions)
+    assert invoke(app, "upgrade", "bbb222" if case == "past" else "aaa111").returncode == 0
+    if case == "ahead":
+        change(database_url, "UPDATE alembic_version SET version_num = 'fff999'")
+    if case == "broken":
+        path = app.parent / "migrations" / "versions" / "bbb222_.py"
+        path.write_text(f"{path.read_text()}\nimport no_such_module\n")
+    if case == "no linter":
+        leave_linter_out(monkeypatch)
+    before = files(app.parent), tables(database_url), heads(database_url)
+
+    targets = {"past": "aaa111", "unknown": "nope", "too far": "+9", "several heads": "head"}
+    done = invoke(app, "plan", targets.get(case, "heads"))
+
+    assert done.returncode == status
+    assert told.format(app=app) in done.stdout + done.stderr
+    assert (files(app.parent), tables(database_url), heads(database_url)) == before
+
+
+def leave_linter_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this Python be one without the extra."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
 def test_a_missing_linter_is_told_once(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(LOST, LINE)
-    monkeypatch.setattr("myapp.migrator.commands.planning.installed_linter", lambda: None)
+    leave_linter_out(monkeypatch)
 
     done = invoke(app, "plan", "--from", "base", "--strict")
 

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from support.command import invoke
 from support.database import change
 from support.history import MakeApp, Revision
+from support.tenants import schemas_env
 
 MADE = 'op.create_table("users", sa.Column("id", sa.Integer()), sa.Column("name", sa.Text()))'
 NOT_NULL = 'op.alter_column("users", "name", nullable=False)\nop.execute("SELECT 1")'
@@ -72,7 +74,63 @@ def test_a_small_table_is_locked_for_short(ini: Path, postgresql_url: str) -> No
     done = invoke(ini, "plan", "--trace")
 
     assert "  short (line 13): ALTER TABLE users" in done.stdout
-    assert "set-not-null-scans" not in done.stdout
+    assert "error set-not-null-scans" not in done.stdout
+
+
+def test_a_new_name_does_not_make_a_small_table_large(ini: Path, postgresql_url: str) -> None:
+    change(postgresql_url, ROWS.format(10), "ANALYZE users")
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    renaming = 'op.rename_table("users", "people")\n    op.alter_column("people"'
+    path.write_text(path.read_text().replace('op.alter_column("users"', renaming))
+
+    done = invoke(ini, "plan", "--trace")
+
+    assert "  short (line 14): ALTER TABLE people ALTER COLUMN name SET NOT NULL" in done.stdout
+    assert "error set-not-null-scans" not in done.stdout
+
+
+def test_the_live_database_is_looked_at_once(ini: Path, postgresql_url: str) -> None:
+    log = ini.parent / "opened"
+    env = ini.parent / "migrations" / "env.py"
+    opened = "make_url(context.config.get_main_option('sqlalchemy.url')).database"
+    env.write_text(
+        "from alembic import context\n"
+        "from sqlalchemy import make_url\n"
+        f"with open({str(log)!r}, 'a') as log: print({opened}, file=log)\n"
+        f"{env.read_text()}"
+    )
+
+    assert invoke(ini, "plan", "--trace").returncode == 0
+
+    names = log.read_text().splitlines()
+    assert names.count(str(make_url(postgresql_url).database)) == 1
+
+
+def test_each_schema_has_its_own_sizes(make_app: MakeApp, postgresql_url: str) -> None:
+    made = "connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS \"{tenant}\"'))"
+    env = schemas_env(postgresql_url, ["one", "two"]).replace(
+        "connection.execute(text(f'SET", f"{made}\n        connection.execute(text(f'SET"
+    )
+    revisions = [
+        Revision("aaa111", upgrade=MADE),
+        Revision("bbb222", "aaa111", upgrade=NOT_NULL, message="need names"),
+    ]
+    app = make_app(postgresql_url, revisions)
+    (app.parent / "migrations" / "env.py").write_text(env)
+    assert invoke(app, "upgrade", "aaa111").returncode == 0
+    change(postgresql_url, "SET search_path TO two", ROWS.format(20_000), "ANALYZE users")
+    change(postgresql_url, "ANALYZE one.users")
+
+    done = invoke(app, "plan", "--trace", "--json")
+    text = invoke(app, "plan", "--trace").stdout
+
+    judged = {
+        each["schema"]: each["traced"][0]["judgement"]
+        for each in json.loads(done.stdout)["revisions"]
+    }
+    assert judged == {"one": "short", "two": "dangerous"}
+    # What differs from the first schema is told.
+    assert text.index("error set-not-null-scans") > text.index("the same 1 revision")
 
 
 def test_a_revision_that_fails_there_leaves_the_database(ini: Path, postgresql_url: str) -> None:

@@ -12,12 +12,10 @@ import pytest
 from support.command import Result, invoke, run
 from support.database import tables
 from support.history import MakeApp, Revision, add_revision, create_table, foreign_env
-from support.ini import MakeIni
 from support.invalid_indexes import leave_invalid, two_alike
-from support.postgresql import execute
 from support.processes import Start, until
 from support.refusal import files
-from support.sessions import plain_user, session
+from support.sessions import session
 from support.tenants import databases_env
 
 from myapp.migrator.lock.advisory import keys
@@ -215,88 +213,6 @@ def test_an_invalid_index_is_told_with_its_cure(make_app: MakeApp, postgresql_ur
     lines = shown(invoke(ini, "status"))
     assert "Invalid     index ix_shop of table shop" in lines
     assert any("`DROP INDEX CONCURRENTLY ix_shop;` removes it" in line for line in lines)
-
-
-ALTERS = {
-    "create": ("op.create_table('t', sa.Column('x', sa.Integer))", []),
-    "owner": (
-        "op.add_column('shop', sa.Column('y', sa.Integer))",
-        ["ownership of table shop, which belongs to {owner}"],
-    ),
-    "rows": ("op.execute('UPDATE shop SET x = 2')", ["UPDATE on table shop"]),
-    "schema": ("op.execute('CREATE SCHEMA more')", ["CREATE on database {database}: a schema or"]),
-    "new": ("op.drop_table('not_there_yet')", []),
-}
-
-
-@pytest.mark.parametrize("what", ALTERS)
-def test_the_rights_that_the_role_lacks(
-    what: str, make_app: MakeApp, postgresql_server: str, postgresql_url: str
-) -> None:
-    upgrade, expected = ALTERS[what]
-    two_alike(postgresql_url, "shop")
-    database = postgresql_url.partition("?")[0].rpartition("/")[2]
-    with plain_user(postgresql_server, postgresql_url) as url:
-        ini = make_app(url, [Revision("aaaa1111", upgrade=upgrade)])
-        lacking = [each["what"] for each in of_database(ini)["lacking"]]
-        text = invoke(ini, "status").stdout
-    owner = postgresql_url.partition("//")[2].partition(":")[0]
-    wanted = [each.format(owner=owner, database=database) for each in expected]
-    assert len(lacking) == len(wanted)
-    assert all(found.startswith(each) for found, each in zip(lacking, wanted, strict=True))
-    assert all(f"Lacks       {each}" in text for each in wanted)
-
-
-def test_a_schema_in_which_the_role_may_make_nothing(
-    make_app: MakeApp, postgresql_server: str, postgresql_url: str
-) -> None:
-    with plain_user(postgresql_server, postgresql_url) as url:
-        name = url.partition("//")[2].partition(":")[0]
-        execute(
-            postgresql_url,
-            f"REVOKE CREATE ON SCHEMA public FROM {name}",
-            "REVOKE CREATE ON SCHEMA public FROM public",
-        )
-        ini = make_app(url, [A])
-        assert of_database(ini)["lacking"] == [
-            {
-                "what": "CREATE on schema public",
-                "cure": f"`GRANT CREATE ON SCHEMA public TO {name};`",
-            }
-        ]
-
-
-def test_row_level_security_that_stops_the_role(
-    make_app: MakeApp, postgresql_server: str, postgresql_url: str
-) -> None:
-    two_alike(postgresql_url, "shop")
-    with plain_user(postgresql_server, postgresql_url) as url:
-        name = url.partition("//")[2].partition(":")[0]
-        execute(
-            postgresql_url,
-            f"GRANT ALL ON shop TO {name}",
-            "ALTER TABLE shop ENABLE ROW LEVEL SECURITY",
-        )
-        ini = make_app(url, [Revision("aaaa1111", upgrade="op.execute('UPDATE shop SET x = 2')")])
-        (found,) = of_database(ini)["lacking"]
-    assert found == {
-        "what": "row-level security of table shop hides rows from this role, and its rows change",
-        "cure": f"`ALTER ROLE {name} BYPASSRLS;`",
-    }
-
-
-def test_what_is_not_written_out_is_told_but_not_to_an_administrator(
-    make_app: MakeApp, make_ini: MakeIni, postgresql_server: str, postgresql_url: str
-) -> None:
-    ini = make_app(postgresql_url, [Revision("aaaa1111", upgrade="op.drop_table(str(1))")])
-    assert of_database(ini)["unread"] == []
-    location = str(ini.parent / "migrations")
-    with plain_user(postgresql_server, postgresql_url) as url:
-        plain = make_ini(
-            {"sqlalchemy.url": url, "alembic.script_location": location}, name="plain.ini"
-        )
-        lines = shown(invoke(plain, "status"))
-    assert "Not read    aaaa1111: may need other rights, too" in lines
 
 
 def test_a_run_that_has_lost_its_lock_and_still_works_is_told(

@@ -27,9 +27,14 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Drift:
-    """The differences of one database; `ignored` counts those that `migrate.drift_ignore` names."""
+    """The differences of one database; `ignored` counts those that `migrate.drift_ignore` names.
+
+    `named_only` are the kinds of objects, and how many there are, that count as the same if their
+    names are: what they are made of isn't known.
+    """
 
     table: VersionTable
     standing: str
     differences: tuple[Drifted, ...]
     ignored: int
+    named_only: tuple[tuple[str, int], ...] = ()

@@ -1,6 +1,7 @@
 """What revisions were seen to do in a scratch database: plain values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from .results import Direction, Revision, VersionTable
@@ -64,10 +65,11 @@ class TracedStatement:
     """One statement, as it ran in the scratch database.
 
     `sql` is empty for what went past SQLAlchemy. `touched` holds what was there before. `seconds`
-    is how long the scratch database held its locks: until the commit, which came `following`
-    statements later. `transaction` counts those of the revision, from 1; None is outside any: then
-    another connection has looked while it ran, and `may_have_missed` a lock that was soon let go.
-    `column_type` is the type of the column that it renames.
+    is how long the scratch database held its locks: until the commit, or with `is_undone` until a
+    rollback to a savepoint, which came `following` statements later. `transaction` counts those of
+    the revision, from 1; None is outside any: then another connection has looked while it ran, and
+    `may_have_missed` a lock that was soon let go. `column_type` is the type of the column that it
+    renames.
     """
 
     sql: str
@@ -77,6 +79,7 @@ class TracedStatement:
     seconds: float = 0.0
     following: int = 0
     may_have_missed: bool = False
+    is_undone: bool = False
     parameters: dict[str, object] | None = None
     column_type: str | None = None
     judgement: Judgement = "harmless"
@@ -92,14 +95,16 @@ class TracedStatement:
 class TracedRevision:
     """What one revision did, statement by statement, and the verdicts on it.
 
-    `table` is the version table of the live database for whose sizes it was judged.
+    `table` is the version table of the scratch database, or of the live one for whose sizes it was
+    judged. `renamed` has the first name of each table by the one that it was given.
     """
 
     revision: Revision
     direction: Direction
-    table: VersionTable | None
+    table: VersionTable
     statements: tuple[TracedStatement, ...]
     findings: tuple[Verdict, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

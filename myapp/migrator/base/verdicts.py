@@ -30,7 +30,10 @@ class Verdict(NamedTuple):
     def redacted(self, redact: Callable[[str], str]) -> "Verdict":
         """Return it without the secrets that `redact` takes out of a text."""
         return self._replace(
-            message=redact(self.message), sql=redact(self.sql), remedy=redact(self.remedy)
+            message=redact(self.message),
+            sql=redact(self.sql),
+            remedy=redact(self.remedy),
+            allowed=self.allowed and redact(self.allowed),
         )
 
     @property

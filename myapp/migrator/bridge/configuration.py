@@ -17,10 +17,9 @@ from ..database.url import engine_url
 from ..revisions.files import Reading
 from ..settings.ini_errors import bad_syntax
 from ..settings.settings import Settings, load_settings
-from .context import RunContext
+from .context import LONGEST_NAME, RunContext
 
 _CONTEXT = "migrate.context"
-_LONGEST_NAME = 63
 
 
 def build_context(
@@ -96,7 +95,7 @@ def context_of(config: Config) -> RunContext:
 def _application(name: str) -> str:
     """Return the name of this process, not longer than PostgreSQL keeps it."""
     pid = f":{os.getpid()}"
-    return f"{name} {socket.gethostname()}"[: _LONGEST_NAME - len(pid)] + pid
+    return f"{name} {socket.gethostname()}"[: LONGEST_NAME - len(pid)] + pid
 
 
 def _set(config: Config, name: str, value: str) -> None:

@@ -18,6 +18,9 @@ from ..settings.settings import Settings
 if TYPE_CHECKING:
     from ..revisions.files import Reading
 
+#: Of the name of a session, PostgreSQL keeps so many bytes.
+LONGEST_NAME = 63
+
 
 @dataclass
 class OpenDatabase:

@@ -32,7 +32,7 @@ _OF_THE_RUN = {
 }
 _ASKS = "it asks the database, and goes by the answer"
 _CONNECTS = "it opens a connection of its own"
-_COPIES = "a batch copies the table, and reads first how it is made"
+_COPIES = "a batch copies the table, and reads first how it is made, as its `copy_from` would tell"
 
 
 class Setup(NamedTuple):

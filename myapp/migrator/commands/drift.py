@@ -1,5 +1,6 @@
 """Find what was changed in a database by hand: what its revisions do not say."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from ..bridge.place import version_table
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, read_each
 from ..database.catalogue import Difference, SchemaObject, differences
+from ..database.making_order import is_named_only
 from ..database.natural_differences import Schema, is_ignored, schema_of, without_natural
 from ..revisions import answers
 from ..revisions.history import standing
@@ -62,7 +64,8 @@ def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
             if table.rows == expected.rows == now:
                 _tell_releases(context, expected.schema.release, found.release)
                 compared = compare(expected, found, context.settings.options.drift_ignore)
-                return Drift(table, standing(history, table.rows), *compared)
+                where = standing(history, table.rows)
+                return Drift(table, where, *compared, _named_only(found))
     raise LockNotObtained(
         "The database is migrated by another run: its revisions changed while it was looked at.",
         hint="type the command again when the other run is done.",
@@ -94,27 +97,32 @@ def compare(
 ) -> tuple[tuple[Drifted, ...], int]:
     """Return how a database differs, and how many differences are `ignored`, by their patterns."""
     catalogues = without_natural(expected.schema, found)
-    told = []
     every = differences(*catalogues)
+    told = []
     for each in every:
         side = each.expected or each.found
         assert side is not None  # noqa: S101 - a difference has a side
         if not is_ignored(side, catalogues, ignored):
-            told.append(_drifted(each, expected))
-    return tuple(told), len(every) - len(told)
-
-
-def _drifted(difference: Difference, expected: Expected) -> Drifted:
-    if expected.schema.owner:
-        from ..database.undo_postgresql import undo
+            told.append(each)
+    if expected.schema.owner and told:
+        from ..database.undoing_postgresql import undo_all
     else:
-        from ..database.undo_sqlite import undo
+        from ..database.undo_sqlite import undo_all
+    undone = undo_all(told, *catalogues)
+    drifted = (_drifted(*each) for each in zip(told, undone, strict=True))
+    return tuple(drifted), len(every) - len(told)
 
+
+def _drifted(difference: Difference, undone: tuple[Sequence[str], str]) -> Drifted:
     one, other = difference.expected, difference.found
     change: Change = "added" if one is None else "missing" if other is None else "changed"
     facts = tuple((fact, _fact(one, fact), _fact(other, fact)) for fact in difference.changed)
-    statements, note = undo(difference, expected.schema.catalogue)
-    return Drifted(difference.kind, difference.name, change, facts, tuple(statements), note)
+    return Drifted(difference.kind, difference.name, change, facts, tuple(undone[0]), undone[1])
+
+
+def _named_only(found: Schema) -> tuple[tuple[str, int], ...]:
+    counts = Counter(kind for kind, _ in found.catalogue if is_named_only(kind))
+    return tuple(sorted(counts.items()))
 
 
 def _fact(one: SchemaObject | None, fact: str) -> str | None:

@@ -36,6 +36,7 @@ from ..run.plan import is_past, plan_downgrade, plan_upgrade
 
 #: How many linters run at once. Each takes some milliseconds.
 _AT_ONCE = 4
+_WITHOUT = "`{cmd} plan --from REVISION` needs no database."
 
 
 class Place(NamedTuple):
@@ -74,10 +75,22 @@ def plan(
     Raises what `plan_upgrade`, `plan_downgrade` and `read_each` raise; UsageError when `target` is
     on the wrong side of `start`, or `env.py` connects in offline mode.
     """
+    return plan_and_places(context, target, direction=direction, start=start, tag=tag)[0]
+
+
+def plan_and_places(
+    context: RunContext,
+    target: str,
+    *,
+    direction: Direction,
+    start: str | None = None,
+    tag: str | None = None,
+) -> tuple[Plan, list[Place]]:
+    """Return what `plan` does, and the databases for which it is. Raises what `plan` raises."""
     tell_env_py(context, target, tag)
     history = load_history(context, context.reading)
     with shared_engine(context):
-        places = live_places(context, history) if start is None else _offline(context, history)
+        places = _live(context, history) if start is None else _offline(context, history)
         history = settled(context, history)
         if start is not None:
             rows = _rows_at(history, start)
@@ -95,7 +108,8 @@ def plan(
         raise _wrong_way(target, start, direction)
     planned, is_linted = _written(context, history, list(zip(places, steps, strict=True)))
     found = answers.statuses(history, tables) if start is None else ()
-    return Plan(direction, target, planned, start, past, is_linted, databases=found)
+    made = Plan(direction, target, planned, start, past, is_linted, databases=found)
+    return made, places
 
 
 def _steps(
@@ -106,13 +120,12 @@ def _steps(
     tables: Sequence[VersionTable],
 ) -> list[PlannedStep]:
     with answers.in_database(table, tables):
-        if direction == "downgrade":
-            return plan_downgrade(history, target, table.rows)
-        history.require_not_ahead(table.rows)
-        return plan_upgrade(history, target, table.rows)
+        history.require_known(table.rows, hint=_WITHOUT)
+        make = plan_downgrade if direction == "downgrade" else plan_upgrade
+        return make(history, target, table.rows)
 
 
-def live_places(context: RunContext, history: ScriptHistory) -> list[Place]:
+def _live(context: RunContext, history: ScriptHistory) -> list[Place]:
     """Return where the databases stand, and their tables. Raises what `read_each` raises."""
 
     def take(rows: Sequence[Any], migration_context: MigrationContext) -> Place:
@@ -127,9 +140,7 @@ def live_places(context: RunContext, history: ScriptHistory) -> list[Place]:
     try:
         found = examine(context, history.script, take, lock_wait=wait)
     except DatabaseUnreachable as error:
-        error.hint = " ".join(
-            filter(None, [error.hint, "`{cmd} plan --from REVISION` needs no database."])
-        )
+        error.hint = " ".join(filter(None, [error.hint, _WITHOUT]))
         raise
     return list({place.table: place for place in found}.values())
 

@@ -5,18 +5,16 @@ from dataclasses import replace
 
 from ..base.errors import MigrateError
 from ..base.plans import Plan, TableSize
-from ..base.results import VersionTable
+from ..base.results import Direction, VersionTable
 from ..base.traces import Trace, TracedRevision
-from ..bridge.connection import shared_engine
+from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
-from ..bridge.env_py import tell_env_py
-from ..bridge.loading import load_history
-from ..revisions.allowances import allowances_of
+from ..revisions.allowances import allowances_of, names_of
 from ..revisions.allowances import judged as allowed
 from ..revisions.dangers import judged
 from ..run.tracing import Tracer
 from .migration import downgrade, upgrade
-from .planning import live_places
+from .planning import plan_and_places
 from .scratch import in_scratch, scratch
 
 _SQLITE = (
@@ -26,26 +24,25 @@ _SQLITE = (
 )
 
 
-def trace(
+def traced_plan(
     context: RunContext,
     target: str = "heads",
     *,
-    down: bool = False,
+    direction: Direction = "upgrade",
     scratch_url: str | None = None,
     tag: str | None = None,
-) -> Trace:
-    """Return what `upgrade` to `target` does to what is there, from where the databases stand.
+) -> Plan:
+    """Return what `plan` does, with what its revisions are seen to do to what is there.
 
-    Each runs in a scratch database at the same revisions; the live one is only asked for its
-    revisions and sizes. With `down` it is `downgrade`. What fails there ends the trace, and stands
-    in it as its `error`.
+    They run in a scratch database at the revisions of each live one, which is only asked for its
+    revisions and sizes. What fails there ends the trace, and stands in it as its `trace_error`.
 
-    Raises what `scratch` and `read_each` raise.
+    Raises what `plan` and `scratch` raise.
     """
-    tell_env_py(context, target, tag)
-    history = load_history(context, context.reading)
-    with shared_engine(context):
-        places = live_places(context, history)
+    made, places = plan_and_places(context, target, direction=direction, tag=tag)
+    if not made.revisions:
+        return made
+    down = direction == "downgrade"
     seen: dict[tuple[str, ...], Trace] = {}
     found: list[TracedRevision] = []
     for place in places:
@@ -55,10 +52,13 @@ def trace(
                 context, rows, target, down=down, scratch_url=scratch_url, tag=tag, judge=False
             )
         sizes = {each.title: each for each in place.tables}
-        found += _judged(seen[rows].revisions, sizes, place.table)
+        # Where env.py opens several schemas, it has done so in the scratch database too.
+        ran = seen[rows].revisions
+        mine = [each for each in ran if each.table.schema == place.table.schema]
+        found += _judged(mine or ran, sizes, place.table)
     errors = [each.error for each in seen.values() if each.error]
     notes = dict.fromkeys(note for each in seen.values() for note in each.notes)
-    return Trace(target, tuple(found), errors[0] if errors else None, tuple(notes))
+    return _joined(made, Trace(target, tuple(found), errors[0] if errors else None, tuple(notes)))
 
 
 def observe(
@@ -97,7 +97,7 @@ def observe(
     return Trace(target, revisions, error, (_SQLITE,) if is_sqlite else ())
 
 
-def joined(plan: Plan, seen: Trace) -> Plan:
+def _joined(plan: Plan, seen: Trace) -> Plan:
     """Return a plan with what its revisions did in a scratch database."""
     found = {(each.revision.revision, each.table): each for each in seen.revisions}
     revisions = []
@@ -107,10 +107,17 @@ def joined(plan: Plan, seen: Trace) -> Plan:
             each = replace(
                 each,
                 traced=traced.statements,
-                findings=(*each.findings, *traced.findings),
+                findings=(*_shown_once(each.findings, traced.findings), *traced.findings),
             )
         revisions.append(each)
     return replace(plan, revisions=tuple(revisions), trace_error=seen.error, trace_notes=seen.notes)
+
+
+def _shown_once(linted: Iterable[Verdict], traced: Iterable[Verdict]) -> Iterable[Verdict]:
+    """Leave out the safe ways that the trace tells, too."""
+    told = {(each.line, name) for each in traced for name in names_of(each.rule) if each.remedy}
+    for each in linted:
+        yield each._replace(remedy="") if (each.line, each.rule) in told else each
 
 
 def _judged(
@@ -120,8 +127,13 @@ def _judged(
 ) -> Iterable[TracedRevision]:
     for each in revisions:
         path = each.revision.path
-        statements, verdicts = judged(each, sizes)
+        known = dict(sizes) if sizes is not None else None
+        for new, first in each.renamed.items():
+            if known is not None and first in known:
+                known[new] = known[first]
+        statements, verdicts = judged(each, known)
         given = allowances_of(path)
         # A comment that gives no reason is told by the plan itself.
         found = allowed(verdicts, [one for one in given if one.reason], path)
-        yield replace(each, table=table, statements=statements, findings=found)
+        there = table or each.table
+        yield replace(each, table=there, statements=statements, findings=found)

@@ -17,6 +17,8 @@ Facts: TypeAlias = Mapping[str, str]
 
 #: The order of a table's columns. A column that was dropped and added again is the last one.
 ORDER = "column order"
+#: What a column has for itself, and its table's partitions and heirs have not got from it.
+_OWN = {"comment", "privileges", "options", "statistics", "storage"}
 #: What goes with an object that is dropped, for those who undo its creation.
 LOST = {
     "schema": "All that is in it has to go first.",
@@ -41,6 +43,11 @@ class SchemaObject(NamedTuple):
     def definition(self) -> str:
         """All that is known of it, a line for each fact."""
         return "\n".join(f"{name}: {value}" for name, value in self.facts.items())
+
+    @property
+    def is_of_column(self) -> bool:
+        """Whether it is the sequence of a column, which has the owner of the table."""
+        return self.of is not None and self.of[0] == "column"
 
     @property
     def bare(self) -> str:
@@ -130,16 +137,45 @@ def differences(expected: Catalogue, found: Catalogue) -> tuple[Difference, ...]
 
 def _is_told(key: tuple[str, str], expected: Catalogue, found: Catalogue) -> bool:
     one, other = expected.get(key), found.get(key)
+    if key[0] in ("column", ORDER) and _is_inherited(key, expected, found):
+        return False
     if one and other:
         return one.facts != other.facts and not (key[0] == ORDER and _same_order(one, other))
     only = one or other
     assert only is not None  # noqa: S101 - one side has it
     if only.of is None:
         return True
+    if key[0] == "column" and only.of[0] in ("view", "materialized view"):
+        return False  # a fact of its view
     if key[0] == "sequence" and only.of[0] == "column" and "owned by" not in only.facts:
         return False  # a fact of its column: the identity
     # What it is a part of is told already.
     return (only.of in expected) == (only.of in found)
+
+
+def _is_inherited(key: tuple[str, str], expected: Catalogue, found: Catalogue) -> bool:
+    """Tell whether a column of the table's parent differs in the same way."""
+    one = expected.get(key) or found[key]
+    assert one.of is not None  # noqa: S101 - a part of a table
+    table = found.get(one.of) or expected[one.of]
+    parents = table.facts.get("partition of") or table.facts.get("inherits")
+    if parents is None:
+        return False
+    change = _change(key, expected, found)
+    return not change.keys() & _OWN and any(
+        change == _change((key[0], key[1].replace(table.name, parent, 1)), expected, found)
+        for parent in parents.split(", ")
+    )
+
+
+def _change(key: tuple[str, str], expected: Catalogue, found: Catalogue) -> dict[str, object]:
+    one, other = expected.get(key), found.get(key)
+    if one is None or other is None:
+        return {"": (one is None, other is None)}
+    return {
+        fact: (one.facts.get(fact), other.facts.get(fact))
+        for fact in Difference(*key, one, other).changed
+    }
 
 
 def _same_order(one: SchemaObject, other: SchemaObject) -> bool:

@@ -40,14 +40,21 @@ _TYPE = part(
     """,
         "attributes": """
         CASE t.typtype WHEN 'c' THEN coalesce((
-        SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod),
+        SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
+            || CASE WHEN a.attcollation <> b.typcollation
+                THEN ' COLLATE ' || a.attcollation::regcollation ELSE '' END,
             E',\\n' ORDER BY a.attnum)
-        FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0
-        AND NOT a.attisdropped), '') END
+        FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid
+        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '') END
     """,
         "range of": """
         CASE t.typtype WHEN 'r' THEN (
-        SELECT format_type(g.rngsubtype, NULL) FROM pg_range g WHERE g.rngtypid = t.oid) END
+        SELECT format_type(g.rngsubtype, NULL)
+            || CASE WHEN g.rngcollation <> b.typcollation
+                THEN ', COLLATION = ' || g.rngcollation::regcollation ELSE '' END
+            || coalesce(', CANONICAL = ' || nullif(g.rngcanonical, 0)::regproc, '')
+            || coalesce(', SUBTYPE_DIFF = ' || nullif(g.rngsubdiff, 0)::regproc, '')
+        FROM pg_range g JOIN pg_type b ON b.oid = g.rngsubtype WHERE g.rngtypid = t.oid) END
     """,
         "type": "CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) END",
         "collation": """
@@ -92,8 +99,9 @@ _DOMAIN_CONSTRAINT = part(
 _FUNCTION = part(
     """
     CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
-        s.sql || '.' || quote_ident(p.proname)
-        || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+        CASE p.prokind WHEN 'a' THEN s.sql || '.' || quote_ident(p.proname)
+            || '(' || pg_get_function_identity_arguments(p.oid) || ')'
+        ELSE p.oid::regprocedure::text END,
         'schema', s.sql
     """,
     {
@@ -156,6 +164,50 @@ _DEFAULT_PRIVILEGES = part(
     """,
 )
 
+#: What is described by the parts above and those of relations, as far as it is.
+_DESCRIBED = (
+    *("pg_attrdef", "pg_class", "pg_constraint", "pg_default_acl", "pg_event_trigger"),
+    *("pg_extension", "pg_namespace", "pg_policy", "pg_proc", "pg_rewrite", "pg_statistic_ext"),
+    *("pg_trigger", "pg_type"),
+)
+#: The rows of big values, and the parts of operator families, which nobody makes one by one.
+_LEFT_OUT = ("pg_largeobject", "pg_amop", "pg_amproc")
+
+# Whatever else depends on something: on its schema at least, where it has one. What it has of the
+# server's own, and that the first superuser is the owner, is not written down.
+_NAMED = part(
+    "i.type, i.identity, NULL, NULL",
+    {
+        "comment": "said.description",
+    },
+    f"""
+    FROM (
+        SELECT classid, objid FROM pg_depend
+        UNION
+        SELECT classid, objid FROM pg_shdepend
+        WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        UNION
+        SELECT tableoid, oid FROM pg_cast
+        UNION
+        SELECT tableoid, oid FROM pg_publication
+        UNION
+        SELECT tableoid, oid FROM pg_foreign_data_wrapper
+        UNION
+        SELECT tableoid, oid FROM pg_language
+        UNION
+        SELECT tableoid, oid FROM pg_am
+        UNION
+        SELECT 'pg_subscription'::regclass, oid FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ) o CROSS JOIN LATERAL pg_identify_object(o.classid, o.objid, 0) i
+    LEFT JOIN said ON said.classoid = o.classid AND said.objoid = o.objid AND said.objsubid = 0
+    WHERE o.objid >= 16384 AND o.classid <> ALL (ARRAY[{
+        ", ".join(f"'{each}'::regclass" for each in (*_DESCRIBED, *_LEFT_OUT))
+    }]::oid[])
+    AND (o.classid, o.objid) NOT IN (TABLE not_own) AND i.type IS NOT NULL
+    """,  # noqa: S608 - all parts are constants
+)
+
 SCHEMAS = (_SCHEMA, _EXTENSION)
 TYPES = (_TYPE, _DOMAIN_CONSTRAINT)
-OTHERS = (_FUNCTION, _EVENT_TRIGGER, _DEFAULT_PRIVILEGES)
+OTHERS = (_FUNCTION, _EVENT_TRIGGER, _DEFAULT_PRIVILEGES, _NAMED)

@@ -5,6 +5,7 @@ The server writes each definition itself, as `pg_dump` has it do. PostgreSQL 14 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from zlib import crc32
 
 from sqlalchemy.engine import Connection
 
@@ -30,20 +31,21 @@ _SETTINGS = {
     # It takes the few rows of its first part for fewer than they are.
     "enable_nestloop": "off",
 }
-_NAME = "migrate_catalogue"
-#: Sets all of it, and asks whether this session of the server has the query prepared.
-_SET = (
-    "SELECT count(*), "  # noqa: S608 - all parts are constants
-    + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
-    + f" FROM pg_prepared_statements WHERE name = '{_NAME}'"
-)
 #: Each kind of objects after the one that they are parts of.
 _PARTS = (*SCHEMAS, *TYPES, *RELATIONS, *OTHERS)
 _QUERY = WITH + " UNION ALL ".join(
     f"({each.select.replace('SELECT ', f'SELECT {number}, ', 1)})"
     for number, each in enumerate(_PARTS)
 )
-_WITH_COLUMNS = {"table", "foreign table"}
+#: A session of a pooler may have that of another release of this code.
+_NAME = f"migrate_catalogue_{crc32(_QUERY.encode())}"
+#: Sets all of it, and asks whether this session of the server has the query prepared.
+_SET = (
+    "SELECT count(*), "  # noqa: S608 - all parts are constants
+    + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
+    + f" FROM pg_prepared_statements WHERE name = '{_NAME}'"
+)
+_WITH_ORDER = {"table", "foreign table"}
 
 
 def objects(connection: Connection) -> Iterator[SchemaObject]:
@@ -59,9 +61,9 @@ def objects(connection: Connection) -> Iterator[SchemaObject]:
         yield SchemaObject(
             kind, name, of, {fact: known for fact, known in pairs if known is not None}
         )
-        if kind in _WITH_COLUMNS:
+        if kind in _WITH_ORDER:
             columns[kind, name] = []
-        elif kind == "column":
+        elif kind == "column" and of in columns:
             columns[of_kind, of_name].append(name[len(of_name) + 1 :])
     for table, names in columns.items():
         yield SchemaObject(ORDER, table[1], table, {"columns": "\n".join(names)})

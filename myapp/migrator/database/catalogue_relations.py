@@ -16,8 +16,10 @@ _TABLE = part(
         "inherits": "CASE WHEN NOT r.relispartition THEN p.sql END",
         "of type": "CASE WHEN r.reloftype <> 0 THEN format_type(r.reloftype, NULL) END",
         "server": """
-        (SELECT quote_ident(v.srvname) || coalesce(
-            ' ' || array_to_string(f.ftoptions, ', '), '')
+        (SELECT quote_ident(v.srvname) || coalesce(' OPTIONS ('
+            || (SELECT string_agg(quote_ident(option_name) || ' ' || quote_literal(option_value),
+                ', ' ORDER BY option_name) FROM pg_options_to_table(f.ftoptions)
+                WHERE option_name !~* 'pass|secret|token') || ')', '')
         FROM pg_foreign_table f JOIN pg_foreign_server v ON v.oid = f.ftserver
         WHERE f.ftrelid = r.oid)
     """,
@@ -25,7 +27,10 @@ _TABLE = part(
         (SELECT quote_ident(amname) FROM pg_am m
         WHERE m.oid = r.relam AND amname <> 'heap')
     """,
-        "options": "array_to_string(r.reloptions, E',\\n')",
+        "options": """
+        nullif(array_to_string(r.reloptions || ARRAY(SELECT 'toast.' || o
+        FROM pg_class w, unnest(w.reloptions) o WHERE w.oid = r.reltoastrelid), E',\\n'), '')
+    """,
         "row level security": "CASE WHEN r.relrowsecurity THEN 'enabled' END",
         "forced row level security": "CASE WHEN r.relforcerowsecurity THEN 'yes' END",
         "replica identity": """
@@ -47,13 +52,14 @@ _TABLE = part(
     """,  # noqa: S608 - all parts are constants
 )
 
-#: Those of a table in their order.
+#: Those of a table in their order. A view has the types of its own in a fact.
 _COLUMN = part(
     "'column', r.sql || '.' || quote_ident(a.attname), r.kind, r.sql",
     {
-        "type": "format_type(a.atttypid, a.atttypmod)",
+        "type": "CASE WHEN r.relkind IN ('r', 'p', 'f')"
+        " THEN format_type(a.atttypid, a.atttypmod) END",
         "collation": """
-        CASE WHEN a.attcollation <> t.typcollation THEN (
+        CASE WHEN a.attcollation <> t.typcollation AND r.relkind IN ('r', 'p', 'f') THEN (
         SELECT quote_ident(n.nspname) || '.' || quote_ident(l.collname)
         FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
         WHERE l.oid = a.attcollation) END
@@ -80,7 +86,7 @@ _COLUMN = part(
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     {said("r", "a.attnum")}
-    WHERE r.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE r.relkind IN ('r', 'p', 'f', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum
     """,
 )
@@ -141,6 +147,11 @@ _CONSTRAINT = part(
     "'constraint', quote_ident(c.conname) || ' ON ' || r.sql, r.kind, r.sql",
     {
         "definition": "pg_get_constraintdef(c.oid)",
+        "disabled on": """
+        CASE c.contype WHEN 'f' THEN (
+        SELECT string_agg(DISTINCT g.tgrelid::regclass::text, ', ') FROM pg_trigger g
+        WHERE g.tgconstraint = c.oid AND g.tgenabled = 'D') END
+    """,
         "comment": "said.description",
     },
     f"""

@@ -44,9 +44,10 @@ def said(of: str, part: str = "0") -> str:
 
 WITH = """
 WITH not_own AS MATERIALIZED (
-    -- What an extension has made, and the functions of a range type.
+    -- What an extension has made, and the functions and casts of a range type.
     SELECT classid, objid FROM pg_depend
-    WHERE deptype = 'e' OR (deptype = 'i' AND classid = 'pg_proc'::regclass)
+    WHERE deptype = 'e'
+    OR (deptype = 'i' AND classid IN ('pg_proc'::regclass, 'pg_cast'::regclass))
 ), said AS MATERIALIZED (
     -- Numbers below are those of the server's own objects.
     SELECT * FROM pg_description WHERE objoid >= 16384
@@ -58,7 +59,7 @@ WITH not_own AS MATERIALIZED (
 ), relation AS MATERIALIZED (
     SELECT c.tableoid, c.oid, c.relname, c.relkind, c.relowner, c.relacl, c.relpersistence,
         c.reloptions, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relam,
-        c.relispartition, c.relpartbound, c.reloftype, c.reltype, c.relispopulated,
+        c.relispartition, c.relpartbound, c.reloftype, c.relispopulated, c.reltoastrelid,
         s.sql || '.' || quote_ident(c.relname) AS sql, s.sql AS schema_sql,
         CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
             WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'

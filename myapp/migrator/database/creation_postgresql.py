@@ -1,9 +1,18 @@
 """The statements that make one object of a PostgreSQL schema, with all that is a part of it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from .catalogue import Catalogue, SchemaObject
+from .columns_postgresql import (
+    SET_LATER,
+    column_clause,
+    items,
+    sequence_clauses,
+    set_later,
+    table_of,
+    typed,
+)
 from .making_order import in_order
 
 #: What is granted on, where that is not the kind itself.
@@ -13,16 +22,6 @@ _GRANTED = {
     "foreign table": "TABLE",
     "aggregate": "FUNCTION",
     "domain": "TYPE",
-}
-_ITEM = re.compile(r"""("(?:[^"]|"")*"|[^ =]+)[ =](.*)""", re.DOTALL)
-#: How each fact of a sequence is written.
-_SEQUENCE = {
-    "type": "AS",
-    "increment": "INCREMENT BY",
-    "minimum": "MINVALUE",
-    "maximum": "MAXVALUE",
-    "start": "START WITH",
-    "cache": "CACHE",
 }
 
 
@@ -36,7 +35,11 @@ def created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     yield from (statement.rstrip() for statement in _created(one, expected))
     for each in sequences:
         yield f"ALTER SEQUENCE {each.name} OWNED BY {each.facts['owned by']}"
+    if "owner" in one.facts and not one.is_of_column:
+        yield owned(one)
     yield from commented(one, one.facts.get("comment")) if "comment" in one.facts else ()
+    if one.kind == "column":
+        yield from (each for fact in SET_LATER for each in set_later(one, fact, {}))
     if one.kind != "default privileges":
         yield from granted(one, one.facts.get("privileges", ""), "")
     if "enabled" in one.facts:
@@ -48,6 +51,10 @@ def created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
         if each.kind == "column":  # its table has it
             yield from commented(each, each.facts.get("comment")) if "comment" in each.facts else ()
             yield from granted(each, each.facts.get("privileges", ""), "")
+            yield from (made for fact in SET_LATER for made in set_later(each, fact, {}))
+            if "default" in each.facts and one.kind == "view":
+                default = each.facts["default"]
+                yield f"ALTER VIEW {one.name} ALTER COLUMN {each.bare} SET DEFAULT {default}"
         elif each.kind != "column order":
             yield from created(each, expected)
     if (identity := one.facts.get("replica identity", "")).startswith("USING"):
@@ -69,19 +76,19 @@ def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     if kind == "schema":
         yield f"CREATE SCHEMA {name}"
     elif kind == "extension":
-        yield f"CREATE EXTENSION {name} SCHEMA {facts['schema']} VERSION '{facts['version']}'"
+        yield f"CREATE EXTENSION {name} SCHEMA {facts['schema']}"
     elif kind in ("table", "foreign table"):
         yield from _table(one, expected)
     elif kind == "column":
-        yield f"ALTER TABLE {_of(one)} ADD COLUMN {column_clause(one)}"
+        yield f"ALTER TABLE {table_of(one)} ADD COLUMN {column_clause(one, expected)}"
     elif kind == "constraint":
-        yield f"ALTER TABLE {_of(one)} ADD CONSTRAINT {one.bare} {definition}"
+        yield f"ALTER TABLE {table_of(one)} ADD CONSTRAINT {one.bare} {definition}"
     elif kind == "domain constraint":
-        yield f"ALTER DOMAIN {_of(one)} ADD CONSTRAINT {one.bare} {definition}"
+        yield f"ALTER DOMAIN {table_of(one)} ADD CONSTRAINT {one.bare} {definition}"
     elif kind == "index":
-        yield re.sub(r"^(CREATE (?:UNIQUE )?INDEX \S+ ON )ONLY ", r"\1", definition)
+        yield definition.replace(f" ON ONLY {table_of(one)} ", f" ON {table_of(one)} ", 1)
         if "clustered" in facts:
-            yield f"ALTER TABLE {_of(one)} CLUSTER ON {without_schema(one)}"
+            yield f"ALTER TABLE {table_of(one)} CLUSTER ON {without_schema(one)}"
     elif kind == "sequence":
         yield f"CREATE SEQUENCE {name} {' '.join(sequence_clauses(one, facts))}"
     elif kind in ("view", "materialized view"):
@@ -93,7 +100,7 @@ def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     elif kind == "type":
         yield _type(one)
     elif kind == "domain":
-        yield f"CREATE DOMAIN {name} AS {_typed(one)}"
+        yield f"CREATE DOMAIN {name} AS {typed(one)}"
         constraints = [each for each in expected.values() if each.of == (kind, name)]
         yield from (each for one in constraints for each in created(one, expected))
     elif kind == "event trigger":
@@ -104,7 +111,7 @@ def _created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
         yield f"CREATE EVENT TRIGGER {name} ON {facts['event']}{when} {function}"
     elif kind == "default privileges":
         yield from granted(one, facts.get("privileges", ""), "")
-    elif kind != "column order":
+    elif definition:
         yield definition  # a function, trigger, rule or statistics
 
 
@@ -121,18 +128,17 @@ def _options(one: SchemaObject) -> str:
 
 def _table(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     name, facts, options = one.name, one.facts, _options(one)
-    start = f"CREATE {'UNLOGGED ' if 'unlogged' in facts else ''}TABLE {name}"
+    start = f"CREATE {'UNLOGGED ' if 'unlogged' in facts else ''}{one.kind.upper()} {name}"
     by = f" PARTITION BY {facts['partition by']}" if "partition by" in facts else ""
     if "partition of" in facts:
         yield f"{start} PARTITION OF {facts['partition of']} {facts['bound']}{by}{options}"
     else:
         of = (one.kind, name)
-        columns = expected["column order", name].facts["columns"].split("\n")
-        clauses = [column_clause(expected["column", f"{name}.{each}"]) for each in columns if each]
+        columns = (each for each in expected.values() if (each.kind, each.of) == ("column", of))
+        clauses = [column_clause(each, expected) for each in columns]
         inherits = f" INHERITS ({facts['inherits']})" if "inherits" in facts else ""
         server = f" SERVER {facts['server']}" if "server" in facts else ""
         body = ",\n    ".join(clauses)
-        start = start.replace("TABLE", of[0].upper())
         yield f"{start} (\n    {body}\n){inherits}{by}{options}{server}"
     alter = f"ALTER TABLE {name}"
     if "row level security" in facts:
@@ -141,27 +147,6 @@ def _table(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
         yield f"{alter} FORCE ROW LEVEL SECURITY"
     if "replica identity" in facts and "INDEX" not in facts["replica identity"]:
         yield f"{alter} REPLICA IDENTITY {facts['replica identity']}"
-
-
-def column_clause(one: SchemaObject) -> str:
-    """Return a column as CREATE TABLE has it."""
-    facts = one.facts
-    clause = f"{one.bare} {_typed(one)}"
-    if "generated" in facts:
-        clause += f" GENERATED ALWAYS AS {facts['generated']}"
-    if "identity" in facts:
-        clause += f" GENERATED {facts['identity']} AS IDENTITY"
-    return clause
-
-
-def _typed(one: SchemaObject) -> str:
-    facts = one.facts
-    clause = facts["type"]
-    if "collation" in facts:
-        clause += f" COLLATE {facts['collation']}"
-    if "default" in facts:
-        clause += f" DEFAULT {facts['default']}"
-    return clause + (" NOT NULL" if "not null" in facts else "")
 
 
 def _type(one: SchemaObject) -> str:
@@ -173,6 +158,11 @@ def _type(one: SchemaObject) -> str:
     return f"CREATE TYPE {one.name} AS ({', '.join(items(facts.get('attributes')))})"
 
 
+def owned(one: SchemaObject) -> str:
+    """Return the statement that gives an object to its owner."""
+    return f"ALTER {one.kind.upper()} {one.name} OWNER TO {one.facts['owner']}"
+
+
 def _policy(one: SchemaObject) -> str:
     facts = one.facts
     made = f"CREATE POLICY {one.name}"
@@ -181,17 +171,6 @@ def _policy(one: SchemaObject) -> str:
     for fact in ("using", "with check"):
         made += f" {fact.upper()} ({facts[fact]})" if fact in facts else ""
     return made
-
-
-def sequence_clauses(one: SchemaObject, facts: Iterable[str]) -> Iterator[str]:
-    """Yield what a statement says of these facts of a sequence."""
-    for fact in facts:
-        if fact in _SEQUENCE and fact in one.facts:
-            yield f"{_SEQUENCE[fact]} {one.facts[fact]}"
-        elif fact == "cycle":
-            yield "CYCLE" if "cycle" in one.facts else "NO CYCLE"
-        elif fact == "owned by":
-            yield f"OWNED BY {one.facts.get(fact, 'NONE')}"
 
 
 def commented(one: SchemaObject, comment: str | None) -> list[str]:
@@ -223,7 +202,7 @@ def _grant(one: SchemaObject, line: str) -> str:
         return f"ALTER DEFAULT PRIVILEGES {where} {verb} {privilege} ON {objects} {rest}"
     kind, name = _GRANTED.get(one.kind, one.kind.upper()), one.name
     if one.kind == "column":
-        privilege, kind, name = f"{privilege} ({one.bare})", "TABLE", _of(one)
+        privilege, kind, name = f"{privilege} ({one.bare})", "TABLE", table_of(one)
     return f"{verb} {privilege} ON {kind} {name} {rest}"
 
 
@@ -233,7 +212,7 @@ def enabling(one: SchemaObject) -> list[str]:
     how = {"no": "DISABLE", "": "ENABLE", "replica": "ENABLE REPLICA", "always": "ENABLE ALWAYS"}
     if one.kind == "event trigger":
         return [f"ALTER EVENT TRIGGER {one.name} {how[state]}"]
-    return [f"ALTER TABLE {_of(one)} {how[state]} {one.kind.upper()} {one.bare}"]
+    return [f"ALTER TABLE {table_of(one)} {how[state]} {one.kind.upper()} {one.bare}"]
 
 
 def without_schema(one: SchemaObject) -> str:
@@ -245,24 +224,3 @@ def _end_of_schema(name: str) -> int:
     """Return where the schema of a name ends, its dot too."""
     found = re.match(r'(?:"(?:[^"]|"")*"|[^."]+)\.', name)
     return found.end() if found else 0
-
-
-def items(fact: str | None) -> list[str]:
-    """Return the items of a fact that is a list."""
-    return fact.split(",\n") if fact else []
-
-
-def named(item: str) -> tuple[str, str]:
-    """Return the name of an item, and what it is."""
-    found = _ITEM.match(item)
-    return (found[1], found[2]) if found else (item, "")
-
-
-def item_names(fact: str | None) -> list[str]:
-    """Return the names of the items of a fact."""
-    return [named(item)[0] for item in items(fact)]
-
-
-def _of(one: SchemaObject) -> str:
-    assert one.of is not None  # noqa: S101 - a part of a table or domain
-    return one.of[1]

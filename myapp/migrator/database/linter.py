@@ -16,6 +16,7 @@ from ..base.results import Direction
 from ..base.sent import Sent
 from ..base.verdicts import Level, Verdict
 from ..revisions.allowances import allowances_of, judged
+from ..revisions.causes import remedy
 
 #: The rule of a note that the linter itself has failed.
 FAILED = "linter-failed"
@@ -61,8 +62,6 @@ _LEFT_OUT = {
     "require-lock-timeout",
     "require-statement-timeout",
     "require-timeout-settings",
-    # About its own comments.
-    "unused-ignore",
 }
 #: A downgrade takes away what the upgrade has made. `downgrade` tells what goes.
 _NOT_DOWNWARDS = {"ban-drop-column", "ban-drop-table"}
@@ -142,6 +141,7 @@ def _found(
             capture_output=True,
             check=False,
             encoding="utf-8",
+            errors="replace",
             timeout=_SECONDS,
         )
     except OSError as error:
@@ -167,7 +167,8 @@ def _script(statements: Sequence[Sent]) -> tuple[str, list[int]]:
             parts.append("COMMIT;\n" if is_open else "BEGIN;\n")
             is_open, lines = not is_open, lines + 1
         starts.append(lines)
-        parts.append(f"{each.sql}\n;\n")  # the statement may end in a comment
+        # It may end in a comment. One of Squawk's own would allow what it finds without a reason.
+        parts.append(each.sql.replace("squawk-ignore", "squawk_ignore") + "\n;\n")
         lines += parts[-1].count("\n")
     return "".join([*parts, "COMMIT;\n" if is_open else ""]), starts
 
@@ -177,7 +178,9 @@ def _verdict(found: dict[str, Any], statement: Sent, direction: Direction) -> Ve
     if rule in _LEFT_OUT or (direction == "downgrade" and rule in _NOT_DOWNWARDS):
         return None
     message = " ".join(filter(None, [found["message"], found["help"]]))
-    return Verdict(rule, _level(rule), message, line=statement.line, sql=statement.sql)
+    level, sql = _level(rule), statement.sql
+    way = remedy(rule, sql) if level == "error" else ""
+    return Verdict(rule, level, message, line=statement.line, sql=sql, remedy=way)
 
 
 def _level(rule: str) -> Level:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -35,13 +35,17 @@ _ASKED = (
     " AND (NOT granted OR locktype = 'relation' AND database = {database})"
 )
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-_READ_ALL = """
+_ON_EACH = """
 DO $$ DECLARE found regclass; BEGIN
+    PERFORM set_config('lock_timeout', '100ms', true);
     FOR found IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    LOOP EXECUTE 'LOCK TABLE ONLY ' || found || ' IN ACCESS SHARE MODE'; END LOOP;
+        WHERE c.relkind IN ({}) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    LOOP EXECUTE {}; END LOOP;
 END $$
 """
+#: What the SELECT of an application holds on tables and their indexes, and what its writers hold.
+_READ = _ON_EACH.format("'r', 'p', 'm'", "'EXPLAIN SELECT FROM ONLY ' || found")
+_WRITE = _ON_EACH.format("'r', 'p'", "'LOCK TABLE ONLY ' || found || ' IN ROW EXCLUSIVE MODE'")
 #: A lock's place in MODES by its name in `pg_locks`, such as `ShareUpdateExclusiveLock`.
 _PLACES = {mode.replace(" ", "").lower() + "lock": at for at, mode in enumerate(MODES)}
 _INDEXES = ("i", "I")
@@ -97,23 +101,29 @@ class LockTrace:
     def watching(self) -> Iterator[Watched]:
         """Look again and again within, at a statement outside a transaction.
 
-        A third session reads all tables meanwhile, until it is waited for. So each statement stops
-        for a moment that waits for readers, or for those with an older snapshot, as CONCURRENTLY
-        does, and its locks can be seen.
+        Two more sessions stand for an application that reads all tables, and one that writes to
+        them. A statement for which one of them would have to wait has to wait for it. It is let go
+        when its locks have been seen. So does CONCURRENTLY, which waits for older snapshots.
         """
         watched = Watched()
         stop = threading.Event()
-        with closing(OwnConnection(self._engine)) as reader:
-            is_reading = _run(reader, _BEGIN) and _run(reader, _READ_ALL)
+        with ExitStack() as sessions:
+            held_up: list[OwnConnection] = []
+            for statement in (_READ, _WRITE):
+                one = sessions.enter_context(closing(OwnConnection(self._engine)))
+                if _run(one, _BEGIN) and _run(one, statement):
+                    held_up.append(one)
 
             def look() -> None:
-                nonlocal is_reading
-                with suppress(DBAPIError):
+                try:
                     while not stop.is_set():
                         if self._is_waiting(watched):
                             watched.was_stopped = True
-                            if is_reading:
-                                is_reading = not _run(reader, "ROLLBACK")
+                            if held_up:
+                                _run(held_up.pop(), "ROLLBACK")
+                except DBAPIError:
+                    while held_up:
+                        _run(held_up.pop(), "ROLLBACK")
 
             thread = threading.Thread(target=look, name="lock-trace", daemon=True)
             thread.start()
@@ -157,6 +167,9 @@ def touched(
         is_rewritten = bool(new and old.file and new.file != old.file)
         # The scans of an index find single rows.
         is_index = old.kind in _INDEXES
+        if is_index and new is None and mode is not None:
+            # Nobody uses what CONCURRENTLY drops. Else the lock on the table is as strong.
+            mode = min(mode, held.get(old.table, mode))
         is_scanned = bool(new and not is_index and new.scans > old.scans)
         if is_new or is_rewritten or is_scanned:
             table = before.get(old.table) or old
@@ -165,6 +178,11 @@ def touched(
                 Touched(old.name, table.name, name, is_new, is_index, is_rewritten, is_scanned)
             )
     return tuple(sorted(found))
+
+
+def taken(there: Relations, before: Held, held: Held) -> Held:
+    """Return the locks of `held` that are new, on what was `there`."""
+    return {oid: mode for oid, mode in held.items() if oid in there and mode > before.get(oid, -1)}
 
 
 def _run(own: OwnConnection, statement: str) -> bool:

@@ -83,13 +83,12 @@ def without_natural(expected: Schema, found: Schema) -> tuple[Catalogue, Catalog
     for each in expected.catalogue.values():
         one = _for_role(each, expected.owner, found.owner)
         ones[one.kind, one.name] = one
-    for key, other in found.catalogue.items():
-        wanted = ones.get(key)
-        owners = {"OWNER", found.owner, other.facts.get("owner", "")}
-        given = _given(other, defaults) - _lines(wanted)
-        left, right = dict(wanted.facts) if wanted else {}, dict(other.facts)
-        is_its_columns = other.of is not None and other.of[0] == "column"
-        if left.get("owner") in (None, expected.owner) or is_its_columns:
+    for key, either in {**ones, **found.catalogue}.items():
+        wanted, other = ones.get(key), found.catalogue.get(key)
+        left, right = dict(wanted.facts) if wanted else {}, dict(other.facts) if other else {}
+        owners = {"OWNER", found.owner, right.get("owner", expected.owner)}
+        given = _given(other, defaults) - _lines(wanted) if other else set[str]()
+        if left.get("owner") in (None, expected.owner) or either.is_of_column:
             left.pop("owner", None)
             right.pop("owner", None)
         if key[0] == "extension":
@@ -101,7 +100,8 @@ def without_natural(expected: Schema, found: Schema) -> tuple[Catalogue, Catalog
                 facts.clear()
         if wanted:
             ones[key] = SchemaObject(wanted.kind, wanted.name, wanted.of, left)
-        others[key] = SchemaObject(other.kind, other.name, other.of, right)
+        if other:
+            others[key] = SchemaObject(other.kind, other.name, other.of, right)
     return ones, others
 
 

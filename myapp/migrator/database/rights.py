@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base.results import VersionTable
 from ..base.status_report import Trouble
@@ -13,7 +13,7 @@ from ..revisions.needs import Needs
 Ask = Callable[[str], list[Any]]
 
 _ROLE = (
-    "SELECT current_user::text, rolsuper, current_database()::text,"
+    "SELECT current_user::text, rolsuper, rolinherit, current_database()::text,"
     " has_database_privilege(current_database(), 'CREATE')"
     " FROM pg_roles WHERE rolname = current_user"
 )
@@ -23,19 +23,50 @@ _SCHEMAS = (
     " JOIN pg_namespace n ON n.nspname = coalesce(given.name, current_schema())"
 )
 _GIVEN = (
-    " FROM json_to_recordset({names}::json) AS given (schema text, name text, verb text)"
-    " JOIN pg_class c ON c.oid = to_regclass(coalesce(quote_ident(schema) || '.', '')"
-    " || quote_ident(name)) JOIN pg_namespace n ON n.oid = c.relnamespace"
+    "(SELECT *, coalesce(quote_ident(schema) || '.', '') || quote_ident(name) AS full_name"
+    " FROM json_to_recordset({names}::json)"
+    " AS read (schema text, name text, kind text, verb text)) AS given"
 )
-_TABLES = (
-    "SELECT c.oid::regclass::text, pg_get_userbyid(c.relowner)::text" + _GIVEN + " WHERE NOT"
-    " pg_has_role(c.relowner, 'USAGE') ORDER BY 1"
+#: What there is under the names that are given. A function's may be several.
+_THINGS = (
+    "SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'"
+    " WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END"
+    " AS kind, c.oid::regclass::text AS name, relowner AS owner, relnamespace AS home, verb"
+    " FROM given JOIN pg_class c ON kind = 'relation' AND c.oid = to_regclass(full_name)"
+    " UNION ALL SELECT kind, t.oid::regtype::text, typowner, typnamespace, verb"
+    " FROM given JOIN pg_type t ON kind = 'type' AND t.oid = to_regtype(full_name)"
+    " UNION ALL SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE kind END,"
+    " p.oid::regprocedure::text, proowner, pronamespace, verb"
+    " FROM given JOIN pg_proc p ON kind = 'function' AND proname = name"
+    " JOIN pg_namespace n ON n.oid = pronamespace"
+    " AND CASE WHEN schema IS NULL THEN pg_function_is_visible(p.oid) ELSE nspname = schema END"
 )
-_ROWS = (
-    "SELECT c.oid::regclass::text, verb, has_table_privilege(c.oid, verb),"
-    " row_security_active(c.oid)" + _GIVEN + " ORDER BY 1, 2"
+#: Who owns what. The owner of a schema may drop what is in it
+#: (https://www.postgresql.org/docs/current/sql-droptable.html), and may not alter it.
+_OWNED = (
+    "WITH given AS (SELECT * FROM " + _GIVEN + "), thing AS (" + _THINGS + ")"  # noqa: S608 - all parts are constants of this file
+    " SELECT DISTINCT kind, name, pg_get_userbyid(owner)::text, pg_has_role(owner, 'MEMBER')"
+    " FROM thing JOIN pg_namespace n ON n.oid = home WHERE NOT pg_has_role(owner, 'USAGE')"
+    " AND NOT (verb = 'DROP' AND pg_has_role(nspowner, 'USAGE')) ORDER BY 1, 2"
+)
+# A foreign key may lead to columns on which the privilege was granted alone.
+_GRANTED = (
+    "SELECT c.oid::regclass::text, verb, has_table_privilege(c.oid, verb)"  # noqa: S608 - as above
+    " OR verb = 'REFERENCES' AND has_any_column_privilege(c.oid, 'REFERENCES'),"
+    " verb NOT IN ('REFERENCES', 'TRIGGER') AND row_security_active(c.oid)"
+    " FROM " + _GIVEN + " JOIN pg_class c ON c.oid = to_regclass(full_name) ORDER BY 1, 2"
 )
 _WRITES = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+class _Role(NamedTuple):
+    """The role that asks, its name as SQL has it."""
+
+    name: str
+    is_superuser: bool
+    inherits: bool
+    database: str
+    creates: bool
 
 
 def lacking_on_server(ask: Ask, needs: Needs, table: VersionTable) -> tuple[Trouble, ...] | None:
@@ -44,27 +75,27 @@ def lacking_on_server(ask: Ask, needs: Needs, table: VersionTable) -> tuple[Trou
     None for a superuser, who lacks none whatever is needed. Tables that don't exist yet are passed
     over: a revision makes them, and its role owns them.
     """
-    ((role, is_superuser, database, creates),) = ask(_ROLE)
-    if is_superuser:
+    ((name, *rest),) = ask(_ROLE)
+    role = _Role(_identifier(name), *rest)
+    if role.is_superuser:
         return None
-    quoted = _identifier(role)
     return (
-        *_of_database(needs, quoted, database, creates=creates),
-        *_of_schemas(ask, needs, table, quoted),
-        *_of_tables(ask, needs, quoted),
-        *_of_rows(ask, needs, table, quoted),
+        *_of_database(needs, role),
+        *_of_schemas(ask, needs, table, role),
+        *_of_things(ask, needs, role),
+        *_of_privileges(ask, needs, table, role),
     )
 
 
-def _of_database(needs: Needs, role: str, database: str, *, creates: bool) -> Iterator[Trouble]:
-    if needs.of_database and not creates:
+def _of_database(needs: Needs, role: _Role) -> Iterator[Trouble]:
+    if needs.of_database and not role.creates:
         yield Trouble(
-            f"CREATE on database {database}: a schema or an extension is pending",
-            f"`GRANT CREATE ON DATABASE {_identifier(database)} TO {role};`",
+            f"CREATE on database {role.database}: a schema or an extension is pending",
+            f"`GRANT CREATE ON DATABASE {_identifier(role.database)} TO {role.name};`",
         )
 
 
-def _of_schemas(ask: Ask, needs: Needs, table: VersionTable, role: str) -> Iterator[Trouble]:
+def _of_schemas(ask: Ask, needs: Needs, table: VersionTable, role: _Role) -> Iterator[Trouble]:
     schemas = set(needs.creates)
     if not ask(f"SELECT {_regclass(table)} IS NOT NULL")[0][0]:
         schemas.add(table.schema)
@@ -73,34 +104,40 @@ def _of_schemas(ask: Ask, needs: Needs, table: VersionTable, role: str) -> Itera
         if not creates:
             name = _identifier(schema)
             yield Trouble(
-                f"CREATE on schema {schema}", f"`GRANT CREATE ON SCHEMA {name} TO {role};`"
+                f"CREATE on schema {schema}", f"`GRANT CREATE ON SCHEMA {name} TO {role.name};`"
             )
 
 
-def _of_tables(ask: Ask, needs: Needs, role: str) -> Iterator[Trouble]:
-    for name, owner in ask(_TABLES.format(names=_given(("", each) for each in needs.owns))):
-        yield Trouble(
-            f"ownership of table {name}, which belongs to {owner}",
-            f"`GRANT {_identifier(owner)} TO {role};` or `ALTER TABLE {name} OWNER TO {role};`",
-        )
+def _of_things(ask: Ask, needs: Needs, role: _Role) -> Iterator[Trouble]:
+    given = [("ALTER", *each) for each in needs.owns] + [("DROP", *each) for each in needs.drops]
+    for kind, name, owner, is_member in ask(_OWNED.format(names=_given(given))):
+        ways = [f"`ALTER {kind.upper()} {name} OWNER TO {role.name};`"] if kind != "index" else []
+        if is_member:
+            ways = [
+                f"`ALTER ROLE {role.name} SET role = {_identifier(owner)};` lets it be that role"
+            ]
+        elif role.inherits:
+            ways.insert(0, f"`GRANT {_identifier(owner)} TO {role.name};`")
+        yield Trouble(f"ownership of {kind} {name}, which belongs to {owner}", " or ".join(ways))
 
 
-def _of_rows(ask: Ask, needs: Needs, table: VersionTable, role: str) -> Iterator[Trouble]:
+def _of_privileges(ask: Ask, needs: Needs, table: VersionTable, role: _Role) -> Iterator[Trouble]:
     own = {(verb, Name(table.schema, table.name)) for verb in _WRITES}
+    given = [(verb, "relation", name) for verb, name in needs.granted | own]
     lacked: dict[str, list[str]] = {}
     secured: list[str] = []
-    for name, verb, may, is_secured in ask(_ROWS.format(names=_given(needs.changes | own))):
+    for name, verb, may, is_secured in ask(_GRANTED.format(names=_given(given))):
         if not may:
             lacked.setdefault(name, []).append(verb)
         if is_secured and name not in secured:
             secured.append(name)
     for name, verbs in lacked.items():
         listed = ", ".join(verbs)
-        yield Trouble(f"{listed} on table {name}", f"`GRANT {listed} ON {name} TO {role};`")
+        yield Trouble(f"{listed} on table {name}", f"`GRANT {listed} ON {name} TO {role.name};`")
     for name in secured:
         yield Trouble(
-            f"row-level security of table {name} hides rows from this role, and its rows change",
-            f"`ALTER ROLE {role} BYPASSRLS;`",
+            f"row-level security of table {name} may hide rows from this role, and its rows change",
+            f"`ALTER ROLE {role.name} BYPASSRLS;`",
         )
 
 
@@ -116,8 +153,11 @@ def lacking_on_file(path: str) -> tuple[Trouble, ...]:
     )
 
 
-def _given(names: Iterable[tuple[str, Name]]) -> str:
-    listed = [{"verb": verb, "schema": schema, "name": name} for verb, (schema, name) in names]
+def _given(things: Iterable[tuple[str, str, Name]]) -> str:
+    listed = [
+        {"verb": verb, "kind": kind, "schema": schema, "name": name}
+        for verb, kind, (schema, name) in things
+    ]
     return _literal(json.dumps(listed))
 
 

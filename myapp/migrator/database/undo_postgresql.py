@@ -3,19 +3,25 @@
 from collections.abc import Iterable, Iterator
 
 from .catalogue import LOST, ORDER, Catalogue, Difference, SchemaObject
+from .columns_postgresql import (
+    identity,
+    items,
+    named,
+    options,
+    sequence_clauses,
+    set_later,
+    table_of,
+)
 from .creation_postgresql import (
-    column_clause,
     commented,
     created,
     enabling,
     granted,
-    item_names,
-    items,
-    named,
-    sequence_clauses,
+    owned,
     view,
     without_schema,
 )
+from .making_order import is_named_only
 
 #: What no statement undoes, by kind or fact, and else.
 _NO_WAY = {
@@ -23,16 +29,30 @@ _NO_WAY = {
     "enum": "No statement takes a value out of an enum type, or moves it: that takes a new type.",
     "": "No statement changes that: it has to be dropped and made again, with what depends on it.",
 }
+#: Of which nothing but the name is known, and what a statement takes away by that name.
+_NAMED = {
+    "added": "Nothing but its name is known: take it away by hand.",
+    "missing": "Nothing but its name is known: its revision says how it is made.",
+}
+_DROPPED = {
+    *("access method", "cast", "collation", "conversion", "foreign-data wrapper", "language"),
+    *("operator", "operator class", "operator family", "publication", "server", "subscription"),
+    *("text search configuration", "text search dictionary", "text search parser"),
+    "text search template",
+}
 
 
 def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
     """Return statements, and why there are none or what they leave."""
     one, other = difference.expected, difference.found
     if one is None:
-        return (_dropped(other), LOST.get(other.kind, "")) if other else ([], "")
+        statements = dropped(other) if other else []
+        lost = LOST.get(difference.kind, "")
+        return statements, lost if statements or lost else _NAMED["added"]
     if other is None:
-        return list(created(one, expected)), ""
-    statements: list[str] = []
+        statements = list(created(one, expected))
+        return statements, "" if statements else _NAMED["missing"]
+    statements = []
     notes: list[str] = []
     for fact in difference.changed:
         made = list(_changed(one, other, fact, expected))
@@ -42,19 +62,31 @@ def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
     return statements, " ".join(dict.fromkeys(notes))
 
 
-def _dropped(found: SchemaObject) -> list[str]:
+def dropped(found: SchemaObject) -> list[str]:
+    """Return the statements that take an object away."""
     kind, name = found.kind, found.name
+    if kind in ("table", "foreign table") and "partition of" in found.facts:
+        # A foreign key to the whole would stand in the way.
+        of = found.facts["partition of"]
+        return [f"ALTER TABLE {of} DETACH PARTITION {name}", f"DROP {kind.upper()} {name}"]
+    if kind == "user mapping":
+        return [f"DROP USER MAPPING FOR {name.replace(' on server ', ' SERVER ', 1)}"]
+    if kind == "publication relation":
+        relation, _, publication = name.rpartition(" in publication ")
+        return [f"ALTER PUBLICATION {publication} DROP TABLE {relation}"]
+    if is_named_only(kind) and kind not in _DROPPED:
+        return []
     if kind in ("column", "constraint"):
-        return [f"ALTER TABLE {_table(found)} DROP {kind.upper()} {found.bare}"]
+        return [f"ALTER TABLE {table_of(found)} DROP {kind.upper()} {found.bare}"]
     if kind == "domain constraint":
-        return [f"ALTER DOMAIN {_table(found)} DROP CONSTRAINT {found.bare}"]
+        return [f"ALTER DOMAIN {table_of(found)} DROP CONSTRAINT {found.bare}"]
     if kind == "default privileges":
         return list(granted(found, "", found.facts.get("privileges", "")))
-    return [f"DROP {kind.upper()} {name}"]
+    return [f"DROP {kind.upper().replace('-', ' ')} {name}"]
 
 
 def _again(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
-    yield from _dropped(one)
+    yield from dropped(one)
     yield from created(one, expected)
 
 
@@ -69,29 +101,30 @@ def _changed(
     if fact == "privileges":
         return granted(one, wanted or "", found or "")
     if fact == "owner":
-        return [f"ALTER {kind.upper()} {name} OWNER TO {wanted}"]
+        return [] if one.is_of_column else [owned(one)]
     if fact == "enabled":
         return enabling(one)
     if fact == "options" and kind != "column":
-        return _options(f"ALTER {kind.upper()} {name}", wanted, found)
+        return options(f"ALTER {kind.upper()} {name}", wanted, found)
     if kind in ("table", "foreign table"):
         return _table_changed(one, fact, wanted, found)
     if kind == "column":
-        return _column_changed(one, other, fact)
+        return _column_changed(one, other, fact, expected)
     if kind == "sequence":
         return [f"ALTER SEQUENCE {name} {' '.join(sequence_clauses(one, [fact]))}"]
     if kind in ("type", "domain"):
         return _type_changed(one, fact, wanted, found)
     if kind == "extension":
-        clause = f"SET SCHEMA {wanted}" if fact == "schema" else f"UPDATE TO '{wanted}'"
-        return [f"ALTER EXTENSION {name} {clause}"]
+        return [f"ALTER EXTENSION {name} SET SCHEMA {wanted}"] if fact == "schema" else []
     if kind == "constraint" and f"{wanted} NOT VALID" == found:
-        return [f"ALTER TABLE {_table(one)} VALIDATE CONSTRAINT {one.bare}"]
+        return [f"ALTER TABLE {table_of(one)} VALIDATE CONSTRAINT {one.bare}"]
+    if kind == "constraint" and fact == "disabled on":
+        return [f"ALTER TABLE {each} ENABLE TRIGGER ALL" for each in (found or "").split(", ")]
     if kind == "index" and fact == "valid":
         return [f"REINDEX INDEX {name}"]
     if kind == "index" and fact == "clustered":
         clause = f"CLUSTER ON {without_schema(one)}" if wanted else "SET WITHOUT CLUSTER"
-        return [f"ALTER TABLE {_table(one)} {clause}"]
+        return [f"ALTER TABLE {table_of(one)} {clause}"]
     if kind == "materialized view" and fact == "populated":
         return [f"REFRESH MATERIALIZED VIEW {name}{' WITH NO DATA' if wanted else ''}"]
     if kind == "view" and _can_be_replaced(one, other):
@@ -106,14 +139,6 @@ def _can_be_replaced(one: SchemaObject, other: SchemaObject) -> bool:
     """Tell whether a view only gets other contents, or more columns: others may be made of it."""
     columns = items(other.facts.get("columns"))
     return items(one.facts.get("columns"))[: len(columns)] == columns
-
-
-def _options(start: str, wanted: str | None, found: str | None) -> Iterator[str]:
-    gone = [n for n in item_names(found) if n not in item_names(wanted)]
-    if gone:
-        yield f"{start} RESET ({', '.join(gone)})"
-    if wanted:
-        yield f"{start} SET ({', '.join(items(wanted))})"
 
 
 def _table_changed(
@@ -144,9 +169,11 @@ def _table_changed(
             yield f"ALTER TABLE {of} ATTACH PARTITION {one.name} {bound}"
 
 
-def _column_changed(one: SchemaObject, other: SchemaObject, fact: str) -> Iterator[str]:
+def _column_changed(
+    one: SchemaObject, other: SchemaObject, fact: str, expected: Catalogue
+) -> Iterator[str]:
     wanted, found = one.facts.get(fact), other.facts.get(fact)
-    start = f"ALTER TABLE {_table(one)} ALTER COLUMN {one.bare}"
+    start = f"ALTER TABLE {table_of(one)} ALTER COLUMN {one.bare}"
     if fact in ("type", "collation"):
         if "default" in other.facts:
             yield f"{start} DROP DEFAULT"
@@ -168,22 +195,14 @@ def _column_changed(one: SchemaObject, other: SchemaObject, fact: str) -> Iterat
             if "default" in other.facts:
                 yield f"{start} DROP DEFAULT"
             yield f"{start} SET NOT NULL"
-            yield f"{start} ADD GENERATED {wanted} AS IDENTITY"
+            yield f"{start} ADD {identity(one, expected)}"
     elif fact == "generated":
         if not wanted:
             yield f"{start} DROP EXPRESSION"
         else:  # that of a column that has none can't be added
-            yield f"ALTER TABLE {_table(one)} DROP COLUMN {one.bare}"
-            yield f"ALTER TABLE {_table(one)} ADD COLUMN {column_clause(one)}"
-    elif fact == "storage":
-        # Version 16 has the word DEFAULT for it.
-        yield f"{start} SET STORAGE {wanted or 'DEFAULT'}"
-    elif fact == "compression":
-        yield f"{start} SET COMPRESSION {wanted or 'default'}"
-    elif fact == "statistics":
-        yield f"{start} SET STATISTICS {wanted or -1}"
-    elif fact == "options":
-        yield from _options(start, wanted, found)
+            yield from _again(one, expected)
+    else:
+        yield from set_later(one, fact, other.facts)
 
 
 def _type_changed(
@@ -217,8 +236,3 @@ def _set_or_dropped(start: str, fact: str, wanted: str | None) -> str:
     """Return the change of a default or of NOT NULL: columns and domains have the same words."""
     value = f" {wanted}" if wanted and fact == "default" else ""
     return f"{start} {'SET' if wanted else 'DROP'} {fact.upper()}{value}"
-
-
-def _table(one: SchemaObject) -> str:
-    assert one.of is not None  # noqa: S101 - a part of a table
-    return one.of[1]

@@ -1,9 +1,20 @@
 """The statements that bring one object of an SQLite schema back to what is expected."""
 
+from collections.abc import Iterator, Sequence
+
 from .catalogue import LOST, Catalogue, Difference, SchemaObject
 from .making_order import in_order
 
 _NEW_TABLE = "SQLite can't change that: build the table again with"
+
+
+def undo_all(
+    differences: Sequence[Difference],
+    expected: Catalogue,
+    found: Catalogue,
+) -> Iterator[tuple[list[str], str]]:
+    """Yield what `undo` returns for each difference: nothing else is in its way."""
+    return (undo(each, expected) for each in differences)
 
 
 def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:

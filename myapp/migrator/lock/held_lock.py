@@ -261,7 +261,7 @@ class HeldLock(Lock):
             if connection.exec_driver_sql(try_lock(self._writer)).scalar():
                 return True
             holder = asked_holder(connection, self._writer)
-            if holder and (holder.pid, holder.application) != (self._pid, self._application):
+            if holder and not (holder.pid == self._pid and holder.is_run(self._application)):
                 return False
             # The server may not have noticed yet that the old connection is gone.
             connection.exec_driver_sql(f"SELECT pg_terminate_backend({self._pid})")

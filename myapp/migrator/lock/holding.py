@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from ..base.attempts import attempts
 from ..base.errors import LockNotObtained
+from ..bridge.context import LONGEST_NAME
 
 T = TypeVar("T")
 
@@ -80,12 +81,17 @@ class Holder:
     """
 
     pid: int
-    application: str
+    #: It is shortened while a revision is told with it.
+    application: str = field(compare=False)
     host: str
     since: datetime | None
     is_of_server: bool = False
     #: The revision that runs, where the run has told it: it moves on without the holder changing.
     revision: str | None = field(default=None, compare=False)
+
+    def is_run(self, application: str) -> bool:
+        """Tell whether this is the run of that name, which may be cut here."""
+        return told_as(application, self.revision) == told_as(self.application, self.revision)
 
     def __str__(self) -> str:
         whose, preposition = (" of the server", ", from") if self.is_of_server else ("", " on")
@@ -96,8 +102,16 @@ class Holder:
 
 
 def told_as(application: str, revision: str | None) -> str:
-    """Return the name under which a run is seen in the database while `revision` runs."""
-    return f"{application}{_IN}{revision}" if revision else application
+    """Return the name under which a run is seen in the database while `revision` runs.
+
+    `application` ends with the machine and the process. Where PostgreSQL would cut the revision
+    off, the machine is cut.
+    """
+    if not revision:
+        return application
+    name, colon, pid = application.rpartition(":")
+    told = f"{colon}{pid}{_IN}{revision}"
+    return name[: max(0, LONGEST_NAME - len(told.encode()))] + told
 
 
 class TellingName:

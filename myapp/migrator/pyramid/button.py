@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 #: What a proxy adds to the requests that it passes on.
 _OF_PROXIES = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_", "HTTP_X_REAL_IP", "HTTP_VIA")
 
-#: Made anew in each process. Only the page itself can read it: no other origin may.
-TOKEN = secrets.token_urlsafe(32)
-STALE = "This page was made before the application was started again. Press the button once more."
+#: A cookie that no other site makes a browser send, so that any process of a server can check the
+#: token of a page that another one has made, also after a start.
+COOKIE = "migrations_token"
+_TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
+STALE = (
+    "The page and its cookie do not belong together. Press the button once more; the browser has to"
+    " allow cookies."
+)
 
 
 def why_not_local(request: Request) -> str | None:
@@ -35,6 +41,12 @@ def why_not_local(request: Request) -> str | None:
     return None
 
 
+def token_of(request: Request) -> str:
+    """Return the token in a browser's cookie, or a new one for its cookie and its page."""
+    token: str = request.cookies.get(COOKIE, "")
+    return token if _TOKEN.fullmatch(token) else secrets.token_urlsafe(32)
+
+
 def why_refused(request: Request) -> str | None:
     """Return why a request may not run the upgrade, None if it may. The body is read last."""
     if reason := why_not_local(request):
@@ -42,7 +54,9 @@ def why_refused(request: Request) -> str | None:
     if not _is_of_this_page(request):
         return "The request comes from another site."
     given = request.POST.get("token", "")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), TOKEN.encode()):
+    if not isinstance(given, str) or not hmac.compare_digest(
+        given.encode(), token_of(request).encode()
+    ):
         return STALE
     return None
 

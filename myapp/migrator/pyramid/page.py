@@ -19,11 +19,12 @@ from pyramid.tweens import INGRESS
 from ..base.errors import SettingsError
 from ..database.url import engine_url
 from ..settings.settings import Settings, load_settings
-from .button import STALE, is_cross_site, local_path, why_not_local, why_refused
+from .button import COOKIE, STALE, is_cross_site, local_path, token_of, why_not_local, why_refused
 from .given import standing_of
 from .look import Look
 from .passing import Passing
 from .running import Running
+from .standing import FRESH
 from .telling import command, told, wrong
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from pyramid.registry import Registry
     from pyramid.request import Request
 
-_UPGRADE = "/_migrations/upgrade"
-_SQL = "/_migrations/sql/"
+Application = Callable[["Request"], "Response"]
+
+_OURS = "/_migrations/"
+_UPGRADE = f"{_OURS}upgrade"
+_SQL = f"{_OURS}sql/"
 #: A line of this type is what the command says, or at last its exit status.
 _LINES = "application/x-ndjson"
 _OFFERED = ("application/problem+json", "application/json", "text/html")
@@ -50,19 +54,35 @@ def includeme(config: Configurator) -> None:
         from .rendering import rendered  # noqa: F401 - so that it is missed now, and not in a request
     except ImportError:
         raise ConfigurationError(_NO_TEMPLATES) from None
-    config.add_tween(f"{__name__}.PendingPage", under=INGRESS)
+    config.add_tween(f"{__name__}.pending_page", under=INGRESS)
+
+
+def pending_page(application: Application, registry: Registry) -> Application:
+    """Return what stands before the application, and leaves a request to it as fast as it can."""
+    standing = standing_of(registry)
+    page = PendingPage(application, registry)
+    now = time.monotonic
+
+    def answer(request: Request) -> Response:
+        path: str = request.environ.get("PATH_INFO", "")  # WebOb's takes longer than all the rest
+        if now() < standing.settled_until and not path.startswith(_OURS):
+            return application(request)
+        return page.answer(request)
+
+    return answer
 
 
 class PendingPage:
     """Answers a request with the page, or leaves it to the application."""
 
-    def __init__(self, application: Callable[[Request], Response], registry: Registry) -> None:
+    def __init__(self, application: Application, registry: Registry) -> None:
         self._application = application
         self._standing = standing_of(registry)
         self._passes = Passing(registry)
 
-    def __call__(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
         """Answer a request."""
+        request.environ.setdefault("PATH_INFO", "/")  # which a server may leave out
         try:
             path = request.path_info
         except UnicodeDecodeError:  # which is the application's to complain of
@@ -71,7 +91,7 @@ class PendingPage:
             return self._upgrade(request)
         if path.startswith(_SQL):
             return self._sql(request, path.removeprefix(_SQL))
-        if self._standing.is_settled() or self._passes(request):
+        if self._passes(request):
             return self._application(request)
         look = self._standing.latest()
         if look.state not in ("pending", "unreadable"):
@@ -103,6 +123,7 @@ class PendingPage:
 
         error = wrong(look)
         reason = why_not_local(request) or self._why_not_runnable()
+        token = None if reason else token_of(request)
         nonce, text = page(
             title=_title(look),
             standing=look.status.standing if look.status else None,
@@ -112,12 +133,15 @@ class PendingPage:
             asked=asked,
             failed=failed,
             reason=reason,
+            token=token,
             upgrade_path=request.script_name + _UPGRADE,
             sql_path=request.script_name + _SQL,
         )
         response = Response(text, status=status, content_type="text/html", charset="utf-8")
         response.headers["Content-Security-Policy"] = policy(nonce)
         response.headers["X-Frame-Options"] = "DENY"
+        if token is not None:
+            response.set_cookie(COOKIE, token, httponly=True, samesite="Strict")
         return _private(response)
 
     def _upgrade(self, request: Request) -> Response:
@@ -134,23 +158,25 @@ class PendingPage:
         asked = local_path(request.POST.get("asked"))
         running = Running(self._standing.settings.path, "upgrade")
         if has_script:
-            return _private(Response(app_iter=self._told(running), content_type=_LINES))
+            return _private(Response(app_iter=self._told(request, running), content_type=_LINES))
         lines = list(running.lines())
-        look = self._looked_again()
+        look = self._looked_again(request)
         if running.status():
             return self._page(request, look, asked, failed="\n".join(lines))
         return _private(HTTPSeeOther(location=asked))
 
-    def _told(self, running: Running) -> Iterator[bytes]:
+    def _told(self, request: Request, running: Running) -> Iterator[bytes]:
         """Yield what the command says, a line each, and its exit status at last."""
         for line in running.lines():
             yield _line({"line": line})
-        self._looked_again()
+        self._looked_again(request)
         yield _line({"status": running.status()})
 
-    def _looked_again(self) -> Look:
+    def _looked_again(self, request: Request) -> Look:
         """Look at what the command has left, not at what another request was shown meanwhile."""
         ended = time.monotonic()
+        if request.environ["wsgi.multiprocess"]:
+            time.sleep(FRESH)  # the other processes of the server have to look again, too
         while (look := self._standing.look()).at < ended and look.error is None:
             pass
         return look

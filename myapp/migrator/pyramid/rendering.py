@@ -12,13 +12,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from .button import TOKEN
-
 
 def page(**values: Any) -> tuple[str, str]:
     """Return the nonce of the page's own style and script, and the page."""
     nonce = secrets.token_urlsafe(16)
-    return nonce, rendered("pending.jinja2", nonce=nonce, token=TOKEN, **values)
+    return nonce, rendered("pending.jinja2", nonce=nonce, **values)
 
 
 def policy(nonce: str) -> str:

@@ -17,6 +17,14 @@ from queue import SimpleQueue
 _MODULE = f"{__name__.partition('.')[0]}.scripts.migrate"
 
 
+def _python() -> str:
+    """Return the program of this Python: for uWSGI, which embeds it, `sys.executable` is uWSGI."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    python = Path(sys.prefix, "bin", version)
+    is_embedded = not Path(sys.executable or "").name.startswith("py")
+    return str(python) if is_embedded and python.exists() else sys.executable
+
+
 class Running:
     """A command at work. It goes on even if nobody listens any more."""
 
@@ -26,7 +34,7 @@ class Running:
         found = os.pathsep.join(path for path in sys.path if path)
         environment = {**os.environ, "PYTHONPATH": found, "NO_COLOR": "1", "PYTHONUTF8": "1"}
         self._process = subprocess.Popen(  # noqa: S603 - the words are this package's own
-            [sys.executable, "-P", "-m", _MODULE, str(ini), *words],
+            [_python(), "-P", "-m", _MODULE, str(ini), *words],
             encoding="utf-8",
             env=environment,
             errors="replace",

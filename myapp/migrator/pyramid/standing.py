@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyramid.registry import Registry
 
 #: For so many seconds `latest` is content with what it knows.
-_FRESH = 1.0
+FRESH = 1.0
 #: How many seconds a look may take, unless its caller says otherwise.
 _SECONDS = 2.0
 
@@ -36,6 +36,8 @@ class Standing:
         self._code = KeptCode(lambda: self.settings, is_watching=self.is_watching)
         self._last: Look | None = None
         self._until = 0.0
+        #: Up to this moment of `time.monotonic()`, the database counts as being at the heads.
+        self.settled_until = 0.0
         self._by_process: dict[int, Asking] = {}
 
     @cached_property
@@ -65,11 +67,6 @@ class Standing:
         """
         return self._kept(self._asking.ask(seconds))
 
-    def is_settled(self) -> bool:
-        """Tell, without a look, whether the database was at the heads less than a second ago."""
-        last = self._last
-        return last is not None and last.state == "ok" and time.monotonic() < self._until
-
     def latest(self, seconds: float = _SECONDS) -> Look:
         """Return what was seen less than a second ago, or else look.
 
@@ -81,7 +78,7 @@ class Standing:
             return self._last
         asking = self._asking
         last = asking.last
-        if last is not None and time.monotonic() < last.at + _FRESH:
+        if last is not None and time.monotonic() < last.at + FRESH:
             return self._kept(last)
         if last is not None and last.state == "ok" and not self._code.has_changed():
             asking.begin(seconds)
@@ -90,8 +87,10 @@ class Standing:
 
     def _kept(self, look: Look) -> Look:
         """Return what was seen, which will do for a second, or for ever where nothing changes."""
-        is_settled = look.state == "ok" and not self.is_watching
-        self._last, self._until = look, math.inf if is_settled else look.at + _FRESH
+        is_ok = look.state == "ok"
+        self._last = look
+        self._until = math.inf if is_ok and not self.is_watching else look.at + FRESH
+        self.settled_until = self._until if is_ok else 0.0
         return look
 
     @property

@@ -9,10 +9,36 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..base.spelling import nearest
 from ..base.verdicts import Verdict
 
 #: The rule of a comment that allows nothing, since it gives no reason or names no rule.
 BAD_COMMENT = "allow-without-reason"
+#: The rule of a comment that allows nothing, since its rule is misspelt.
+UNKNOWN_RULE = "allow-unknown-rule"
+_ALIKE = 0.85
+#: The same danger, as the linter calls it.
+_SAME = {
+    "index-not-concurrent": ("require-concurrent-index-creation",),
+    "foreign-key-validated-at-once": (
+        "adding-foreign-key-constraint",
+        "constraint-missing-not-valid",
+    ),
+    "check-validated-at-once": ("constraint-missing-not-valid",),
+    "set-not-null-scans": ("adding-not-nullable-field",),
+    "unique-constraint-builds-index": (
+        "disallowed-unique-constraint",
+        "constraint-missing-not-valid",
+    ),
+    "primary-key-builds-index": ("adding-serial-primary-key-field", "constraint-missing-not-valid"),
+    "type-change-rewrites": ("changing-column-type",),
+    "column-default-rewrites": ("adding-field-with-default",),
+    "rewrite-under-lock": ("require-concurrent-reindex",),
+    "rename-table": ("renaming-table",),
+    "rename-column": ("renaming-column",),
+    "drop-table": ("ban-drop-table",),
+    "drop-column": ("ban-drop-column",),
+}
 _COMMENT = re.compile(r"#\s*migrate:\s*allow\b\s*(.*)", re.IGNORECASE)
 _IRREVERSIBLE = re.compile(r"#\s*migrate:\s*irreversible\b\s*(.*)", re.IGNORECASE)
 _BECAUSE = re.compile(r"because\b:?\s*(\S.*)", re.IGNORECASE)
@@ -51,32 +77,46 @@ def irreversible_in(path: str) -> Allowance | None:
     return None
 
 
+def names_of(rule: str) -> tuple[str, ...]:
+    """Return the names of a danger: that of the trace's rule, or the linter's, and the others."""
+    ours = [own for own, linters in _SAME.items() if rule in linters]
+    return (rule, *_SAME.get(rule, ()), *ours)
+
+
 def judged(
     verdicts: Iterable[Verdict], allowances: Iterable[Allowance], path: str | None = None
 ) -> tuple[Verdict, ...]:
     """Return the `verdicts` on one file, with the reasons of what its comments allow.
 
-    A comment without a reason is a verdict of its own. `path` is that of the file.
+    A comment without a reason, or of a misspelt rule, is a verdict of its own. `path` is that of
+    the file.
     """
     allowances = list(allowances)
-    reasons = {each.rule: each.reason for each in allowances if each.reason}
-    found = tuple(
+    reasons = {
+        name: each.reason for each in allowances if each.reason for name in names_of(each.rule)
+    }
+    found = [
         each._replace(allowed=reasons[each.rule]) if each.rule in reasons else each
         for each in verdicts
-    )
-    return found + tuple(
-        Verdict(
-            BAD_COMMENT,
-            "error",
-            f"The comment allows {each.rule or 'nothing'}"
-            f"{' without a reason' if each.rule else ': it names no rule'}. Write it as"
-            " `# migrate: allow RULE because REASON`.",
-            path=path,
-            line=each.line,
+    ]
+    left = {each.rule for each in found if each.is_refused}
+    told = [_told(each, left, path) for each in allowances]
+    return (*found, *filter(None, told))
+
+
+def _told(given: Allowance, left: Iterable[str], path: str | None) -> Verdict | None:
+    """Return what is wrong with a comment, beside the rules that are `left`."""
+    if not given.reason:
+        message = (
+            f"The comment allows {given.rule or 'nothing'}"
+            f"{' without a reason' if given.rule else ': it names no rule'}. Write it as"
+            " `# migrate: allow RULE because REASON`."
         )
-        for each in allowances
-        if not each.reason
-    )
+        return Verdict(BAD_COMMENT, "error", message, path=path, line=given.line)
+    if meant := nearest(given.rule, left, _ALIKE):
+        message = f"The comment allows {given.rule}. What was found is {meant}."
+        return Verdict(UNKNOWN_RULE, "note", message, path=path, line=given.line)
+    return None
 
 
 def _found(text: str) -> Iterator[Allowance]:
@@ -89,9 +129,9 @@ def _found(text: str) -> Iterator[Allowance]:
 def _text(path: str) -> str:
     """Return the text of a file, empty where it can't be read."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with tokenize.open(path) as file:
             return file.read()
-    except (OSError, ValueError):
+    except (OSError, ValueError, SyntaxError):
         return ""
 
 

@@ -92,9 +92,11 @@ class RevisionText:
                 tables[name] = Name(self.schema(call), self.argument(call, 0, "table_name"))
 
     def argument(self, call: ast.Call, place: int, keyword: str) -> str | None:
-        """Return an argument that is a text and written out."""
+        """Return an argument that is a text and written out; of a list, the first of it."""
         found = [each.value for each in call.keywords if each.arg == keyword]
         found += call.args[place : place + 1]
+        if found and isinstance(found[0], ast.List):
+            found = found[0].elts
         text = self._text(found[0]) if found else None
         return None if text is None or HOLE in text else text
 

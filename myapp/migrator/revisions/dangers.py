@@ -1,36 +1,18 @@
 """Judge what was seen in a scratch database, by the sizes of the live tables."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..base.plans import TableSize
 from ..base.traces import WHOLE_FILE, Judgement, TracedRevision, TracedStatement
 from ..base.verdicts import Level, Verdict
 from . import safe_ways
+from .causes import BREAKING, breaking, causes, why_none
 from .ddl import Change, changes, plain
 
 #: A table of fewer rows and fewer bytes is small: it is gone through in a few milliseconds.
 SMALL_ROWS = 10_000
 SMALL_BYTES = 10_000_000
-
-Ways = Callable[[Change], list[str]]
-#: For what the statement says: the rule, and the safe way.
-_CAUSES: dict[str, tuple[str, Ways]] = {
-    "index": ("index-not-concurrent", safe_ways.index),
-    "foreign_key": ("foreign-key-validated-at-once", safe_ways.foreign_key),
-    "check": ("check-validated-at-once", safe_ways.check),
-    "set_not_null": ("set-not-null-scans", safe_ways.set_not_null),
-    "unique": ("unique-constraint-builds-index", safe_ways.unique),
-    "primary_key": ("primary-key-builds-index", safe_ways.primary_key),
-    "type": ("type-change-rewrites", safe_ways.column_type),
-    "add_column": ("column-default-rewrites", safe_ways.add_column),
-}
-_BREAKING: dict[str, tuple[str, str]] = {
-    "rename_table": ("rename-table", "running code still uses the old name of the table"),
-    "rename_column": ("rename-column", "running code still uses the old name of the column"),
-    "drop_table": ("drop-table", "running code may still use the table"),
-    "drop_column": ("drop-column", "running code may still use the column"),
-}
 
 
 def judged(
@@ -99,10 +81,16 @@ class _Judge:
             and not self._is_small(each.table)
         ]
         tables = sorted({each.table for each in hit if self._waiting(statement, each.table)})
+        is_concurrent = any(each.get("concurrently") for each in found)
         # A change of rows only goes through them; what it holds up is another verdict. The new file
         # of TRUNCATE is empty.
         is_of_rows = any(each.kind in ("update", "delete") for each in found)
-        if not tables or is_of_rows or statement.sql[:9].strip().upper() == "TRUNCATE":
+        if (
+            not tables
+            or is_of_rows
+            or is_concurrent
+            or statement.sql[:9].strip().upper() == "TRUNCATE"
+        ):
             return
         waiting = sorted({kind for t in tables for kind in self._waiting(statement, t)})
         does = "written anew" if any(each.is_rewritten for each in hit) else "read whole"
@@ -110,15 +98,19 @@ class _Judge:
             f"{_listed(tables)} {'is' if len(tables) == 1 else 'are'} {does} while"
             f" {' and '.join(reversed(waiting))} wait."
         )
-        causes = [(each, *_CAUSES[each.kind]) for each in found if each.kind in _CAUSES]
-        for change, rule, way in causes[:1]:
-            yield self._verdict(statement, rule, message, way(change))
-        if not causes:
+        works = causes(found)
+        for rule, ways in works:
+            said = message if ways else f"{message} {why_none(statement.sql)}"
+            yield self._verdict(statement, rule, said, ways)
+        if not works:
             rule = "rewrite-under-lock" if does == "written anew" else "scan-under-lock"
             is_validation = any(each.kind == "validate" for each in found)
-            ways = safe_ways.alone([statement.sql]) if is_validation else ()
-            # SQLite has no other way.
-            level: Level = "warning" if _is_sqlite(statement) else "error"
+            ways = safe_ways.alone([statement.sql]) if is_validation else []
+            level: Level = "error"
+            if _is_sqlite(statement):
+                message, level = f"{message} SQLite has no other way.", "warning"
+            elif not ways:
+                message = f"{message} {why_none(statement.sql)}"
             yield self._verdict(statement, rule, message, ways, level)
 
     def _waiting(self, statement: TracedStatement, table: str) -> set[str]:
@@ -132,18 +124,13 @@ class _Judge:
             return  # what goes on the way back came with the code that goes, too
         there = {each.table for each in statement.touched}
         for change in found:
-            if change.kind not in _BREAKING or not there or self._is_replaced(at, change):
+            if change.kind not in BREAKING or not there or self._is_replaced(at, change):
                 continue
-            rule, why = _BREAKING[change.kind]
-            if change.kind == "rename_column":
-                ways = safe_ways.rename_column(change, statement.column_type)
-            else:
-                way: Ways = getattr(safe_ways, change.kind)
-                ways = way(change)
+            rule, ways = breaking(change, statement.column_type)
             name = plain(change.table)
             if column := change.name("column"):
                 name = f"{name}.{column}"
-            yield self._verdict(statement, rule, f"{name}: {why}.", ways)
+            yield self._verdict(statement, rule, f"{name}: {BREAKING[change.kind][1]}.", ways)
 
     def _is_replaced(self, at: int, change: Change) -> bool:
         """Whether the same revision puts something in the place of what goes, or did before."""

@@ -23,6 +23,7 @@ _ACTIONS = {
         "unique": _CONSTRAINT + r"UNIQUE ?\((?P<columns>[^)]+)\)(?P<rest>.*)$",
         "primary_key": _CONSTRAINT + r"PRIMARY KEY ?\((?P<columns>[^)]+)\)(?P<rest>.*)$",
         "validate": rf"VALIDATE CONSTRAINT (?P<name>{_NAME})$",
+        "exclude": _CONSTRAINT + r"EXCLUDE\b(?P<rest>.*)$",
         "constraint": r"ADD (?:CONSTRAINT|EXCLUDE|UNIQUE|PRIMARY|CHECK|FOREIGN)\b(?P<rest>.*)$",
         "add_column": rf"ADD (?:COLUMN )?(?:IF NOT EXISTS )?(?P<column>{_NAME}) (?P<rest>.+)$",
         "set_not_null": rf"ALTER (?:COLUMN )?(?P<column>{_NAME}) SET NOT NULL$",
@@ -30,6 +31,8 @@ _ACTIONS = {
         r"(?: USING (?P<using>.+))?$",
         "rename_table": rf"RENAME TO (?P<new>{_NAME})$",
         "rename_column": rf"RENAME (?:COLUMN )?(?P<column>{_NAME}) TO (?P<new>{_NAME})$",
+        "attach": rf"ATTACH PARTITION (?P<other>(?:{_NAME}\.)?{_NAME}) (?P<rest>.+)$",
+        "detach": rf"DETACH PARTITION (?P<other>(?:{_NAME}\.)?{_NAME})$",
         "drop_constraint": r"DROP CONSTRAINT\b(?P<rest>.*)$",
         "drop_column": rf"DROP (?:COLUMN )?(?:IF EXISTS )?(?P<column>{_NAME})(?P<rest>.*)$",
     }.items()
@@ -41,9 +44,26 @@ _OTHERS = {
         re.I | re.S,
     ),
     "delete": re.compile(rf"DELETE FROM (?:ONLY )?{_TABLE}(?: WHERE (?P<where>.+))?$", re.I | re.S),  # noqa: S608 - a pattern
+    "reindex": re.compile(
+        rf"REINDEX (?:\([^)]*\) ?)?(?P<what>INDEX|TABLE|SCHEMA) (?P<concurrently>CONCURRENTLY )?"
+        rf"{_TABLE}$",
+        re.I,
+    ),
+    "refresh": re.compile(
+        rf"REFRESH MATERIALIZED VIEW (?P<concurrently>CONCURRENTLY )?{_TABLE}(?: WITH DATA)?$", re.I
+    ),
+    "drop_index": re.compile(rf"DROP INDEX (?:IF EXISTS )?{_TABLE}$", re.I),
+    "domain": re.compile(rf"ALTER DOMAIN {_TABLE} ADD (?P<rest>.+)$", re.I | re.S),
     "create_view": re.compile(rf"CREATE (?:OR REPLACE )?VIEW {_TABLE}\b(?P<rest>.*)$", re.I | re.S),
 }
 _COPIES = re.compile(r"INSERT INTO \W?_alembic_tmp_(\w+)", re.I)
+
+#: Literals and quoted names stay as they are; comments and blanks are one blank.
+_UNREAD = re.compile(
+    r"""(?P<kept>'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"""
+    r"|(?:\s|--[^\n]*|/\*.*?\*/)+",
+    re.S,
+)
 
 
 class Change(NamedTuple):
@@ -73,7 +93,7 @@ def changes(sql: str) -> list[Change]:
 
     There is none where the statement is of another kind.
     """
-    sql = " ".join(sql.split()).rstrip("; ")
+    sql = _UNREAD.sub(lambda found: found["kept"] or " ", sql).strip().rstrip("; ")
     if found := _INDEX.match(sql):
         return [_change("index", found.groupdict())]
     for kind, pattern in _OTHERS.items():
@@ -127,6 +147,21 @@ def top_level(text: str) -> list[str]:
         else:
             parts[-1] += char
     return [part.strip() for part in parts]
+
+
+def masked(text: str) -> str:
+    """Return `text`, of the same length, with an `x` for all that stands in brackets or quotes."""
+    shown, depth, quote = "", 0, ""
+    for char in text:
+        is_inner = bool(depth or quote)
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        else:
+            depth += (char in "([") - (char in ")]")
+        shown += "x" if is_inner and (depth or quote) else char
+    return shown
 
 
 def closing(text: str) -> int:

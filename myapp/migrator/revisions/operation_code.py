@@ -28,6 +28,7 @@ def not_null(change: Change, column: str) -> list[str]:
     return [
         new_check(change, name, f"{quoted(column)} IS NOT NULL"),
         validate(change, name),
+        f"# migrate: allow set-not-null-scans because {name} has looked at all rows\n"
         f"op.alter_column({table!r}, {column!r}, nullable=False{schema_argument(change)})\n"
         f"op.drop_constraint(op.f({name!r}), {table!r}{schema_argument(change)})",
     ]
@@ -36,7 +37,9 @@ def not_null(change: Change, column: str) -> list[str]:
 def using_index(change: Change, name: str, columns: list[str], kind: str) -> list[str]:
     """Return the bodies that build an index, and make a constraint of this `kind` of it."""
     return [
-        concurrent_index(name, change, columns, f"{schema_argument(change)}, unique=True"),
+        concurrent_index(
+            name, change, [*map(quoted, columns)], f"{schema_argument(change)}, unique=True"
+        ),
         execute(
             f"ALTER TABLE {change.sql_table} ADD CONSTRAINT {quoted(name)} {kind}"
             f" USING INDEX {quoted(name)}"
@@ -56,7 +59,9 @@ def concurrent_index(name: str, change: Change, columns: Sequence[str], options:
     )
 
 
-def new_column(change: Change, column: str, type_: str) -> str:
+def new_column(
+    change: Change, column: str, type_: str, default: str = "", *, nullable: bool = True
+) -> str:
     """Return what adds a column of a type, as SQL writes that."""
     known = _TYPES.get(type_.upper())
     if length := re.fullmatch(r"(?:VARCHAR|CHARACTER VARYING)\((\d+)\)", type_, re.I):
@@ -64,14 +69,27 @@ def new_column(change: Change, column: str, type_: str) -> str:
     elif digits := re.fullmatch(r"NUMERIC\((\d+), ?(\d+)\)", type_, re.I):
         known = f"sa.Numeric({digits[1]}, {digits[2]})"
     if known is None or known.startswith("postgresql."):
-        return execute(f"ALTER TABLE {change.sql_table} ADD COLUMN {quoted(column)} {type_}")
+        options = (f" DEFAULT {default}" if default else "") + ("" if nullable else " NOT NULL")
+        add = f"ALTER TABLE {change.sql_table} ADD COLUMN {quoted(column)} {type_}{options}"
+        return execute(add)
     table = plain(change.table)
-    return f"op.add_column({table!r}, sa.Column({column!r}, {known}){schema_argument(change)})"
+    options = f", server_default={text_clause(default)}" if default else ""
+    options += "" if nullable else ", nullable=False"
+    made = f"sa.Column({column!r}, {known}{options})"
+    return f"op.add_column({table!r}, {made}{schema_argument(change)})"
+
+
+def new_default(change: Change, column: str, default: str) -> str:
+    """Return what sets the default of a column, for the rows that are yet to come."""
+    return (
+        f"op.alter_column({plain(change.table)!r}, {column!r},"
+        f" server_default={text_clause(default)}{schema_argument(change)})"
+    )
 
 
 def trigger(change: Change, column: str, body: str) -> str:
     """Return what fills a new column in each row that the application writes from now on."""
-    name = quoted(f"{plain(change.table)}_{column}_fill")
+    name = quoted(_trigger_name(change, column))
     function = (
         f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN {body} RETURN NEW; END $$"
@@ -83,21 +101,31 @@ def trigger(change: Change, column: str, body: str) -> str:
     return f"{execute(function)}\n{execute(made)}"
 
 
+def computed(change: Change, column: str, value: str) -> str:
+    """Return the body of a trigger that sets a column to what `value` makes of the others."""
+    row = f"(SELECT NEW.*) AS {change.table}"
+    return f"SELECT {value} INTO NEW.{quoted(column)} FROM {row};"  # noqa: S608 - shown
+
+
 def without_trigger(change: Change, column: str) -> list[str]:
     """Return the lines that drop what `trigger` makes."""
-    name = quoted(f"{plain(change.table)}_{column}_fill")
+    name = quoted(_trigger_name(change, column))
     return [
         execute(f"DROP TRIGGER {name} ON {change.sql_table}"),
         execute(f"DROP FUNCTION {name}()"),
     ]
 
 
-def fill(change: Change, column: str, value: str) -> str:
-    """Return how to fill a column in the rows that are there, some thousands at a time."""
+def fill(change: Change, column: str, value: str, *, may_be_null: bool = True) -> str:
+    """Return how to fill a column in the rows that are there, some thousands at a time.
+
+    A value that may be NULL is looked at once more: its row would come up again and again.
+    """
     table, name = change.sql_table, quoted(column)
+    more = f" AND ({value}) IS NOT NULL" if may_be_null else ""
     sql = (
         f"UPDATE {table} SET {name} = {value} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - shown
-        f" WHERE {name} IS NULL AND ({value}) IS NOT NULL LIMIT {_BATCH} FOR UPDATE))"
+        f" WHERE {name} IS NULL{more} LIMIT {_BATCH} FOR UPDATE))"
     )
     return (
         f"bind = op.get_bind()\n"
@@ -141,6 +169,15 @@ def execute(sql: str) -> str:
     return f"op.execute({sql.replace(':', chr(92) + ':')!r})"
 
 
+def outside(sql: str) -> str:
+    """Return what runs a statement outside of any transaction."""
+    return f"with op.get_context().autocommit_block():\n    {execute(sql)}"
+
+
 def text_clause(sql: str) -> str:
     """Return SQL as an expression of SQLAlchemy."""
     return f"sa.text({sql.replace(':', chr(92) + ':')!r})"
+
+
+def _trigger_name(change: Change, column: str) -> str:
+    return f"{plain(change.table)}_{column}_fill"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from .ddl import Change, closing, plain, top_level
 from .operation_code import (
+    computed,
     concurrent_index,
     execute,
     fill,
@@ -15,6 +16,7 @@ from .operation_code import (
     new_check,
     new_column,
     not_null,
+    outside,
     quoted,
     schema_argument,
     text_clause,
@@ -41,7 +43,7 @@ def index(change: Change) -> list[str]:
         using = f" USING {change.get('using')}" if change.get("using") else ""
         name = f" {change.get('name')}" if change.get("name") else ""
         sql = f"CREATE {unique}INDEX CONCURRENTLY{name} ON {change.sql_table}{using} ({rest}"
-        return [f"with op.get_context().autocommit_block():\n    {execute(sql)}"]
+        return [outside(sql)]
     options = schema_argument(change)
     if change.get("unique"):
         options += ", unique=True"
@@ -109,11 +111,11 @@ def column_type(change: Change) -> list[str]:
     column, type_ = change.name("column"), change.get("type")
     new, using = f"{column}_new", change.get("using") or quoted(column)
     cast = f"CAST({using} AS {type_})"
-    value = re.sub(rf"(?<![\w.]){re.escape(quoted(column))}(?!\w)", f"NEW.{quoted(column)}", cast)
     swap = "\n".join(
         [
             "# First make the column's indexes, default and constraints on the new one, too.",
             f"# migrate: allow drop-column because {new} takes its place and name",
+            f"# migrate: allow rename-column because no code uses the name {new}",
             *without_trigger(change, new),
             f"op.drop_column({plain(change.table)!r}, {column!r}{schema_argument(change)})",
             f"op.alter_column({plain(change.table)!r}, {new!r}, new_column_name={column!r}"
@@ -121,39 +123,17 @@ def column_type(change: Change) -> list[str]:
         ]
     )
     return [
-        new_column(change, new, type_)
-        + "\n"
-        + trigger(change, new, f"NEW.{quoted(new)} := {value};"),
+        new_column(change, new, type_) + "\n" + trigger(change, new, computed(change, new, cast)),
         fill(change, new, cast),
         swap,
     ]
 
 
-def add_column(change: Change) -> list[str]:
-    """Return how to add a column with a default that differs from row to row."""
-    found = re.match(
-        r"(?P<type>.+?) DEFAULT (?P<default>.+?)(?P<rest> NOT NULL)?$", change.get("rest"), re.I
-    )
-    if not found:
-        return []
-    column, table = change.name("column"), plain(change.table)
-    steps = [
-        new_column(change, column, found["type"].replace(" NOT NULL", ""))
-        + f"\nop.alter_column({table!r}, {column!r},"
-        f" server_default={text_clause(found['default'])}{schema_argument(change)})",
-        fill(change, column, found["default"]),
-    ]
-    is_required = found["rest"] or " NOT NULL" in found["type"].upper()
-    return steps + (not_null(change, column) if is_required else [])
-
-
 def rename_column(change: Change, type_: str | None) -> list[str]:
     """Return how to rename a column: both names are there until no running code uses the old one.
 
-    `type_` is the column's; without it there is no way to write.
+    `type_` is the column's; without it, the code asks the database.
     """
-    if not type_:
-        return []
     old, new = change.name("column"), change.name("new")
     was, now = quoted(old), quoted(new)
     body = (
@@ -169,8 +149,16 @@ def rename_column(change: Change, type_: str | None) -> list[str]:
             f"op.drop_column({plain(change.table)!r}, {old!r}{schema_argument(change)})",
         ]
     )
+    table, schema = plain(change.table), schema_argument(change)
+    made = (
+        new_column(change, new, type_)
+        if type_
+        else f"columns = sa.inspect(op.get_bind()).get_columns({table!r}{schema})\n"
+        f"types = {{each['name']: each['type'] for each in columns}}\n"
+        f"op.add_column({table!r}, sa.Column({new!r}, types[{old!r}]){schema})"
+    )
     return [
-        new_column(change, new, type_) + "\n" + trigger(change, new, body),
+        made + "\n" + trigger(change, new, body),
         fill(change, new, was),
         drop,
     ]
@@ -182,6 +170,7 @@ def rename_table(change: Change) -> list[str]:
     schema = f"{change.schema}." if change.schema else ""
     view = f"CREATE VIEW {schema}{quoted(old)} AS SELECT * FROM {schema}{quoted(new)}"  # noqa: S608 - shown
     return [
+        f"# migrate: allow rename-table because a view has the name {old}\n"
         f"op.rename_table({old!r}, {new!r}{schema_argument(change)})\n{execute(view)}",
         execute(f"DROP VIEW {schema}{quoted(old)}"),
     ]
@@ -214,7 +203,7 @@ def rows(change: Change, parameters: Mapping[str, object] | None) -> list[str]:
     if change.kind == "update":
         doing = f"UPDATE {table} SET {change.get('set')}"  # noqa: S608 - shown
     sql = f"{doing} WHERE ctid >= CAST(:first AS tid) AND ctid < CAST(:last AS tid){where}"
-    sql = re.sub(r"%\((\w+)\)s(?:::[\w ]+)?", r":\1", sql).replace("%%", "%")
+    sql = re.sub(r"%\((\w+)\)s(?:::[\w ]+)?", r":\1", sql)
     given = "".join(f", {key!r}: {value!r}" for key, value in (parameters or {}).items())
     size = f"SELECT pg_relation_size('{table}') / current_setting('block_size')::int"
     size = size.replace("::", r"\:\:")

@@ -1,70 +1,44 @@
 """Hear of each statement of a run in a scratch database, and see what it does there."""
 
 import re
-import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..base.results import Step
 from ..base.traces import WHOLE_FILE, Touched, TracedRevision, TracedStatement
 from ..base.watcher import Watcher
 from ..database.listening import listening
-from ..database.lock_trace import (
-    Held,
-    LockTrace,
-    Relations,
-    Watched,
-    relations_of,
-    touched,
-)
-from ..database.transactions import is_autocommit, rows_of
-from ..revisions.ddl import copied_by, renamed_column
+from ..database.lock_trace import Held, Relations, relations_of, taken, touched
+from ..database.transactions import is_autocommit
+from ..revisions.ddl import copied_by
+from .traced_session import Clock, Seen, TracedSession
 
 #: The run itself changes the time that a revision's statement may wait for a lock.
 _OF_THE_RUN = re.compile(r"(?:SHOW|SET(?: LOCAL)?) lock_timeout\b")
 
 
-class _Session:
-    """One connection of the run, and the statement on it that is at work."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.locks = LockTrace(connection)
-        self.before: Relations = {}
-        self.held_before: Held = {}
-        self.last: tuple[Relations, Held] | None = None  # after the last one of the transaction
-        self.watched = Watched()
-        self.watching = ExitStack()
-        self.type: str | None = None
-        self.open: list[int] = []  # the statements of the open transaction
-        self.since: dict[int, float] = {}
-
-    def look(self, connection: Connection) -> None:
-        self.before = relations_of(connection)
-        self.held_before = self.locks.held()
-
-    def close(self) -> None:
-        self.watching.close()
-        self.locks.close()
-
-
 class Tracer(Watcher):
     """Records the statements of the revisions, while it hears of their begin and end as a watcher.
 
-    Tables count as there before if they were when the first revision began.
+    Tables count as there before if they were when the first revision began. What goes past
+    SQLAlchemy is seen by the next statement, or by the commit.
     """
 
     def __init__(self, notice: Callable[[str], None]) -> None:
         self._notice = notice
         self._step: Step | None = None
         self._there: Relations | None = None
-        self._sessions: dict[Connection, _Session] = {}
+        self._connections: set[Connection] = set()
+        self._sessions: dict[Connection, TracedSession] = {}
         self._statements: list[TracedStatement] = []
+        self._renamed: dict[str, str] = {}
         self._transactions = 0
+        self._clock = Clock()
         self.done: list[TracedRevision] = []
 
     def notice(self, sentence: str) -> None:
@@ -73,20 +47,23 @@ class Tracer(Watcher):
 
     def step(self, step: Step) -> None:
         """Take note that a revision begins, or has been committed."""
+        self._end_revision()
         if step.seconds is None:
-            self._end_revision()
-            self._step, self._statements, self._transactions = step, [], 0
-        else:
-            self._end_revision()
+            self._step = step
+            for connection in [*self._connections]:
+                if not connection.closed and connection.in_transaction():
+                    self._begin(connection)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record what runs within."""
         try:
             with listening(
+                begin=self._begin,
                 before_cursor_execute=self._before,
                 after_cursor_execute=self._after,
-                commit=self._ended,
+                handle_error=self._failed,
+                commit=self._committed,
                 rollback=self._rolled_back,
             ):
                 yield
@@ -99,100 +76,158 @@ class Tracer(Watcher):
     def _end_revision(self) -> None:
         if self._step is None:
             return
-        for connection, session in self._sessions.items():
-            if session.open and not connection.closed:
-                self._ended(connection)
-        statements = tuple(self._statements)
-        step, self._step = self._step, None
-        self.done.append(TracedRevision(step.revision, step.direction, None, statements))
+        for connection, session in [*self._sessions.items()]:
+            self._ended(connection, session)
+            if connection.closed:
+                session.close()
+                del self._sessions[connection]
+        step, statements = self._step, tuple(self._statements)
+        self.done.append(
+            TracedRevision(
+                step.revision, step.direction, step.table, statements, renamed=self._renamed
+            )
+        )
+        self._step, self._statements, self._renamed, self._transactions = None, [], {}, 0
+
+    def _begin(self, connection: Connection) -> None:
+        """Look at a transaction that begins, or at a revision that begins within one."""
+        if connection.dialect.name != "postgresql":
+            return
+        self._connections.add(connection)
+        if self._step and not is_autocommit(connection):
+            with self._clock.stopped():
+                session = self._session(connection)
+                session.last = session.look(connection)
+                self._know(session.last.relations)
 
     def _before(self, connection: Connection, _: Any, statement: str, *rest: Any) -> None:
-        if connection.dialect.name != "postgresql" or self._line(statement) is None:
+        if connection.dialect.name != "postgresql" or self._is_of_the_run(statement):
             return
-        session = self._session(connection)
-        session.look(connection)
-        if self._there is None:
-            self._there = self._without_version_table(session.before)
-        self._unseen(session)
-        session.type = _column_type(connection, statement)
-        if is_autocommit(connection):
-            session.watched = session.watching.enter_context(session.locks.watching())
+        with self._clock.stopped():
+            session = self._session(connection)
+            session.stop_watching()
+            session.before = session.look(connection)
+            self._know(session.before.relations)
+            self._unseen(session, session.before)
+            if self._line() is not None:
+                session.begin(connection, statement)
 
     def _after(
-        self, connection: Connection, _: Any, statement: str, parameters: Any, *rest: Any
+        self,
+        connection: Connection,
+        _: Any,
+        statement: str,
+        parameters: Any,
+        context: Any,
+        *rest: Any,
     ) -> None:
-        line = self._line(statement)
-        if line is None:
+        if self._is_of_the_run(statement):
             return
+        if context.compiled and connection.dialect.paramstyle in ("format", "pyformat"):
+            statement = statement.replace("%%", "%")  # SQLAlchemy doubles it for the driver
+        line = self._line()
         if connection.dialect.name != "postgresql":
-            copied = copied_by(statement)
-            name, is_copied = copied or "the file", bool(copied)
-            hit = Touched(name, name, WHOLE_FILE, True, False, is_copied, is_copied)
-            is_read = statement.lstrip()[:6].upper() in ("SELECT", "PRAGMA")
-            self._statements.append(TracedStatement(statement, line, 1, () if is_read else (hit,)))
+            if line is not None:
+                self._statements.append(_on_sqlite(statement, line))
             return
-        session = self._session(connection)
-        is_alone = is_autocommit(connection)
-        session.watching.close()
-        held = session.watched.held if is_alone else session.locks.held()
-        after = relations_of(connection)
-        found = touched(self._there or {}, session.before, after, session.held_before, held)
-        named = dict(parameters) if isinstance(parameters, dict) else None
-        if not is_alone and not session.open:
-            self._transactions += 1
+        with self._clock.stopped():
+            session = self._session(connection)
+            is_alone = is_autocommit(connection)
+            session.stop_watching()
+            if line is None or not is_alone:
+                now = session.look(connection)
+            else:
+                now = Seen(relations_of(connection), session.watched.held, self._clock.now())
+            if line is not None:
+                named = dict(parameters) if isinstance(parameters, dict) else None
+                self._add(session, session.before, now, statement, line, named, is_alone=is_alone)
+            session.last = None if is_alone else now
+
+    def _add(
+        self,
+        session: TracedSession,
+        before: Seen,
+        now: Seen,
+        statement: str = "",
+        line: int | None = None,
+        parameters: dict[str, object] | None = None,
+        *,
+        is_alone: bool = False,
+    ) -> None:
+        """Record what a statement has done between two looks, if it is one or has done something.
+
+        What has no text went past SQLAlchemy.
+        """
+        there = self._there or {}
+        if not is_alone:
+            session.let_go(self._statements, now.held)
+        found = touched(there, before.relations, now.relations, before.held, now.held)
+        if not found and not statement:
+            return
+        is_missed = any(each.mode is None for each in found)
         record = TracedStatement(
             statement,
             line,
-            None if is_alone else self._transactions,
+            None if is_alone else self._number(session),
             found,
-            may_have_missed=is_alone and not session.watched.was_stopped,
-            parameters=named,
-            column_type=session.type,
+            may_have_missed=is_alone and (is_missed or not session.watched.was_stopped),
+            parameters=parameters,
+            column_type=session.column_type if statement else None,
         )
-        self._add(session, record, is_open=not is_alone)
-        session.last = None if is_alone else (after, held)
+        if is_alone:
+            self._statements.append(record)
+        else:
+            locks: Held = taken(there, before.held, now.held)
+            session.add(self._statements, record, locks, before.at)
 
-    def _add(self, session: _Session, record: TracedStatement, *, is_open: bool) -> None:
-        if is_open:
-            session.open.append(len(self._statements))
-            session.since[len(self._statements)] = time.monotonic()
-        self._statements.append(record)
-
-    def _unseen(self, session: _Session) -> None:
+    def _unseen(self, session: TracedSession, now: Seen) -> None:
         """Record what has changed since the last statement that SQLAlchemy told of."""
-        if session.last is None or not session.open:
-            return
-        relations, held = session.last
-        found = touched(self._there or {}, relations, session.before, held, session.held_before)
-        if found:
-            record = TracedStatement("", None, self._transactions, found)
-            self._add(session, record, is_open=True)
+        if session.last is not None:
+            self._add(session, session.last, now)
 
-    def _ended(self, connection: Connection) -> None:
-        session = self._sessions.get(connection)
-        if session is None or self._step is None:
-            return
-        if not connection.closed and session.open:
-            session.look(connection)
-            self._unseen(session)
-        now = time.monotonic()
-        for number, at in enumerate(session.open):
-            self._statements[at] = replace(
-                self._statements[at],
-                seconds=now - session.since[at],
-                following=len(session.open) - number - 1,
-            )
-        session.open, session.since, session.last = [], {}, None
+    def _failed(self, context: ExceptionContext) -> None:
+        if context.connection in self._sessions:
+            self._sessions[context.connection].stop_watching()
+
+    def _committed(self, connection: Connection) -> None:
+        if session := self._sessions.get(connection):
+            self._ended(connection, session)
 
     def _rolled_back(self, connection: Connection) -> None:
         if session := self._sessions.get(connection):
-            session.watching.close()
-            session.open, session.since, session.last = [], {}, None
+            session.stop_watching()
+            with suppress(SQLAlchemyError):  # the cause of the rollback is what counts
+                self._ended(connection, session)
 
-    def _session(self, connection: Connection) -> _Session:
+    def _ended(self, connection: Connection, session: TracedSession) -> None:
+        """Take note that the transaction ends, and let the next one begin."""
+        try:
+            if session.last and self._step and not (connection.closed or connection.invalidated):
+                with self._clock.stopped():
+                    self._unseen(session, session.look(connection))
+        finally:
+            session.end(self._statements)
+
+    def _session(self, connection: Connection) -> TracedSession:
         if connection not in self._sessions:
-            self._sessions[connection] = _Session(connection)
+            self._sessions[connection] = TracedSession(connection, self._clock)
         return self._sessions[connection]
+
+    def _number(self, session: TracedSession) -> int:
+        """Return the number of the session's transaction in the revision."""
+        if session.number is None:
+            self._transactions += 1
+            session.number = self._transactions
+        return session.number
+
+    def _know(self, relations: Relations) -> None:
+        """Remember which tables are there, and which of them have another name by now."""
+        if self._there is None:
+            self._there = self._without_version_table(relations)
+        for oid, each in self._there.items():
+            now = relations.get(oid)
+            if now and now.name != each.name:
+                self._renamed[now.name] = each.name
 
     def _without_version_table(self, relations: Relations) -> Relations:
         """Return what no run would touch by itself."""
@@ -200,24 +235,22 @@ class Tracer(Watcher):
         tables = {oid for oid, each in relations.items() if each.name.split(".")[-1] == name}
         return {oid: each for oid, each in relations.items() if each.table not in tables}
 
-    def _line(self, statement: str) -> int | None:
-        """Return the line of the revision's file that sends a statement, None if none does."""
+    def _is_of_the_run(self, statement: str) -> bool:
+        """Whether a statement touches nothing but what belongs to the run itself."""
         if self._step is None or _OF_THE_RUN.match(statement):
-            return None
-        path = self._step.revision.path
+            return True
+        return self._line() is None and self._step.table.name in statement
+
+    def _line(self) -> int | None:
+        """Return the line of the revision's file that sends a statement, None if none does."""
+        path = self._step.revision.path if self._step else None
         frames = traceback.walk_stack(None)
         return next((line for frame, line in frames if frame.f_code.co_filename == path), None)
 
 
-def _column_type(connection: Connection, statement: str) -> str | None:
-    """Return the type of the column that a statement is about to rename."""
-    named = renamed_column(statement)
-    if named is None:
-        return None
-    table, column = (each.replace("'", "''") for each in named)
-    query = (
-        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"  # noqa: S608 # quotes are doubled
-        f" WHERE attrelid = to_regclass('{table}') AND attname = '{column}'"
-    )
-    rows = rows_of(connection, query)
-    return str(rows[0][0]) if rows else None
+def _on_sqlite(statement: str, line: int) -> TracedStatement:
+    copied = copied_by(statement)
+    name, is_copied = copied or "the file", bool(copied)
+    hit = Touched(name, name, WHOLE_FILE, True, False, is_copied, is_copied)
+    is_read = statement.lstrip()[:6].upper() in ("SELECT", "PRAGMA")
+    return TracedStatement(statement, line, 1, () if is_read else (hit,))

@@ -102,7 +102,22 @@ def test_a_batch_that_copies_has_to_read_the_table(make_app: MakeApp) -> None:
     code = "with op.batch_alter_table('a') as batch:\n    batch.alter_column('b', nullable=True)"
 
     assert written(make_app, code, "sqlite://").unrendered == Unrendered(
-        FIRST, "a batch copies the table, and reads first how it is made"
+        FIRST,
+        "a batch copies the table, and reads first how it is made, as its `copy_from` would tell",
+    )
+
+
+def test_a_batch_that_is_told_how_the_table_is_made_is_written(make_app: MakeApp) -> None:
+    code = """
+        made = sa.Table("a", sa.MetaData(), sa.Column("b", sa.Integer))
+        with op.batch_alter_table("a", copy_from=made) as batch:
+            batch.alter_column("b", nullable=False)
+        """
+    made = written(make_app, code, "sqlite://")
+
+    assert (made.statements[-1].sql, made.unrendered) == (
+        "ALTER TABLE _alembic_tmp_a RENAME TO a",
+        None,
     )
 
 

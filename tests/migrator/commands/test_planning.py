@@ -4,24 +4,18 @@ from pathlib import Path
 
 import alembic
 import pytest
-from support.ahead import message as ahead_message
 from support.database import change, connection_to, heads, tables
-from support.history import MakeApp, Revision, add_revision, create_table, foreign_env
+from support.history import MakeApp, Revision, create_table, foreign_env
 from support.refusal import files
 from support.tenants import app_of_several, databases_env, schemas_env
 
 from myapp.migrator.base.errors import (
-    BadRevision,
-    DatabaseAhead,
     DatabaseUnreachable,
     EnvPyFailed,
-    HistoryError,
-    MigrateError,
     MultipleHeads,
     UsageError,
 )
 from myapp.migrator.base.plans import Plan, PlannedRevision, TableSize
-from myapp.migrator.commands import planning
 from myapp.migrator.commands.migration import upgrade
 from myapp.migrator.commands.planning import plan
 from myapp.migrator.config import run_context
@@ -209,31 +203,6 @@ def test_a_database_that_cannot_be_reached(make_app: MakeApp) -> None:
     assert str(caught.value.hint).endswith(" `{cmd} plan --from REVISION` needs no database.")
 
 
-@pytest.mark.parametrize(
-    ("change_it", "error"),
-    [
-        ("UPDATE alembic_version SET version_num = 'fff999'", DatabaseAhead),
-        ("nope", BadRevision),
-        ("+9", BadRevision),
-    ],
-)
-def test_what_cannot_be_planned_leaves_everything_as_it_was(
-    make_app: MakeApp, sqlite_url: str, change_it: str, error: type[MigrateError]
-) -> None:
-    app = make_app(sqlite_url, LINE)
-    upgrade(run_context(app), "aaa111")
-    if " " in change_it:
-        change(sqlite_url, change_it)
-    before, stood = files(app.parent), heads(sqlite_url)
-
-    with pytest.raises(error) as caught:
-        plan(run_context(app), "heads" if " " in change_it else change_it)
-
-    if error is DatabaseAhead:
-        assert caught.value.message == ahead_message("fff999")
-    assert (files(app.parent), heads(sqlite_url)) == (before, stood)
-
-
 def test_several_heads_are_all_planned_and_one_head_is_not_chosen(
     make_app: MakeApp, sqlite_url: str
 ) -> None:
@@ -242,19 +211,6 @@ def test_several_heads_are_all_planned_and_one_head_is_not_chosen(
     assert set(ids(plan(run_context(app)))) == {"aaa111", "bbb222", "ccc333", "ddd444"}
     with pytest.raises(MultipleHeads):
         plan(run_context(app), "head")
-
-
-def test_a_file_that_cannot_be_imported_is_told_with_its_line(
-    make_app: MakeApp, sqlite_url: str
-) -> None:
-    app = make_app(sqlite_url, LINE)
-    path = add_revision(app.parent / "migrations", Revision("ddd444", "ccc333"))
-    path.write_text(f"{path.read_text()}\nimport no_such_module\n")
-
-    with pytest.raises(HistoryError) as caught:
-        plan(run_context(app))
-
-    assert "No module named 'no_such_module'" in caught.value.message
 
 
 def test_an_env_py_that_runs_nothing_is_told(make_app: MakeApp) -> None:
@@ -328,14 +284,6 @@ def test_the_linter_has_no_say_about_sqlite(make_app: MakeApp, sqlite_url: str) 
 
     assert plan(run_context(app)).is_linted is None
     assert plan(run_context(app)).findings == ()
-
-
-def test_a_missing_linter_is_no_error(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "installed_linter", lambda: None)
-
-    made = plan(run_context(make_app(LOST, LINE)), start="bbb222")
-
-    assert (made.is_linted, made.findings) == (False, ())
 
 
 def test_each_database_has_its_own_plan(make_app: MakeApp, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import psycopg2
 import pytest
@@ -13,7 +12,6 @@ from myapp.migrator.base.errors import MigrateError
 from myapp.migrator.base.traces import Trace
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.commands.tracing import observe
-from myapp.migrator.revisions.safe_ways import NEXT
 from myapp.migrator.settings.settings import load_settings
 
 #: Each dangerous statement on a table `t` of its own, by the rule that it breaks.
@@ -97,23 +95,6 @@ def test_each_danger_is_found(traced: Traced) -> None:
     found = [[each.rule for each in one.findings] for one in trace.revisions]
     assert found == [[rule] for rule in DANGEROUS]
     assert all(each.remedy for each in trace.findings)
-
-
-def test_each_safe_way_runs_and_is_not_dangerous(traced: Traced, tmp_path: Path) -> None:
-    codes = [code.format(t=t) for t, code in zip(TABLES, DANGEROUS.values(), strict=True)]
-    remedies = [each.remedy for each in traced(*codes).findings]
-    (tmp_path / "migrations").rename(tmp_path / "before")
-
-    bodies = [body for remedy in remedies for body in remedy.split(NEXT)]
-    # The statement that locks stays in a revision of its own.
-    bodies.append(codes[12].splitlines()[0])
-    at = next(i for i, body in enumerate(bodies) if "ctid >=" in body)
-    bodies.insert(at, bodies.pop())
-    trace = traced(*bodies)
-
-    assert trace.error is None
-    refused = [(each.rule, each.sql) for each in trace.findings if each.is_refused]
-    assert refused == []
 
 
 def test_what_runs_outside_a_transaction_is_watched(traced: Traced) -> None:

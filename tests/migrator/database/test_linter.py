@@ -36,6 +36,8 @@ def test_a_finding_names_its_statement_and_the_line_that_sends_it() -> None:
             " Use `concurrently` to avoid blocking writes.",
             line=12,
             sql="CREATE INDEX i ON users (email) -- all of them",
+            remedy="from myapp.migrator.indexes import create_index_concurrently\n\n"
+            "create_index_concurrently('i', 'users', ['email'])",
         ),
     )
 
@@ -79,6 +81,26 @@ def test_the_servers_version_counts() -> None:
 
     assert found(sql, pg_version="10.1") == [("error", "adding-field-with-default")]
     assert found(sql, pg_version="15.4") == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "SELECT 'é日本😀\nit''s'",
+        "SELECT 1,\r\n2",
+        "DO $$ BEGIN\n; -- don't\nEND $$",
+        "SELECT '\udce9'",
+    ],
+)
+def test_any_text_before_a_statement_leaves_its_line_right(before: str) -> None:
+    (verdict,) = lint(SQUAWK, [Sent(before, 3), Sent("ALTER TABLE a DROP COLUMN b", 9)])
+
+    assert (verdict.rule, verdict.line) == ("ban-drop-column", 9)
+
+
+@pytest.mark.parametrize("comment", ["-- squawk-ignore ban-drop-column", "-- squawk-ignore-file"])
+def test_a_comment_of_squawk_gives_no_reason_and_allows_nothing(comment: str) -> None:
+    assert found(f"{comment}\nALTER TABLE a DROP COLUMN b") == [("error", "ban-drop-column")]
 
 
 def test_nothing_is_found_in_nothing() -> None:

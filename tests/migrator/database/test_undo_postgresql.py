@@ -10,6 +10,7 @@ from support.pool import Pool
 
 from myapp.migrator.database.catalogue import Catalogue, catalogue, differences
 from myapp.migrator.database.undo_postgresql import undo
+from myapp.migrator.database.undoing_postgresql import undo_all
 
 SCHEMA = """
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s, fine');
@@ -60,8 +61,6 @@ CREATE FUNCTION "f ON"(a int DEFAULT 3, VARIADIC b text[] DEFAULT '{}')
 CREATE TRIGGER "t ON x" BEFORE INSERT ON "a ON b" FOR EACH ROW EXECUTE FUNCTION touch('a', 'b');
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON "a ON b"
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION touch();
-CREATE TABLE base (id int);
-CREATE TABLE derived (more text) INHERITS (base);
 CREATE TABLE self (id int primary key, up int references self, ex int4range,
     EXCLUDE USING gist (ex WITH &&));
 CREATE VIEW on_view AS SELECT * FROM names;
@@ -101,6 +100,50 @@ CREATE EVENT TRIGGER et ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'DROP TA
 ALTER TABLE parent REPLICA IDENTITY USING INDEX parent_pkey;
 ALTER TABLE "Child" ENABLE ALWAYS TRIGGER touched;
 ALTER TABLE "Child" CLUSTER ON by_day;
+"""
+#: Names and texts that need care, and what depends on what.
+AWKWARD = r"""
+CREATE SCHEMA "Sch é %s";
+CREATE TABLE "Sch é %s"."select" (
+    "user" int PRIMARY KEY,
+    ":name" text DEFAULT 'a:b %d \ ''q''',
+    "%(x)s" text COLLATE "C",
+    "with""quote" bytea DEFAULT '\x00',
+    "new
+line" int
+);
+COMMENT ON TABLE "Sch é %s"."select" IS 'it''s \ 100% :name';
+COMMENT ON COLUMN "Sch é %s"."select"."user" IS E'two\nlines; DROP TABLE x; --';
+CREATE INDEX "i %" ON "Sch é %s"."select" ((":name" || '%'));
+CREATE VIEW "Sch é %s"."order" AS SELECT "user", ":name" || ':x %' AS "a:b"
+    FROM "Sch é %s"."select" WHERE ":name" LIKE 'a\%%';
+CREATE VIEW "Sch é %s".top AS SELECT "user" FROM "Sch é %s"."order";
+CREATE MATERIALIZED VIEW "Sch é %s".mat AS SELECT "user" FROM "Sch é %s".top;
+CREATE UNIQUE INDEX on_mat ON "Sch é %s".mat ("user");
+CREATE TABLE vals (
+    id int PRIMARY KEY,
+    a int NOT NULL DEFAULT 1,
+    b text,
+    c int GENERATED ALWAYS AS (a + 1) STORED,
+    d int GENERATED ALWAYS AS IDENTITY (START 100 INCREMENT 10),
+    e numeric(8,2) CHECK (e > 0)
+);
+ALTER TABLE vals ALTER b SET STORAGE EXTERNAL;
+CREATE INDEX of_c ON vals (c);
+CREATE VIEW of_vals AS SELECT a, b, c, e FROM vals;
+CREATE VIEW of_of_vals AS SELECT a FROM of_vals;
+GRANT SELECT ON of_vals TO PUBLIC;
+COMMENT ON VIEW of_of_vals IS 'keep me';
+CREATE TRIGGER iv INSTEAD OF UPDATE ON of_vals FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE POLICY of_e ON vals USING (e > 3);
+CREATE TABLE refs (v int REFERENCES vals);
+CREATE TABLE lists (id int, k text, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE list_a PARTITION OF lists FOR VALUES IN ('a');
+CREATE TABLE to_lists (id int, k text, FOREIGN KEY (id, k) REFERENCES lists);
+CREATE TABLE base (id int);
+CREATE TABLE derived (more text) INHERITS (base);
+CREATE TYPE addr AS (street text COLLATE "C", no int);
+CREATE TYPE frange AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = float8mi);
 """
 #: What was changed by hand, and the kinds of the differences.
 CHANGES = [
@@ -205,13 +248,93 @@ CHANGES = [
         "default privileges",
     ),
     ("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC", "default privileges"),
+    (
+        'ALTER TABLE "Sch é %s"."select" DROP ":name" CASCADE',
+        "column view view materialized view index",
+    ),
+    ('ALTER TABLE "Sch é %s"."select" ALTER ":name" DROP DEFAULT', "column"),
+    ('ALTER TABLE "Sch é %s"."select" DROP "with""quote", DROP "new\nline"', "column column"),
+    ('COMMENT ON TABLE "Sch é %s"."select" IS NULL', "table"),
+    ('COMMENT ON COLUMN "Sch é %s"."select"."user" IS NULL', "column"),
+    ('DROP INDEX "Sch é %s"."i %"', "index"),
+    ('DROP SCHEMA "Sch é %s" CASCADE', "schema"),
+    # Each view that depends on another one is dropped before it, and made again.
+    ("DROP VIEW of_vals CASCADE; CREATE VIEW of_vals AS SELECT 1 AS x", "view view trigger"),
+    ("ALTER VIEW of_vals RENAME b TO bb", "view"),
+    ("CREATE OR REPLACE VIEW of_vals AS SELECT a, b, c, e, d FROM vals", "view"),
+    (
+        'DROP MATERIALIZED VIEW "Sch é %s".mat; CREATE MATERIALIZED VIEW "Sch é %s".mat AS'
+        ' SELECT "user" FROM "Sch é %s"."order"',
+        "materialized view index",
+    ),
+    ("CREATE VIEW more AS SELECT a FROM of_of_vals; ALTER TABLE vals ADD note text", "view column"),
+    ("ALTER TABLE vals ALTER c DROP EXPRESSION", "column"),
+    (
+        "ALTER TABLE vals DROP c CASCADE; ALTER TABLE vals ADD c int GENERATED ALWAYS AS (a + 2)"
+        " STORED; CREATE VIEW of_vals AS SELECT a, b, c, e FROM vals",
+        "column column order view view index trigger",
+    ),
+    (
+        "DROP POLICY of_e ON vals; DROP VIEW of_of_vals; DROP VIEW of_vals;"
+        " ALTER TABLE vals ALTER e TYPE numeric(6,1); CREATE POLICY of_e ON vals USING (e > 3);"
+        " CREATE VIEW of_vals AS SELECT a, b, c, e FROM vals",
+        "column view view trigger",
+    ),
+    ("COMMENT ON COLUMN of_vals.a IS 'x'; GRANT SELECT (a) ON of_vals TO PUBLIC", "column"),
+    ("ALTER VIEW of_vals ALTER a SET DEFAULT 3", "column"),
+    ("ALTER TABLE vals ALTER d DROP IDENTITY", "column"),
+    ("ALTER TABLE vals DROP d", "column"),
+    ("DROP TABLE vals CASCADE", "table view view constraint"),
+    ("ALTER TABLE vals SET (toast.autovacuum_enabled = off)", "table"),
+    ("ALTER TABLE refs DISABLE TRIGGER ALL", "constraint"),
+    ("CREATE TABLE list_z PARTITION OF lists FOR VALUES IN ('z')", "table"),
+    ("ALTER TABLE base ADD note int", "column"),
+    ("ALTER TABLE lists ADD note int", "column"),
+    ("ALTER TABLE lists ADD note int; COMMENT ON COLUMN list_a.note IS 'x'", "column"),
+    ("ALTER TABLE list_a ALTER id SET DEFAULT 5", "column"),
+    (
+        "DROP FUNCTION add_one; CREATE FUNCTION add_one(m int) RETURNS int LANGUAGE sql AS"
+        " 'SELECT m + 1'; REVOKE EXECUTE ON FUNCTION add_one FROM PUBLIC",
+        "function",
+    ),
+    (
+        "CREATE TABLE one (id int PRIMARY KEY, o int);"
+        " CREATE TABLE two (id int PRIMARY KEY, o int REFERENCES one);"
+        " ALTER TABLE one ADD FOREIGN KEY (o) REFERENCES two",
+        "table table",
+    ),
+    ("DROP TYPE addr; CREATE TYPE addr AS (street text, no int)", "type"),
+    ("CREATE ACCESS METHOD h TYPE TABLE HANDLER heap_tableam_handler", "access method"),
+    ("CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)", "operator"),
+    ("CREATE CAST (addr AS int) WITH INOUT", "cast"),
+    (
+        'CREATE COLLATION plain FROM "C"; ALTER TABLE refs ADD x text COLLATE plain',
+        "column collation",
+    ),
+    ("CREATE TEXT SEARCH CONFIGURATION mine (COPY = simple)", "text search configuration"),
+    ("CREATE PUBLICATION p FOR TABLE vals", "publication relation publication"),
+    (
+        "CREATE OPERATOR CLASS oc FOR TYPE int USING btree AS FUNCTION 1 btint4cmp(int, int)",
+        "operator class operator family",
+    ),
+    (
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+        " CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS (password 'x');"
+        " CREATE FOREIGN TABLE f (id int) SERVER s OPTIONS (a 'b', password 'x')",
+        "foreign table user mapping server foreign-data wrapper",
+    ),
+]
+#: What is found, and undone by no statement.
+ONLY_FOUND = [
+    ("ALTER TYPE addr DROP ATTRIBUTE street", "type"),
+    ("DROP TYPE frange; CREATE TYPE frange AS RANGE (SUBTYPE = float8)", "type"),
 ]
 
 
 @pytest.fixture(scope="module")
 def schema_url(postgresql_pool: Pool) -> Iterator[str]:
     with postgresql_pool.database() as url:
-        change(url, SCHEMA)
+        change(url, SCHEMA, AWKWARD.replace("%", "%%"))
         yield url
 
 
@@ -233,15 +356,31 @@ def expected(schema_url: str) -> Catalogue:
 def test_a_change_by_hand_is_found_and_undone(
     by_hand: str, kinds: str, connection: Connection, expected: Catalogue
 ) -> None:
-    connection.exec_driver_sql(by_hand)
-    found = differences(expected, catalogue(connection))
+    run(connection, by_hand)
+    changed = catalogue(connection)
+    found = differences(expected, changed)
     assert " ".join(each.kind for each in found) == kinds
-    statements = [statement for each in found for statement in undo(each, expected)[0]]
-    for statement in statements:
-        connection.exec_driver_sql(statement)
+    statements = [one for each, _ in undo_all(found, expected, changed) for one in each]
+    run(connection, *statements)
     # A column that was dropped comes back as the last one.
     left = differences(expected, catalogue(connection))
     assert [each for each in left if each.kind != "column order"] == [], statements
+
+
+@pytest.mark.parametrize(("by_hand", "kind"), ONLY_FOUND, ids=[each for each, _ in ONLY_FOUND])
+def test_what_no_statement_undoes_is_found(
+    by_hand: str, kind: str, connection: Connection, expected: Catalogue
+) -> None:
+    run(connection, by_hand)
+    (found,) = differences(expected, catalogue(connection))
+    assert (found.kind, undo(found, expected)[0]) == (kind, [])
+
+
+def run(connection: Connection, *statements: str) -> None:
+    """Run statements as psql does, where a percent sign means itself."""
+    with connection.connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def test_a_view_of_which_another_is_made_is_replaced(connection: Connection) -> None:
@@ -309,9 +448,9 @@ def test_a_whole_schema_is_made_again_and_taken_away(
     with connection_to(postgresql_url) as other:
         empty = catalogue(other)
         for goal in (wanted, empty):
-            for each in differences(goal, catalogue(other)):
-                for statement in undo(each, goal)[0]:
-                    # Only a person can say that all which is in a schema may go.
-                    cascade = " CASCADE" if statement == "DROP SCHEMA other" else ""
-                    other.exec_driver_sql(statement + cascade)
-            assert differences(goal, catalogue(other)) == ()
+            now = catalogue(other)
+            for statements, _ in undo_all(differences(goal, now), goal, now):
+                run(other, *statements)
+            # Only a person can say that all which is in a schema may go.
+            left = {each.name for each in differences(goal, catalogue(other))}
+            assert left == (set() if goal is wanted else {'"Sch é %s"', "other"})

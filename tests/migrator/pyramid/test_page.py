@@ -3,25 +3,26 @@
 import re
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import webtest
 from pyramid.config import Configurator
 from pyramid.events import BeforeRender, NewRequest
-from pyramid.exceptions import ConfigurationError
+from pyramid.exceptions import ConfigurationError, URLDecodeError
 from pyramid.interfaces import ITweens
 from pyramid.response import Response
 from support.database import heads
 from support.history import MakeApp, Revision, add_revision, create_table
-from support.ini import MakeIni
-from support.web import configured, pserve
+from support.ini import MakeIni, logging_to
+from support.web import Served, configured, gunicorn, pserve
 
 from myapp.migrator.pyramid.button import local_path
 
@@ -202,6 +203,17 @@ def test_a_script_hears_each_line_as_it_comes(app: Application) -> None:
     assert app.page().text == "Hello!"
 
 
+def test_a_path_may_be_missing_as_an_empty_one_is_with_some_servers(app: Application) -> None:
+    request = webtest.TestRequest.blank("/", environ=LOCAL, headers=HTML)
+    del request.environ["PATH_INFO"]
+    assert request.get_response(app.web.app).status_int == 503
+
+
+def test_a_path_that_is_no_utf8_is_the_applications_to_complain_of(app: Application) -> None:
+    with pytest.raises(URLDecodeError):
+        app.page("/hello/%ff")
+
+
 def test_a_page_that_was_asked_for_by_post_is_got(app: Application) -> None:
     page = app.web.post("/hello/you?a=1", headers=HTML, status=503)
     assert 'name="asked" value="/hello/you?a=1"' in page.text
@@ -289,14 +301,23 @@ def test_this_machine_has_several_names(app: Application) -> None:
             assert page.html.find("button") is not None
 
 
-def test_a_token_of_another_process_runs_nothing_and_gives_a_new_one(app: Application) -> None:
-    other = {"token": "of-another"}
-    stale = app.press(**other)
+@pytest.mark.parametrize("cookie", ["", "migrations_token=", "migrations_token=x"])
+def test_a_token_without_its_cookie_runs_nothing_and_gives_a_new_one(
+    app: Application, cookie: str
+) -> None:
+    other = {"token": cookie.partition("=")[2] or "of-another"}
+    app.web.reset()
+    stale = app.press({"Cookie": cookie}, **other)
     assert stale.status_int == 403
-    assert "Press the button once more." in stale.html.find(role="alert").text
+    assert "Press the button once more" in stale.html.find(role="alert").text
     assert app.token() in stale.text
     assert app.press(**other, has_script=True).status_int == 403
     assert app.rows == set()
+
+
+def test_the_cookie_is_for_no_other_site_and_no_script(app: Application) -> None:
+    cookie = app.page().headers["Set-Cookie"]
+    assert cookie == f"migrations_token={app.token()}; Path=/; HttpOnly; SameSite=Strict"
 
 
 def test_the_button_is_pressed_by_post(app: Application) -> None:
@@ -317,6 +338,7 @@ def test_others_see_the_page_without_button_token_and_sql(
 ) -> None:
     token, page = app.token(), app.page(extra_environ=environ)
     assert f"{why} So there is no button here" in page.text
+    assert "Set-Cookie" not in page.headers
     assert token not in page.text
     assert "upgrade" in page.text
     sql = app.web.get("/_migrations/sql/aaa111", extra_environ=environ, status=403)
@@ -338,7 +360,7 @@ def test_there_is_no_button_unless_the_setting_asks_for_it(
     }
     other = configured(settings)
     other.extra_environ = dict(LOCAL)
-    assert tweens(app.web)[0] == "myapp.migrator.pyramid.page.PendingPage"
+    assert tweens(app.web)[0] == "myapp.migrator.pyramid.page.pending_page"
     assert not any("migrator" in name for name in tweens(other))
     fields = {"token": app.token(), "asked": "/"}
     other.post("/_migrations/upgrade", fields, headers=OWN, status=404)
@@ -362,18 +384,47 @@ def test_a_revision_without_sql_says_why(make_page: MakePage) -> None:
     assert "Error: Revision ccc333 (Fail) can't be written as SQL: ValueError: no way." in sql.text
 
 
-def test_two_clicks_at_once_both_lead_to_the_page(make_page: MakePage) -> None:
+def asked_for(served: Served, cookie: str = "", **fields: str) -> tuple[int, HTTPMessage, str]:
+    """Ask for the page as a browser does, or press its button."""
+    with closing(HTTPConnection(served.address, timeout=20)) as connection:
+        headers = HTML | {"Cookie": cookie, "Origin": f"http://{served.address}"}
+        if fields:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            connection.request("POST", "/_migrations/upgrade", urlencode(fields), headers)
+        else:
+            connection.request("GET", "/?a=1", headers=headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read().decode()
+
+
+def test_a_server_that_embeds_python_finds_the_command(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))  # as uWSGI has it
+    assert "CREATE TABLE a" in app.web.get("/_migrations/sql/aaa111").text
+
+
+def test_two_clicks_at_once_both_lead_to_the_page_whichever_worker_hears_them(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
     slow = Revision("ccc333", "bbb222", upgrade="import time; time.sleep(0.5)")
-    app = make_page(slow)
-    found: list[str] = []
-    clicks = [threading.Thread(target=lambda: found.append(app.press().location)) for _ in range(2)]
-    for click in clicks:
-        click.start()
-    for click in clicks:
-        click.join()
-    assert found == ["http://localhost/hello/you?a=1"] * 2
-    assert app.rows == {"ccc333"}
-    assert app.page().text == "Hello!"
+    page = {"migrate.on_pending": "page"}
+    ini = make_app(sqlite_url, [*HISTORY, slow], page, extra=logging_to("sys.stderr"))
+    with gunicorn(ini, "--workers", "3") as served, ThreadPoolExecutor(2) as pool:
+        _, headers, text = asked_for(served)
+        cookie = headers["Set-Cookie"].partition(";")[0]
+        fields = {"token": cookie.partition("=")[2], "asked": "/?a=1"}
+        assert fields["token"] in text
+        clicks = [pool.submit(asked_for, served, cookie, **fields) for _ in range(2)]
+        while not all(click.done() for click in clicks):
+            asked_for(served)  # the third worker has just seen what is pending
+        answers = [
+            (status, headers["Location"])
+            for status, headers, _ in (click.result() for click in clicks)
+        ]
+        assert answers == [(303, f"http://{served.address}/?a=1")] * 2
+        assert ["Users" in asked_for(served)[2] for _ in range(6)] == [True] * 6
+    assert heads(sqlite_url) == {"ccc333"}
 
 
 def test_a_broken_versions_folder_is_told_while_the_application_runs(app: Application) -> None:
@@ -418,7 +469,8 @@ def test_the_database_is_asked_once_a_second_at_most(app: Application) -> None:
 def test_the_upgrade_goes_on_when_nobody_listens_any_more(app: Application) -> None:
     fields = {"token": app.token(), "asked": "/"}
     request = webtest.TestRequest.blank("/_migrations/upgrade", environ=LOCAL, POST=fields)
-    request.headers.update(OWN | {"Accept": "application/x-ndjson"})
+    cookie = {"Cookie": f"migrations_token={fields['token']}"}
+    request.headers.update(OWN | {"Accept": "application/x-ndjson"} | cookie)
     answer = app.web.app(request.environ, lambda *started: None)
     next(iter(answer))
     answer.close()

@@ -38,6 +38,35 @@ def test_a_file_that_is_not_there_allows_nothing(tmp_path: Path) -> None:
     assert allowances_of(str(tmp_path / "gone.py")) == ()
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig"])
+def test_a_file_is_read_in_its_own_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.py"
+    text = "# coding: latin-1\n" if encoding == "latin-1" else ""
+    text += "# migrate: allow ban-drop-column because of Zoë\n"
+    path.write_bytes(text.encode(encoding))
+
+    assert [each.reason for each in allowances_of(str(path))] == ["of Zoë"]
+
+
+def test_a_rule_that_is_misspelt_allows_nothing_and_is_told() -> None:
+    allowance = Allowance("ban-drop-colum", "it is empty", 3)
+
+    assert judged([FOUND], [allowance], "a.py") == (
+        FOUND,
+        Verdict(
+            "allow-unknown-rule",
+            "note",
+            "The comment allows ban-drop-colum. What was found is ban-drop-column.",
+            path="a.py",
+            line=3,
+        ),
+    )
+
+
+def test_a_rule_that_is_not_found_may_be_allowed() -> None:
+    assert judged([FOUND], [Allowance("drop-table", "it is empty", 3)]) == (FOUND,)
+
+
 def test_what_is_allowed_has_its_reason_and_is_not_refused() -> None:
     other = FOUND._replace(rule="renaming-table")
 
@@ -45,6 +74,22 @@ def test_what_is_allowed_has_its_reason_and_is_not_refused() -> None:
 
     assert (allowed.allowed, allowed.is_refused) == ("it is empty", False)
     assert (left, left.is_refused) == (other, True)
+
+
+@pytest.mark.parametrize(
+    ("comment", "found"),
+    [
+        ("drop-column", "ban-drop-column"),
+        ("ban-drop-column", "drop-column"),
+        ("check-validated-at-once", "constraint-missing-not-valid"),
+    ],
+)
+def test_a_comment_allows_a_danger_by_the_linters_name_and_the_traces(
+    comment: str, found: str
+) -> None:
+    (verdict,) = judged([FOUND._replace(rule=found)], [Allowance(comment, "it is empty", 3)])
+
+    assert verdict.allowed == "it is empty"
 
 
 @pytest.mark.parametrize(

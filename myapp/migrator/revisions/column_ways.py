@@ -1,0 +1,146 @@
+"""The safe ways to add a column: the code of revisions, ready to paste."""
+
+import re
+from collections.abc import Mapping
+
+from .ddl import Change, masked, plain
+from .operation_code import (
+    computed,
+    execute,
+    fill,
+    new_check,
+    new_column,
+    new_default,
+    not_null,
+    quoted,
+    schema_argument,
+    trigger,
+    using_index,
+    validate,
+)
+
+_CLAUSE = re.compile(
+    r"\b(?:CONSTRAINT \S+ )?(NOT NULL|NULL|(?<!BY )(?<!SET )DEFAULT|GENERATED|CHECK|UNIQUE"
+    r"|PRIMARY KEY|REFERENCES|COLLATE)\b(?<!SET NULL)",
+    re.I,
+)
+_SERIAL = {
+    "smallserial": "smallint",
+    "serial2": "smallint",
+    "serial": "integer",
+    "serial4": "integer",
+    "bigserial": "bigint",
+    "serial8": "bigint",
+}
+#: Values that PostgreSQL keeps once for all rows, instead of in each.
+_CONSTANT = re.compile(
+    r"(-?[\d.]+|(E?'(?:[^']|'')*')|true|false|null|now\(\)|current_\w+)(::[\w ()]+)?", re.I
+)
+_IDENTITY = re.compile(r"(ALWAYS|BY DEFAULT) AS IDENTITY\b ?(.*)", re.I)
+_COMPUTED = re.compile(r"ALWAYS AS \((.+)\) STORED", re.I | re.S)
+_NO_SAME = (
+    "# PostgreSQL writes the whole table to add a stored generated column."
+    " This one is filled by a trigger."
+)
+
+
+def rule(change: Change) -> str | None:
+    """Return the rule that a new column breaks if its table is read or written as a whole."""
+    parts = _parts(change)
+    if "GENERATED" in parts or _is_varying(parts):
+        return "column-default-rewrites"
+    if "PRIMARY KEY" in parts:
+        return "primary-key-builds-index"
+    if "UNIQUE" in parts:
+        return "unique-constraint-builds-index"
+    return "check-validated-at-once" if "CHECK" in parts else None
+
+
+def add_column(change: Change) -> list[str]:
+    """Return how to add a column: bare, then filled in the rows that are there, then bound."""
+    column, parts = change.name("column"), _parts(change)
+    generated = parts.get("GENERATED", "")
+    steps, last = _filled(change, column, parts), []
+    if identity := _IDENTITY.match(generated):
+        last = [_identity(change, column, identity)]
+    elif _COMPUTED.match(generated):
+        steps[0] = f"{_NO_SAME}\n{steps[0]}"
+    is_new = "NOT NULL" in parts and not generated and not _is_varying(parts)
+    is_bound = {"NOT NULL", "PRIMARY KEY"} & {*parts} or last or parts["type"].lower() in _SERIAL
+    steps += not_null(change, column) if is_bound and not is_new else []
+    name = f"{plain(change.table)}_{column}"
+    if "CHECK" in parts:
+        condition = parts["CHECK"].strip()[1:-1]
+        steps += [new_check(change, f"{name}_check", condition), validate(change, f"{name}_check")]
+    if "UNIQUE" in parts:
+        steps += using_index(change, f"{name}_key", [column], "UNIQUE")
+    if "PRIMARY KEY" in parts:
+        steps += using_index(change, f"{plain(change.table)}_pkey", [column], "PRIMARY KEY")
+    return steps + last
+
+
+def _filled(change: Change, column: str, parts: Mapping[str, str]) -> list[str]:
+    """Return how to add a column with its values, which the bounds have yet to follow."""
+    type_, generated = parts["type"], parts.get("GENERATED", "")
+    if found := _COMPUTED.match(generated):
+        made = new_column(change, column, type_)
+        made += "\n" + trigger(change, column, computed(change, column, found[1]))
+        return [made, fill(change, column, found[1])]
+    if _is_varying(parts) or _IDENTITY.match(generated):
+        before, default = "", parts.get("DEFAULT", "")
+        made = new_column(change, column, _SERIAL.get(type_.lower(), type_))
+        if not default:
+            sequence = _sequence(change, column, "seq" if type_.lower() in _SERIAL else "fill")
+            of = "" if generated else f" AS {_SERIAL[type_.lower()]}"
+            before = execute(f"CREATE SEQUENCE {sequence}{of}") + "\n"
+            default = f"nextval({_literal(sequence)})"
+            if not generated:
+                owner = f"{change.sql_table}.{quoted(column)}"
+                made += "\n" + execute(f"ALTER SEQUENCE {sequence} OWNED BY {owner}")
+        made += "\n" + new_default(change, column, default)
+        return [before + made, fill(change, column, default, may_be_null=False)]
+    default, nullable = parts.get("DEFAULT", ""), "NOT NULL" not in parts
+    return [new_column(change, column, type_, default, nullable=nullable)]
+
+
+def _identity(change: Change, column: str, found: re.Match[str]) -> str:
+    """Return what makes an identity of a column that a sequence has filled."""
+    table, always, options = plain(change.table), found[1].upper() == "ALWAYS", found[2].strip()
+    alter = f"op.alter_column({table!r}, {column!r}{schema_argument(change)}, server_default="
+    made = f"{alter}sa.Identity({'always=True' if always else ''}))"
+    if options:
+        made = execute(
+            f"ALTER TABLE {change.sql_table} ALTER COLUMN {quoted(column)}"
+            f" ADD GENERATED {found[1]} AS IDENTITY {options}"
+        )
+    sequence = _sequence(change, column, "fill")
+    own = f"pg_get_serial_sequence({_literal(change.sql_table)}, {_literal(column)})"
+    setval = f"SELECT setval({own}, nextval({_literal(sequence)}), false)"
+    return "\n".join([f"{alter}None)", made, execute(setval), execute(f"DROP SEQUENCE {sequence}")])
+
+
+def _sequence(change: Change, column: str, ending: str) -> str:
+    schema = f"{change.schema}." if change.schema else ""
+    return schema + quoted(f"{plain(change.table)}_{column}_{ending}")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _is_varying(parts: Mapping[str, str]) -> bool:
+    default = parts.get("DEFAULT", "")
+    return parts["type"].lower() in _SERIAL or bool(default and not _CONSTANT.fullmatch(default))
+
+
+def _parts(change: Change) -> dict[str, str]:
+    """Return the type of a new column, and its clauses by their first words."""
+    rest = change.get("rest")
+    found = [*_CLAUSE.finditer(masked(rest))]
+    ends = [each.start() for each in found[1:]] + [len(rest)]
+    parts = {"type": (rest[: found[0].start()] if found else rest).strip()}
+    for each, end in zip(found, ends, strict=False):
+        parts[each[1].upper()] = rest[each.end() : end].strip()
+    if "COLLATE" in parts:
+        parts["type"] += f" COLLATE {parts['COLLATE']}"
+    return parts

@@ -1,0 +1,97 @@
+"""Which part of a statement is dangerous, and where there is no safe way, why."""
+
+import pytest
+
+from myapp.migrator.revisions.causes import causes, remedy, why_none
+from myapp.migrator.revisions.ddl import changes
+
+UNKNOWN = "No safe way is known: run it when nobody needs the table."
+
+
+@pytest.mark.parametrize(
+    ("sql", "rules"),
+    [
+        ("ALTER TABLE t ADD n integer", []),
+        ("ALTER TABLE t ADD n integer NOT NULL DEFAULT now()", []),
+        ("ALTER TABLE t ADD n text DEFAULT 'a DEFAULT random()' COLLATE \"C\"", []),
+        ("ALTER TABLE t ADD n integer CHECK (n > 0)", ["check-validated-at-once"]),
+        ("ALTER TABLE t ADD n integer DEFAULT 1 UNIQUE", ["unique-constraint-builds-index"]),
+        (
+            "ALTER TABLE t ALTER a TYPE bigint, ALTER b SET NOT NULL, ADD n integer",
+            ["type-change-rewrites", "set-not-null-scans"],
+        ),
+        (
+            "-- why, it's\n/* ALTER */ ALTER TABLE t -- and ;\n ADD UNIQUE (a)",
+            ["unique-constraint-builds-index"],
+        ),
+    ],
+)
+def test_each_part_that_works_on_all_rows_is_a_cause(sql: str, rules: list[str]) -> None:
+    assert [each.rule for each in causes(changes(sql))] == rules
+
+
+def test_a_literal_stays_as_it_is() -> None:
+    (change,) = changes("UPDATE t\n  SET b = 'two  blanks -- no comment'")
+
+    assert change.get("set") == "b = 'two  blanks -- no comment'"
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        (
+            "ALTER TABLE t ADD CONSTRAINT c EXCLUDE USING gist (r WITH &&)",
+            "PostgreSQL builds an EXCLUDE constraint in no other way.",
+        ),
+        (
+            "ALTER DOMAIN d ADD CHECK (VALUE > 0)",
+            "PostgreSQL has no other way for a domain; a check on each table has one.",
+        ),
+        ("VACUUM FULL t", "The extension pg_repack does the same without that lock."),
+        (
+            "ALTER TABLE t SET LOGGED",
+            UNKNOWN,
+        ),
+        ("DO $$ BEGIN UPDATE t SET a = 1; END $$", UNKNOWN),
+    ],
+)
+def test_what_has_no_safe_way_says_why(sql: str, why: str) -> None:
+    assert (causes(changes(sql)), why_none(sql)) == ([], why)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "has_a_way"),
+    [
+        ("FOR VALUES FROM (1) TO (2)", True),
+        ("FOR VALUES IN ('a', NULL)", False),
+        ("FOR VALUES FROM (MINVALUE) TO (2)", False),
+        ("FOR VALUES FROM (1, 2) TO (3, 4)", False),
+        ("FOR VALUES WITH (MODULUS 4, REMAINDER 0)", False),
+        ("DEFAULT", False),
+    ],
+)
+def test_a_partition_has_a_way_if_its_bounds_are_a_check(bounds: str, has_a_way: bool) -> None:
+    sql = f"ALTER TABLE p ATTACH PARTITION q {bounds}"
+
+    assert [bool(each.ways) for each in causes(changes(sql))] == [has_a_way]
+
+
+@pytest.mark.parametrize(
+    ("rule", "sql", "code"),
+    [
+        ("changing-column-type", "ALTER TABLE t ALTER c TYPE bigint", "c_new"),
+        ("require-concurrent-index-deletion", "DROP INDEX i", "DROP INDEX CONCURRENTLY i"),
+        (
+            "require-concurrent-partition-detach",
+            "ALTER TABLE p DETACH PARTITION q",
+            "ALTER TABLE p DETACH PARTITION q CONCURRENTLY",
+        ),
+        ("renaming-column", "ALTER TABLE t RENAME a TO b", "types['a']"),
+    ],
+)
+def test_what_the_linter_finds_has_the_same_safe_way(rule: str, sql: str, code: str) -> None:
+    assert code in remedy(rule, sql)
+
+
+def test_another_rule_has_another_safe_way() -> None:
+    assert remedy("ban-drop-column", "ALTER TABLE t ADD UNIQUE (a)") == ""
