@@ -188,7 +188,8 @@ def _obey_modes() -> None:
 
 
 def _preload() -> None:
-    import logging.config  # a command handles its log handlers otherwise if it is imported later
+    # A command minds its log handlers from the start where these are there.
+    import logging.config  # noqa: F401
 
     import myapp.migrator
     import myapp.scripts
