@@ -25,15 +25,18 @@ def run(
     input: str | None = None,  # noqa: A002 # as in subprocess.run
     timeout: float = 60,
     obeys_modes: bool = False,
+    installed: bool = False,
 ) -> Result:
     """Run `myapp-migrate` in a process of its own, and wait for its end.
 
     `env` is added to the environment, None removes a name. With `obeys_modes`, root too is held to
-    the modes of files and folders.
+    the modes of files and folders. With `installed`, the installed script is started.
     """
     from .processes import Process
 
-    process = Process(*args, env=env, cwd=cwd, input=input, obeys_modes=obeys_modes)
+    process = Process(
+        *args, env=env, cwd=cwd, input=input, obeys_modes=obeys_modes, installed=installed
+    )
     try:
         return process.finish(timeout)
     finally:

@@ -25,6 +25,7 @@ class Process:
         cwd: str | os.PathLike[str] | None = None,
         input: str | None = None,  # noqa: A002 # as in subprocess.run
         obeys_modes: bool = False,
+        installed: bool = False,
     ) -> None:
         changed = {**os.environ, **(env or {})}
         environment = {name: value for name, value in changed.items() if value is not None}
@@ -38,7 +39,7 @@ class Process:
             self._popen: Forked | subprocess.Popen[bytes]
             if obeys_modes and os.geteuid() == 0 and not can_fork(environment):
                 pytest.skip("root can lay down its right to write everywhere on Linux only")
-            if can_fork(environment):
+            if can_fork(environment) and not installed:
                 streams = [stdin.fileno(), self._stdout, self._stderr]
                 self._popen = fork(args, streams, environment, cwd, obeys_modes=obeys_modes)
             else:
