@@ -22,7 +22,7 @@ def parameters() -> list[tuple[str, click.Option]]:
 
 
 def test_help_lists_every_command_and_cuts_no_sentence_short() -> None:
-    result = run("--help", env={"COLUMNS": "80"})
+    result = run("--help", env={"COLUMNS": "80"}, installed=True)
     _, _, listed = result.stdout.partition("Commands:\n")
     rows = [line.split(None, 1) for line in listed.splitlines()]
 

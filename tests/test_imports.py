@@ -81,7 +81,7 @@ def packages(modules: Iterable[str]) -> set[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the package and its .ini file, since some commands write revision files."""
-    shutil.copytree(PACKAGE, tmp_path / "myapp", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, tmp_path / "myapp")  # with its bytecode, which is good for the copy
     shutil.copy(PACKAGE.parent / "development.ini", tmp_path)
     return tmp_path
 

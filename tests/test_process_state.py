@@ -1,5 +1,6 @@
 """Who calls a command from Python finds the process as it was when the command has ended."""
 
+import gc
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -137,10 +138,11 @@ def at_the_first_revision(ini: Path) -> Path:
 
 
 def call_and_compare(call: Callable[[], object]) -> None:
-    before = process_state()
+    before, frozen = process_state(), gc.get_freeze_count()
     with suppress(MigrateError, CommandError, DBAPIError):  # what fails undoes it too
         call()
     after = process_state()
+    assert gc.get_freeze_count() <= frozen  # some of what was frozen may be gone
     assert {key: value for key, value in after.items() if value != before[key]} == {}
 
 

@@ -215,7 +215,7 @@ def test_the_process_list_does_not_show_it(make_app: MakeApp, postgresql_url: st
         "        pass\n"
     )
     ini = make_app("${DATABASE_URL}", [Revision("aaaa1", upgrade=code)])
-    result = run(ini, "upgrade", env={"DATABASE_URL": postgresql_url})
+    result = run(ini, "upgrade", env={"DATABASE_URL": postgresql_url}, installed=True)
     assert (result.returncode, "/myapp-migrate\\x00" in result.stderr) == (0, True)
     assert "***" not in result.stderr
     assert_hidden(result.stderr)

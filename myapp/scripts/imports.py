@@ -40,21 +40,24 @@ def postpone_no_longer() -> None:
 
 @contextmanager
 def importing(*, ends_the_process: bool) -> Iterator[None]:
-    """Import within without the garbage collector, and only what is used.
+    """Import only what is used within, and with `ends_the_process` without the garbage collector.
 
     While modules are imported, there is no garbage to find. `imported` switches the collector on
-    again. With `ends_the_process`, the modules stay out of its sight, also at Python's exit.
+    again. The modules stay out of its sight, also at Python's exit. A process that goes on has its
+    own way with the collector.
     """
     modules: dict[str, Any] = sys.modules
     modules.setdefault(_COLORS, None)  # None stands for not installed, and Mako can do without
     postpone()
-    gc.disable()
+    if ends_the_process:
+        gc.disable()
     try:
         yield
     finally:
         imported()
-        if not ends_the_process:
-            gc.unfreeze()
+        if ends_the_process:
+            gc.freeze()
+            gc.enable()
 
 
 def imported() -> None:
@@ -62,5 +65,6 @@ def imported() -> None:
     if sys.modules.get(_COLORS, ...) is None:
         del sys.modules[_COLORS]
     postpone_no_longer()
-    gc.freeze()
-    gc.enable()
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

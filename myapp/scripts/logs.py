@@ -98,7 +98,8 @@ def logging_as_before() -> Iterator[None]:
             for handler in set(logger.handlers) - kept:
                 with suppress(OSError):  # its disk may be full
                     handler.close()
-            logger.setLevel(level)
+            if logger.level != level:  # else all loggers would look up their levels again
+                logger.setLevel(level)
             logger.handlers[:] = handlers
             logger.propagate, logger.disabled = propagate, disabled
 

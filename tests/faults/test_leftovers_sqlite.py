@@ -55,7 +55,7 @@ FEW_CASES = [
 CASES = [
     (kind, case)
     for number, kind in enumerate(ON_SQLITE)
-    for case in (EVERY_CASE if IS_FULL else in_turn(FEW_CASES, number, 3))
+    for case in (EVERY_CASE if IS_FULL else in_turn(FEW_CASES, number, 2))
 ]
 #: Where it is told that something may stay although nothing does.
 WITHOUT_NEED = {"a VACUUM"}

@@ -45,7 +45,6 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeShop]:
     for name in list(sys.modules):
         if any(name.startswith(shop.name) for shop in made):
             del sys.modules[name]
-    gc.unfreeze()
     gc.collect()
 
 

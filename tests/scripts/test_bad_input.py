@@ -53,7 +53,7 @@ def test_an_ini_in_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_a_missing_ini_through_the_installed_command(tmp_path: Path) -> None:
-    result = run("nowhere.ini", "upgrade", cwd=tmp_path)
+    result = run("nowhere.ini", "upgrade", cwd=tmp_path, installed=True)
     hint = "give the path of the application's .ini file."
     assert result == Result(2, "", told(f"No such file: {tmp_path}/nowhere.ini.", hint))
 

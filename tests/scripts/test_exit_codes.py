@@ -84,9 +84,9 @@ def test_the_exit_status(make_app: MakeApp, database_url: str, case: Case) -> No
 
 def test_the_installed_command_ends_with_the_status(make_app: MakeApp, sqlite_url: str) -> None:
     ini = make_app(sqlite_url, failing("1 / 0"))
-    assert run(ini, "upgrade", "zzzz").returncode == 2
-    assert run(ini, "upgrade").returncode == 1
-    assert run(ini, "current", "--check-heads").returncode == 3
+    assert run(ini, "upgrade", "zzzz", installed=True).returncode == 2
+    assert run(ini, "upgrade", installed=True).returncode == 1
+    assert run(ini, "current", "--check-heads", installed=True).returncode == 3
 
 
 # 7: the database is ahead

@@ -69,7 +69,7 @@ TABLES = [
     *(("postgresql", *each) for each in ON_BOTH + ON_POSTGRESQL),
 ]
 CASES = [
-    (env, *table, COMMANDS if IS_FULL else in_turn(COMMANDS, number + offset, 4))
+    (env, *table, COMMANDS if IS_FULL else in_turn(COMMANDS, number + offset, 2))
     for offset, env in enumerate(ENVIRONMENTS)
     for number, table in enumerate(TABLES)
 ]

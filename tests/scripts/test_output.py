@@ -211,4 +211,4 @@ def test_an_answer_ends_with_one_newline(ini: Path, command: str) -> None:
 
 
 def test_the_installed_command_answers_alike(ini: Path) -> None:
-    assert run(ini, "heads").stdout == text(ini, "heads")
+    assert run(ini, "heads", installed=True).stdout == text(ini, "heads")

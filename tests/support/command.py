@@ -2,17 +2,11 @@
 
 import io
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
-
-#: The folder of the console scripts that are installed beside this Python.
-SCRIPTS = Path(sys.executable).parent
+from .launcher import SCRIPTS as SCRIPTS
 
 
 @dataclass(frozen=True)
@@ -31,40 +25,22 @@ def run(
     input: str | None = None,  # noqa: A002 # as in subprocess.run
     timeout: float = 60,
     obeys_modes: bool = False,
+    installed: bool = False,
 ) -> Result:
-    """Run the installed `myapp-migrate`; `env` is added to the environment, None removes a name.
+    """Run `myapp-migrate` in a process of its own, and wait for its end.
 
-    With `obeys_modes`, root too is held to the modes of files and folders.
+    `env` is added to the environment, None removes a name. With `obeys_modes`, root too is held to
+    the modes of files and folders. With `installed`, the installed script is started.
     """
-    changed = {**os.environ, **(env or {})}
-    done = subprocess.run(
-        [*(_obeying_modes() if obeys_modes else []), SCRIPTS / "myapp-migrate", *args],
-        capture_output=True,
-        check=False,
-        cwd=cwd,
-        encoding="utf-8",
-        env={name: value for name, value in changed.items() if value is not None},
-        input=input,
-        stdin=subprocess.DEVNULL if input is None else None,
-        timeout=timeout,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
+    from .processes import Process
 
-
-def _obeying_modes() -> list[str]:
-    """Return a program that runs another without root's right to read and write everything."""
-    if os.geteuid():
-        return []
-    if not sys.platform.startswith("linux"):
-        pytest.skip("root can lay down its right to write everywhere on Linux only")
-    # prctl(PR_CAPBSET_DROP) of CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, which `exec` then drops.
-    code = (
-        "import ctypes, os, sys\n"
-        "prctl = ctypes.CDLL(None).prctl\n"
-        "assert prctl(24, 1, 0, 0, 0) == prctl(24, 2, 0, 0, 0) == 0\n"
-        "os.execv(sys.argv[1], sys.argv[1:])"
+    process = Process(
+        *args, env=env, cwd=cwd, input=input, obeys_modes=obeys_modes, installed=installed
     )
-    return [sys.executable, "-c", code]
+    try:
+        return process.finish(timeout)
+    finally:
+        process.close()
 
 
 def invoke(*args: str | os.PathLike[str]) -> Result:

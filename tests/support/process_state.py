@@ -40,7 +40,7 @@ def process_state() -> dict[str, Any]:
         "log records": logging.getLogRecordFactory(),
         "logs": logging.root.manager.disable,
         "loggers": _loggers(),
-        "collector": (gc.isenabled(), gc.get_freeze_count()),
+        "collector": (gc.isenabled(), gc.get_freeze_count() > 0),
         "warnings": list(warnings.filters),
         "folder": os.getcwd(),
         "environment": dict(os.environ),

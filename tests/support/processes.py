@@ -4,26 +4,53 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from support.command import SCRIPTS, Result
+from support.launcher import Forked, can_fork, fork
 
 
 class Process:
-    """A run of the installed `myapp-migrate` that has been started."""
+    """A run of `myapp-migrate` that has been started."""
 
-    def __init__(self, *args: str | os.PathLike[str]) -> None:
-        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+    def __init__(
+        self,
+        *args: str | os.PathLike[str],
+        env: Mapping[str, str | None] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        input: str | None = None,  # noqa: A002 # as in subprocess.run
+        obeys_modes: bool = False,
+        installed: bool = False,
+    ) -> None:
+        changed = {**os.environ, **(env or {})}
+        environment = {name: value for name, value in changed.items() if value is not None}
+        with ExitStack() as stack:
+            stdin, stdout, stderr = (
+                stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)
+            )
+            stdin.write((input or "").encode())
+            stdin.seek(0)
             self._stdout, self._stderr = os.dup(stdout.fileno()), os.dup(stderr.fileno())
-        self._popen = subprocess.Popen(
-            [SCRIPTS / "myapp-migrate", *args],
-            stdin=subprocess.DEVNULL,
-            stdout=self._stdout,
-            stderr=self._stderr,
-        )
+            self._popen: Forked | subprocess.Popen[bytes]
+            if obeys_modes and os.geteuid() == 0 and not can_fork(environment):
+                pytest.skip("root can lay down its right to write everywhere on Linux only")
+            if can_fork(environment) and not installed:
+                streams = [stdin.fileno(), self._stdout, self._stderr]
+                self._popen = fork(args, streams, environment, cwd, obeys_modes=obeys_modes)
+            else:
+                self._popen = subprocess.Popen(
+                    [SCRIPTS / "myapp-migrate", *args],
+                    cwd=cwd,
+                    env=environment,
+                    stdin=stdin,
+                    stdout=self._stdout,
+                    stderr=self._stderr,
+                )
         self._is_closed = False
         self.pid = self._popen.pid
 
@@ -101,4 +128,4 @@ def write_env(ini: Path, code: str) -> None:
 
 
 def _read(descriptor: int) -> str:
-    return os.pread(descriptor, 1_000_000, 0).decode()
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode()

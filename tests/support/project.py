@@ -12,9 +12,8 @@ PROJECT = Path(__file__).parent.parent.parent
 def copy_project(folder: Path) -> Path:
     """Make `folder` with the package and the .ini files, and return it."""
     folder.mkdir()
-    shutil.copytree(
-        PROJECT / "myapp", folder / "myapp", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    # With its bytecode, which is good for the copy: it has the times of its files.
+    shutil.copytree(PROJECT / "myapp", folder / "myapp")
     for name in ("development.ini", "production.ini"):
         shutil.copy(PROJECT / name, folder)
     (folder / ".venv").symlink_to(SCRIPTS.parent)
@@ -28,6 +27,4 @@ def environ(project: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
         "PYTHONPATH": str(project),
-        # One for all tests of a process: what is installed would be compiled again for each.
-        "PYTHONPYCACHEPREFIX": str(project.parent.parent / "bytecode"),
     }

@@ -88,8 +88,8 @@ def targets(graph: list[Revision]) -> list[str]:
 
 
 def some(cases: list[tuple[tuple[str, ...], str]]) -> list[tuple[tuple[str, ...], str]]:
-    """Return all of a few cases, and 150 of many at random."""
-    return cases if IS_FULL else chance("targets").sample(cases, min(len(cases), 150))
+    """Return all of a few cases, and 80 of many at random."""
+    return cases if IS_FULL else chance("targets").sample(cases, min(len(cases), 80))
 
 
 def is_ours(direction: str, target: str, heads: Sequence[str], history: History) -> bool:
@@ -133,7 +133,7 @@ def test_every_target_leads_through_the_revisions_that_alembic_runs(
         else:
             assert ours == theirs, (heads, target)
             compared += 1
-    assert compared > 20
+    assert compared >= 10
 
 
 @pytest.mark.parametrize(

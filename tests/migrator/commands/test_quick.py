@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.database import change, connection_to
+from support.examples import pairs
 from support.graphs import GRAPHS, states
 from support.history import MakeApp, Revision, add_revision
 from support.ini import MakeIni
@@ -70,10 +71,11 @@ def test_where_no_schema_can_be_used_it_leaves_the_answer_to_alembic(
         reports.current(quick(ini))
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize(("graph", "kind"), pairs(list(GRAPHS), ["sqlite", "postgresql"]))
 def test_its_answers_are_the_ordinary_ones(
-    graph: str, make_app: MakeApp, database_url: str
+    graph: str, kind: str, make_app: MakeApp, request: pytest.FixtureRequest
 ) -> None:
+    database_url: str = request.getfixturevalue(f"{kind}_url")
     ini = make_app(database_url, GRAPHS[graph])
     settings = load_settings(str(ini))
     config = build_context(settings)

@@ -11,6 +11,7 @@ import pytest
 from support import ahead
 from support.command import SCRIPTS, invoke, run
 from support.database import change, heads, rows, tables
+from support.examples import pairs
 from support.history import MakeApp, Revision, add_revision, create_table, foreign_env
 from support.postgresql import execute
 from support.processes import write_env
@@ -61,11 +62,11 @@ def raw(url: str) -> list[object]:
     return [row[0] for row in rows(url, "SELECT version_num FROM alembic_version")]
 
 
-@pytest.mark.parametrize(("values", "why", "left"), WRONG)
-@pytest.mark.parametrize("env", [None, foreign_env(), foreign_env("")])
+@pytest.mark.parametrize(("wrong", "env"), pairs(WRONG, [None, foreign_env(), foreign_env("")]))
 def test_rows_that_are_wrong_are_mended(
-    broken: Broken, database_url: str, values: Values, why: str, left: set[str], env: str | None
+    broken: Broken, database_url: str, wrong: tuple[Values, str, set[str]], env: str | None
 ) -> None:
+    values, why, left = wrong
     ini = broken(database_url, values)
     if env:
         write_env(ini, env)

@@ -5,7 +5,7 @@ what the file says though it is broken further down.
 """
 
 from collections.abc import Callable
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 
 import pytest
@@ -200,15 +200,14 @@ def test_a_mutated_file_is_read_as_alembic_runs_it_or_is_in_doubt(
     assert facts_of(found) == expected
 
 
-@pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_line_too_many_is_read_as_alembic_runs_it_or_is_in_doubt(
-    new_path: Callable[[], Path], name: str, line: str
+    new_path: Callable[[], Path], name: str
 ) -> None:
     source = SOURCES[name]
     before = source.index("\nrevision") + 1
     after = source.index("\n", source.index("\ndown_revision") + 1) + 1
-    for at in (0, before, after, len(source)):
+    for line, at in product(LINES, (0, before, after, len(source))):
         test_a_mutated_file_is_read_as_alembic_runs_it_or_is_in_doubt.hypothesis.inner_test(
             new_path, f"{source[:at]}{line}\n{source[at:]}".encode()
         )
