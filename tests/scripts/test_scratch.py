@@ -282,6 +282,29 @@ def test_the_configured_database_as_the_scratch_url_is_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("scratch_url", "is_refused"),
+    [
+        ("postgresql://shop@localhost:9/shop", True),
+        ("postgresql+psycopg2://other:secret@[::1]:9/shop", True),
+        ("postgresql://shop@/shop?host=127.0.0.1&port=9", True),
+        ("postgresql://shop@/shop?host=/run/postgresql&port=9", True),
+        ("postgresql://elsewhere.invalid,localhost:9/shop?dbname=shop", True),
+        ("postgresql://shop@localhost:9", True),  # its user's name is its database's
+        ("postgresql://shop@localhost:9/other", False),
+        ("postgresql://shop@localhost:7/shop", False),
+        ("postgresql://shop@127.0.0.1.invalid:9/shop", False),
+    ],
+)
+def test_the_configured_database_by_another_name_is_refused(
+    scratch_url: str, is_refused: bool, make_app: MakeApp
+) -> None:
+    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
+    result = invoke(ini, "scratch", "--scratch-url", scratch_url, "--", "true")
+    assert ("names the configured database itself" in result.stderr) == is_refused
+    assert result.returncode == (2 if is_refused else 6)
+
+
 def test_a_scratch_url_that_is_none_is_told(make_app: MakeApp, postgresql_url: str) -> None:
     ini = make_app(postgresql_url, LINE, {"migrate.scratch_url": "nonsense"})
     result = invoke(ini, "scratch", "--", "true")

@@ -12,6 +12,7 @@ from ..bridge.context import RunContext
 from ..bridge.readiness import until_up
 from ..database.engine import engine_at, make_engine
 from ..database.failures import database_failed
+from ..database.same_database import is_same_database
 from ..database.scratch_file import ScratchFiles, scratch_files
 from ..database.scratch_server import ScratchServer, scratch_server
 from ..database.url import engine_url
@@ -83,11 +84,7 @@ def _scratch_url(given: str, configured: URL) -> URL:
             "The scratch URL is not one of PostgreSQL, but `sqlalchemy.url` is.",
             hint="name a PostgreSQL server where this user may create databases.",
         )
-    if (url.host, url.port, url.database) == (
-        configured.host,
-        configured.port,
-        configured.database,
-    ):
+    if is_same_database(url, configured):
         raise SettingsError(
             "The scratch URL names the configured database itself, where nothing may be made.",
             hint="leave it out to make scratch databases on the same server, or name another.",
