@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,19 @@ def test_a_revision_can_be_named(make_app: MakeApp, database_url: str) -> None:
     assert result.stderr == ""
 
 
+def test_without_a_folder_for_temporary_files_the_variable_is_named(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
+    result = invoke(make_app(sqlite_url, LINE), "scratch", "--", "true")
+    assert result.returncode == 6
+    assert result.stderr == (
+        "Error: No scratch database can be made, which is a temporary file: No such file or"
+        " directory.\n"
+        "Hint:  let `TMPDIR` name a folder that has room, and that this user may write to.\n"
+    )
+
+
 def test_its_url_is_in_the_variables_that_are_named_too(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
@@ -85,15 +99,48 @@ def test_it_ends_with_the_status_of_the_command(
     assert (result.returncode, result.stderr) == (status, "")
 
 
-def test_a_command_that_there_is_not_is_told_before_anything_is_made(
-    make_app: MakeApp, sqlite_url: str
+@pytest.mark.parametrize(
+    ("text", "mode", "status", "why"),
+    [
+        (None, 0, 127, "there is no such program"),
+        ("#!/no/such/program\n", 0o755, 127, "there is no such program"),
+        ("#!/bin/sh\n", 0o644, 126, "Permission denied"),
+        ("exit 0\n", 0o755, 126, "Exec format error"),
+    ],
+)
+def test_a_command_that_does_not_start_has_the_status_of_a_shell(
+    text: str | None,
+    mode: int,
+    status: int,
+    why: str,
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
 ) -> None:
     ini = make_app(sqlite_url, LINE)
-    result = invoke(ini, "scratch", "--", "no-such-program")
+    program = tmp_path / "program"
+    if text is not None:
+        program.write_text(text)
+        program.chmod(mode)
+    result = invoke(ini, "scratch", "-q", "--", str(program))
+    assert left_over(sqlite_url) == set()
+    assert (result.returncode, result.stdout) == (status, "")
+    assert result.stderr == (
+        f"Error: `{program}` can't be run: {why}.\n"
+        f"Hint:  COMMAND stands after `--`, as in `myapp-migrate {ini} scratch -- pytest`.\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a b", "é"])
+def test_a_variable_that_no_shell_can_read_is_refused(
+    name: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    result = invoke(ini, "scratch", "--env", name, "--", "true")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "Error: `no-such-program` can't be run: there is no such program.\n"
-        f"Hint:  COMMAND stands after `--`, as in `myapp-migrate {ini} scratch -- pytest`.\n"
+        f"Error: Invalid value for '--env': `{name}` can't be the name of a variable.\n"
+        f"Hint:  `myapp-migrate {ini} scratch --help` shows what it takes.\n"
     )
 
 
