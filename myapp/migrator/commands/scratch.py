@@ -17,10 +17,12 @@ from ..bridge.context import RunContext
 from ..bridge.loading import load_history
 from ..bridge.place import shown
 from ..database.url import engine_url
+from ..run.plan import plan_upgrade
 from ..run.redirection import led_to
 from ..settings.settings import Settings
 from ..settings.variables import Expanded
 from .migration import upgrade
+from .novelty import rows_after
 from .scratch_maker import Maker, scratch_maker
 
 _PLACES = {"prepend_sys_path", "script_location", "version_locations"}
@@ -101,8 +103,16 @@ class Scratches:
                     self._maker.keep(url, digest)
                     return url, rows, is_copy
         if digest not in self._rows:
-            self._rows[digest] = self._upgraded(url, target)
+            self._rows[digest] = self._planned(target)
         return url, self._rows[digest], True
+
+    def _planned(self, target: str | tuple[str, ...]) -> tuple[str, ...]:
+        """Return the version rows of a copy. To ask it takes as long as to make it."""
+        if not isinstance(target, str):
+            return target
+        history = load_history(self._context)
+        steps = plan_upgrade(history, target, ())
+        return rows_after(history, [step.revision.revision for step in steps])
 
     def _tell_waiting(self) -> None:
         self._context.watcher.notice(
