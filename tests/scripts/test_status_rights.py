@@ -206,6 +206,22 @@ def test_a_schema_in_which_the_role_may_make_nothing(
         ]
 
 
+def test_names_may_have_any_characters(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    odd = """a%b %(c)s "d" 'e' \\Ü"""
+    quoted = '"' + odd.replace('"', '""') + '"'
+    execute(postgresql_url, f"CREATE TABLE {quoted} (x int)")
+    with plain_user(postgresql_server, postgresql_url) as url:
+        ini = make_app(url, [Revision("aaaa1111", upgrade=f"op.drop_column({odd!r}, 'x')")])
+        execute(postgresql_url, f"ALTER SCHEMA public OWNER TO {user_of(url)}")
+        (found,) = lacking(ini)
+        owner = user_of(postgresql_url)
+        assert found["what"] == f"ownership of table {quoted}, which belongs to {owner}"
+        execute(postgresql_url, found["cure"].split("`")[-2])
+        assert invoke(ini, "upgrade").returncode == 0
+
+
 def test_a_standby_is_told_with_what_it_does_not_see(make_app: MakeApp) -> None:
     with restartable_server() as server:
         ini = make_app(server.admin_url, [A])

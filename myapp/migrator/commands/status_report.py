@@ -25,6 +25,7 @@ from ..database.invalid_indexes import InvalidIndex, left_invalid
 from ..database.listening import listening
 from ..database.rights import lacking_on_file, lacking_on_server
 from ..database.url import sqlite_file
+from ..database.whole_sql import run_whole
 from ..lock.holding import Holder
 from ..lock.onlooker import Seen, seen_beside_file, seen_on_server
 from ..revisions import answers
@@ -190,7 +191,7 @@ class _Looks:
             return (), ()
         needs = {id_: needs_of(history.get(id_).path) for id_ in reversed(pending)}
         lacking, may_all = lacking_on_server(
-            lambda sql: [tuple(row) for row in connection.exec_driver_sql(sql)],
+            lambda sql: [tuple(row) for row in run_whole(connection, sql)],
             union(needs.values()),
             table,
         )
