@@ -11,7 +11,11 @@ from typing import Any
 from ..migrator.base.errors import UsageError
 from ..migrator.base.proofs import Proof, Verification
 from ..migrator.base.verdicts import Verdict
+from .forks import fork_lines
 from .whole_files import write_whole
+
+#: How wide a drawing is at most.
+_DRAWN = 76
 
 
 class VerifyAnswer:
@@ -28,6 +32,7 @@ class VerifyAnswer:
             "exit_code": found.exit_code,
             "revisions": found.revisions,
             "since": found.since or None,
+            "fork": found.fork and found.fork.document(),
             "new": [each.revision for each in found.new],
             "proofs": [_document(each) for each in found.proofs],
         }
@@ -38,6 +43,8 @@ class VerifyAnswer:
         for proof in self.found.proofs:
             for each in proof.verdicts:
                 lines += _lines(proof.step, each)
+            if proof.step == "heads" and self.found.fork:
+                lines += [f"    {line}" for line in fork_lines(self.found.fork, _DRAWN)]
             lines += [f"{proof.step}: {note}" for note in proof.notes]
         return [*lines, summary(self.found)]
 

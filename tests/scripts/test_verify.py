@@ -242,6 +242,12 @@ def test_several_heads_are_told_and_the_rest_is_proven(make_app: MakeApp, sqlite
         ("heads", id_, 7, "It is one of several heads, which `merge heads` joins.")
         for id_ in ("bbb222", "ccc333")
     ]
+    shown = invoke(ini, "verify", "--step", "heads").stdout
+    assert "\n    * bbb222 " in shown
+    assert "\n    | * ccc333 " in shown
+    assert "\n    |/\n    * aaa111 " in shown
+    told = json.loads(invoke(ini, "verify", "--step", "heads", "--json").stdout)
+    assert told["fork"]["ancestor"] == "aaa111"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from ..base.errors import HistoryError, SettingsError, UsageError
+from ..base.forks import Fork
 from ..base.proofs import NEEDS, STEPS, Observer, Proof, Verification
 from ..base.results import Revision
 from ..base.spelling import nearest
@@ -14,6 +15,7 @@ from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history
 from ..bridge.models import place_of
+from ..revisions.fork import fork
 from ..run.plan import plan_upgrade
 from .comparison import NoModels, without_caches
 from .inspection import bad_downgrades, broken, heads_to_join, irreversible, undocumented
@@ -108,6 +110,7 @@ class _Proving:
         self._new = Novelty("", (), "")
         self._rehearsal: Rehearsal | None = None
         self._traced: dict[str, TracedRevision] = {}
+        self._fork: Fork | None = None
 
     def all(self) -> Verification:
         proofs: dict[str, Proof] = {}
@@ -124,7 +127,13 @@ class _Proving:
         new = tuple(map(self._history.get, self._new.ids)) if self._history else ()
         told = {each.revision: tuple(sent.get(each.revision, ())) for each in new}
         return Verification(
-            tuple(proofs.values()), len(self._ids), self._new.since, new, told, self._traced
+            tuple(proofs.values()),
+            len(self._ids),
+            self._new.since,
+            new,
+            told,
+            self._traced,
+            self._fork,
         )
 
     def _proof(self, name: str) -> Proof:
@@ -173,8 +182,10 @@ class _Proving:
         return _Found(self._counted(self._ids), verdicts)
 
     def heads(self) -> _Found:
-        heads = self._loaded.heads()
-        return _Found(_count(len(heads), "head"), heads_to_join(self._loaded))
+        verdicts = heads_to_join(self._loaded)
+        if verdicts:
+            self._fork = fork(self._loaded, [str(each.revision) for each in verdicts])
+        return _Found(_count(len(self._loaded.heads()), "head"), verdicts)
 
     def upgrade(self) -> _Found:
         made = rehearsal(self._context, self._loaded, self._new.ids, self._scratch_url)
