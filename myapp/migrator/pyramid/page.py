@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import HTTPMethodNotAllowed, HTTPNotFound, HTTPSeeOther
 from pyramid.response import Response
+from pyramid.settings import aslist
 from pyramid.tweens import INGRESS
 
 from ..base.errors import SettingsError
@@ -43,18 +44,28 @@ _OFFERED = ("application/problem+json", "application/json", "text/html")
 _NO_TEMPLATES = """\
 The application does not start. `migrate.on_pending = page` needs Jinja2, which is not installed.
 Hint:  install it with `pip install jinja2`, or write `migrate.on_pending = warn`."""
+_NAME = f"{__name__}.pending_page"
+_NOT_LISTED = f"""\
+The application does not start. `pyramid.tweens` lists the tweens, and the page of\
+ `migrate.on_pending = page` is not among them.
+Hint:  begin the list with `{_NAME}`, or write `migrate.on_pending = warn`."""
 
 
 def includeme(config: Configurator) -> None:
     """Put the page before the application while revisions are pending.
 
-    Raises ConfigurationError when the library for its template is missing.
+    Raises ConfigurationError when the library for its template is missing, or when the application
+    lists its tweens without this one.
     """
     try:
         from .rendering import rendered  # noqa: F401 - so that it is missed now, and not in a request
     except ImportError:
         raise ConfigurationError(_NO_TEMPLATES) from None
-    config.add_tween(f"{__name__}.pending_page", under=INGRESS)
+    listed = aslist(config.registry.settings.get("pyramid.tweens", ""))
+    if listed and _NAME not in listed:
+        raise ConfigurationError(_NOT_LISTED)
+    # The tween that is added last comes first: so this is done after the application's own actions.
+    config.action(None, lambda: config.add_tween(_NAME, under=INGRESS))
 
 
 def pending_page(application: Application, registry: Registry) -> Application:
