@@ -19,6 +19,7 @@ from pyramid.tweens import INGRESS
 
 from ..base.errors import SettingsError
 from ..database.url import engine_url
+from ..revisions.drops import drops_of
 from ..settings.settings import Settings, load_settings
 from .button import COOKIE, STALE, is_cross_site, local_path, token_of, why_not_local, why_refused
 from .given import standing_of
@@ -140,6 +141,7 @@ class PendingPage:
             standing=look.status.standing if look.status else None,
             error=told(error, lambda: self._standing.settings) if error else "",
             pending=look.pending,
+            drops=_drops(look),
             command=f"{command(self._settings())} upgrade",
             asked=asked,
             failed=failed,
@@ -228,6 +230,16 @@ class PendingPage:
 
 def _title(look: Look) -> str:
     return "Migrations are pending" if look.pending else "The migrations can't be read"
+
+
+def _drops(look: Look) -> dict[str, str]:
+    """Return what each pending revision drops. From base, nothing was there before the run."""
+    if look.status is None or not look.status.rows:
+        return {}
+    return {
+        each.revision: ", ".join(drop.text for drop in drops_of(each.path, "upgrade"))
+        for each in look.pending
+    }
 
 
 def _line(document: dict[str, Any]) -> bytes:

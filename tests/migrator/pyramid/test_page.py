@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import alembic.command
 import pytest
 import webtest
 from pyramid.config import Configurator
@@ -24,6 +25,7 @@ from support.history import MakeApp, Revision, add_revision, create_table
 from support.ini import MakeIni, logging_to
 from support.web import Served, configured, gunicorn, pserve
 
+from myapp.migrator.config import alembic_config
 from myapp.migrator.pyramid.button import local_path
 
 PROJECT = Path(__file__).parents[3]
@@ -129,6 +131,15 @@ def test_a_message_is_text(app: Application) -> None:
     page = app.page().text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
+
+
+def test_the_page_says_what_the_button_drops_as_the_terminal_asks(make_page: MakePage) -> None:
+    drop = Revision("ccc333", "bbb222", "Drop a", upgrade="op.drop_table('a')")
+    app = make_page(drop)
+    assert "Drops" not in app.page().text  # this run makes the table itself
+    alembic.command.upgrade(alembic_config(app.ini), "bbb222")
+    app.web.app.registry["migrate.standing"].look()
+    assert app.page().html.find("p", class_="drops").text == "Drops table a."
 
 
 def test_the_page_loads_nothing_and_stands_in_no_frame(app: Application) -> None:
