@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from ..base.drift import Change, Drift, Drifted
-from ..base.errors import DatabaseUnreachable, LockNotObtained, UsageError
+from ..base.errors import DatabaseUnreachable, LockNotObtained, PendingMigrations, UsageError
 from ..base.results import VersionTable
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
@@ -59,9 +60,9 @@ def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
         _require_one(history, tables)
         table = tables[0]
         for _ in range(_TRIES):
-            expected = expected_schema(context, table, scratch_url=scratch_url)
+            expected = expected_schema(context, table.rows, scratch_url=scratch_url)
             table, found, now = _look(context, history.script)
-            if table.rows == expected.rows == now:
+            if set(table.rows) == set(expected.rows) == set(now):
                 _tell_releases(context, expected.schema.release, found.release)
                 compared = compare(expected, found, context.settings.options.drift_ignore)
                 where = standing(history, table.rows)
@@ -73,22 +74,39 @@ def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
 
 
 def expected_schema(
-    context: RunContext, table: VersionTable, *, scratch_url: str | None = None
+    context: RunContext,
+    target: str | tuple[str, ...] = "heads",
+    *,
+    scratch_url: str | None = None,
 ) -> Expected:
-    """Return what a database looks like whose version table is `table`, from a scratch database.
+    """Return what a database at `target` looks like, from a scratch database.
 
-    Raises what `scratch` raises.
+    A tuple holds the rows of a version table. Raises what `scratch` raises.
     """
     with (
-        scratch(context, table.rows, scratch_url=scratch_url) as made,
+        scratch(context, target, scratch_url=scratch_url) as made,
         in_scratch(context, made.url) as there,
     ):
-        _, schema, _ = _look(there, load_history(there, context.reading).script)
-    return Expected(table.rows, schema, (table.schema, table.name))
+        table, schema, rows = _look(there, load_history(there, context.reading).script)
+    return Expected(rows, schema, (table.schema, table.name))
 
 
 def found_schema(expected: Expected, connection: Connection) -> Schema:
-    """Return the schema of a database that has to look as `expected`, which is only read."""
+    """Return the schema of a database that has to look as `expected`, which is only read.
+
+    Raises PendingMigrations when it stands at other revisions.
+    """
+    schema, name = expected.version_table
+    column: sa.ColumnClause[str] = sa.column("version_num")
+    is_there = sa.inspect(connection).has_table(name, schema=schema)
+    asked = sa.select(column).select_from(sa.table(name, schema=schema))
+    rows = tuple(connection.execute(asked).scalars()) if is_there else ()
+    if set(rows) != set(expected.rows):
+        ones, others = (", ".join(sorted(each)) or "base" for each in (rows, expected.rows))
+        raise PendingMigrations(
+            f"The database stands at {ones}, and can't be compared with one at {others}.",
+            hint="migrate it first, or compare it with `expected_schema` of where it stands.",
+        )
     return schema_of(connection, expected.version_table)
 
 

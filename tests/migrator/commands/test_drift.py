@@ -16,7 +16,7 @@ from support.processes import write_env
 from support.sessions import plain_user
 
 from myapp.migrator.base.drift import Drift
-from myapp.migrator.base.errors import LockNotObtained
+from myapp.migrator.base.errors import LockNotObtained, PendingMigrations
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.commands import drift as drifts
@@ -131,9 +131,18 @@ def test_two_databases_are_compared_with_one_expected_schema(
     """A fleet needs one scratch database."""
     with postgresql_pool.database() as first, postgresql_pool.database() as second:
         context = upgraded(make_app(first, LINE))
-        expected = expected_schema(context, drift(context).table)
-        change(second, "CREATE TABLE a (id serial PRIMARY KEY, note text)")
+        expected = expected_schema(context)
         assert compared(expected, first) == []
+        with pytest.raises(PendingMigrations) as caught:
+            compared(expected, second)
+        assert caught.value.message == (
+            "The database stands at base, and can't be compared with one at bbb222."
+        )
+        change(
+            second,
+            "CREATE TABLE a (id serial PRIMARY KEY, note text)",
+            "CREATE TABLE alembic_version AS SELECT 'bbb222'::varchar(32) AS version_num",
+        )
         assert compared(expected, second) == ["table public.b", "column public.a.note"]
 
 
