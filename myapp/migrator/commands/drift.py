@@ -19,9 +19,16 @@ from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.place import version_table
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, read_each
-from ..database.catalogue import Difference, SchemaObject, differences
+from ..database.catalogue import (
+    Catalogue,
+    Difference,
+    SchemaObject,
+    differences,
+    end_of_schema,
+)
 from ..database.making_order import is_named_only
 from ..database.natural_differences import Schema, is_ignored, schema_of, without_natural
+from ..database.renamed_tables import renamed_tables, with_names_of
 from ..revisions import answers
 from ..revisions.history import standing
 from .scratch import in_scratch, scratch
@@ -114,21 +121,37 @@ def compare(
     expected: Expected, found: Schema, ignored: Sequence[str] = ()
 ) -> tuple[tuple[Drifted, ...], int]:
     """Return how a database differs, and how many differences are `ignored`, by their patterns."""
-    catalogues = without_natural(expected.schema, found)
-    every = differences(*catalogues)
+    wanted, there = catalogues = without_natural(expected.schema, found)
+    renamed = {
+        name: to
+        for name, to in renamed_tables(wanted, there).items()
+        if not any(is_ignored(each, catalogues, ignored) for each in _both(name, to, *catalogues))
+    }
+    if renamed:
+        there = with_names_of(there, renamed)
+    every = differences(wanted, there)
     told = []
     for each in every:
         side = each.expected or each.found
         assert side is not None  # noqa: S101 - a difference has a side
-        if not is_ignored(side, catalogues, ignored):
+        if not is_ignored(side, (wanted, there), ignored):
             told.append(each)
     if expected.schema.owner and told:
         from ..database.undoing_postgresql import undo_all
     else:
         from ..database.undo_sqlite import undo_all
-    undone = undo_all(told, *catalogues)
+    undone = undo_all(told, wanted, there)
     drifted = (_drifted(*each) for each in zip(told, undone, strict=True))
-    return tuple(drifted), len(every) - len(told)
+    return (*map(_renamed, renamed, renamed.values()), *drifted), len(every) - len(told)
+
+
+def _both(name: str, to: str, wanted: Catalogue, there: Catalogue) -> tuple[SchemaObject, ...]:
+    return wanted["table", name], there["table", to]
+
+
+def _renamed(name: str, to: str) -> Drifted:
+    statement = f"ALTER TABLE {to} RENAME TO {name[end_of_schema(name) :]}"
+    return Drifted("table", name, "changed", (("name", name, to),), (statement,), "")
 
 
 def _drifted(difference: Difference, undone: tuple[Sequence[str], str]) -> Drifted:
