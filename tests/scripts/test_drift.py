@@ -40,7 +40,7 @@ def test_a_database_that_nobody_has_changed_has_no_drift(ini: Path, postgresql_u
     result = invoke(ini, "drift")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == (
-        f"No drift: {name_of(postgresql_url)} is what its revisions say, at bbb222 (add b).\n"
+        f"-- No drift: {name_of(postgresql_url)} is what its revisions say, at bbb222 (add b).\n"
     )
 
 
@@ -137,7 +137,7 @@ def test_what_is_known_by_its_name_only_is_said(make_app: MakeApp, postgresql_ur
     line = (
         "Of some objects only the names are compared: 1 of the kind cast, 1 of the kind collation."
     )
-    assert invoke(ini, "drift").stdout.splitlines()[1:] == [line]
+    assert invoke(ini, "drift").stdout.splitlines()[1:] == [f"-- {line}"]
     change(postgresql_url, "DROP CAST (money AS int8)", "CREATE PUBLICATION p")
     assert invoke(ini, "drift").stdout.partition("\n\n")[2] == (
         "-- cast (pg_catalog.money AS bigint) is missing.\n"
