@@ -14,6 +14,9 @@ from support.scratches import left_over
 from support.sessions import plain_user
 from support.tenants import schemas_env
 
+from myapp.migrator.base.traces import Touched, TracedStatement
+from myapp.scripts.plan_trace import lines
+
 MADE = 'op.create_table("users", sa.Column("id", sa.Integer()), sa.Column("name", sa.Text()))'
 NOT_NULL = 'op.alter_column("users", "name", nullable=False)\nop.execute("SELECT 1")'
 ROWS = "INSERT INTO users SELECT n, 'a name' FROM generate_series(1, {}) n"
@@ -35,20 +38,21 @@ def ini(make_app: MakeApp, postgresql_url: str, monkeypatch: pytest.MonkeyPatch)
 def test_each_statement_is_told_with_what_it_locks(ini: Path, postgresql_url: str) -> None:
     change(postgresql_url, ROWS.format(20_000), "ANALYZE users")
 
-    lines = invoke(ini, "plan", "--trace").stdout.splitlines()
+    told = invoke(ini, "plan", "--trace").stdout.splitlines()
 
-    at = lines.index("  dangerous (line 13): ALTER TABLE users ALTER COLUMN name SET NOT NULL")
-    assert lines[at + 1] == "      users: ACCESS EXCLUSIVE, scanned"
-    assert lines[at + 2].startswith(
-        "      SELECT and INSERT/UPDATE/DELETE wait until the commit, 1 statement later ("
+    at = told.index("  dangerous (line 13): ALTER TABLE users ALTER COLUMN name SET NOT NULL")
+    assert told[at + 1] == "      users: ACCESS EXCLUSIVE, scanned"
+    assert told[at + 2] == (
+        "      SELECT and INSERT/UPDATE/DELETE wait until the commit, 1 statement later."
     )
-    assert lines[at + 3] == "  1 statement touches nothing that was there before."
-    found = next(n for n, line in enumerate(lines) if "set-not-null-scans" in line)
-    assert lines[found] == (
+    assert told[at + 3].startswith("      The scratch database held the lock for ")
+    assert told[at + 4] == "  1 statement touches nothing that was there before."
+    found = next(n for n, line in enumerate(told) if "set-not-null-scans" in line)
+    assert told[found] == (
         "  error set-not-null-scans (line 13): users is read whole while SELECT and"
         " INSERT/UPDATE/DELETE wait."
     )
-    assert lines[found + 1].strip().startswith("op.create_check_constraint(")
+    assert told[found + 1].strip().startswith("op.create_check_constraint(")
 
 
 def test_strict_counts_what_the_trace_finds(ini: Path, postgresql_url: str) -> None:
@@ -176,6 +180,20 @@ def test_a_trace_and_a_start_exclude_each_other(ini: Path) -> None:
             "Hint:  leave out one of the two.",
         ],
     )
+
+
+def test_what_may_be_missed_and_what_a_savepoint_lets_go_is_told() -> None:
+    table = Touched("t", "t", "SHARE UPDATE EXCLUSIVE")
+    vacuum = TracedStatement("VACUUM t", 3, None, (table,), may_have_missed=True)
+    locked = table._replace(mode="SHARE")
+    undone = TracedStatement("LOCK t", 4, 1, (locked,), following=2, is_undone=True)
+
+    assert [line for line in lines((vacuum, undone)) if isinstance(line, str)] == [
+        "      t: SHARE UPDATE EXCLUSIVE",
+        "      Outside a transaction, a lock that it soon let go may have been missed.",
+        "      t: SHARE",
+        "      INSERT/UPDATE/DELETE wait until a rollback to a savepoint, 2 statements later.",
+    ]
 
 
 def slow(ini: Path) -> Path:
