@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 
-from ..base.errors import MigrateError
+from ..base.canceller import ended_by
+from ..base.errors import DatabaseUnreachable, Interrupted, MigrateError, SettingsError
 from ..base.scratch import Scratch
 from ..base.watcher import Watcher
 from ..bridge.configuration import build_context
@@ -25,6 +27,7 @@ from .migration import upgrade
 from .novelty import rows_after
 from .scratch_maker import Maker, scratch_maker
 
+_EMPTY = "There is only what env.py and the revisions make there, schemas too."
 _PLACES = {"prepend_sys_path", "script_location", "version_locations"}
 
 
@@ -153,6 +156,19 @@ def in_scratch(
     try:
         with led_to(there, engine_url(context.settings.url)):
             yield _context_at(context, there, watcher or _Warnings(context.watcher))
+    except Interrupted as stopped:
+        # Where the scratch database stood helps nobody: it is dropped.
+        raise Interrupted(
+            f"{ended_by(stopped.exit_code - 128)} while revisions ran in a scratch database. The"
+            " live one is untouched.",
+            exit_code=stopped.exit_code,
+        ) from None
+    except (DatabaseUnreachable, SettingsError) as error:
+        # Other settings that are wrong have no error of a database as their cause.
+        if isinstance(error, DatabaseUnreachable) or isinstance(error.__cause__, DBAPIError):
+            error.message = f"In a scratch database: {error.message}"
+            error.hint = f"{error.hint or 'look at env.py.'} {_EMPTY}"
+        raise
     except MigrateError as error:
         error.message = error.message.replace("The database ", "The scratch database ")
         raise

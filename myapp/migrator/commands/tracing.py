@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..base.errors import MigrateError
+from ..base.errors import Interrupted, MigrateError
 from ..base.plans import Plan, TableSize
 from ..base.results import Direction, VersionTable
 from ..base.traces import Trace, TracedRevision
@@ -82,6 +82,8 @@ def observe(
             with in_scratch(context, made.url, tracer) as there, tracer.recording():
                 run = downgrade if down else upgrade
                 run(there, target, tag=tag)
+        except Interrupted:
+            raise
         except MigrateError as failed:
             if not tracer.done:
                 raise

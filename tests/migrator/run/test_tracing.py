@@ -123,6 +123,20 @@ def test_what_others_wait_for_is_seen_outside_a_transaction_each_time(traced: Tr
     assert (index.name, index.mode) == ("t_a", "ACCESS EXCLUSIVE")
 
 
+def test_a_table_that_is_locked_meanwhile_hides_no_other(traced: Traced) -> None:
+    (revision,) = traced(
+        "other = op.get_bind().engine.connect()\n"
+        'other.execute(sa.text("LOCK TABLE t IN ACCESS EXCLUSIVE MODE"))\n'
+        "with op.get_context().autocommit_block():\n"
+        "    for number in range(4):\n"
+        '        op.execute(f"CREATE INDEX u_{number} ON u (id)")\n'
+        "other.close()"
+    )
+
+    _, *built = revision.statements
+    assert [locks(each) for each in built] == [{"u": "SHARE"}] * 4
+
+
 def test_an_index_that_nobody_uses_any_more_keeps_nobody_waiting(traced: Traced) -> None:
     (revision,) = traced(
         "with op.get_context().autocommit_block():\n"
