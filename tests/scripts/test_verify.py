@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ ENUM = Revision(
 @pytest.fixture(autouse=True)
 def _surroundings(temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep scratch files among the test's own, and what a CI service sets away."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "CI_DEFAULT_BRANCH"):
+    for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "CI_DEFAULT_BRANCH", "GIT_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -415,6 +416,69 @@ def test_a_shallow_clone_is_told(make_app: MakeApp, postgresql_url: str, tmp_pat
     moved.write_text(moved.read_text().replace(f"{ini.parent}/migrations", "%(here)s/migrations"))
     result = invoke(moved, "verify", "--step", "lint")
     assert "this clone is shallow, and doesn't reach back to where it left" in result.stderr
+
+
+def make_branch(ini: Path, default: str) -> None:
+    git(ini.parent, "init", "-b", default)
+    git(ini.parent, "add", "migrations")
+    git(ini.parent, "commit", "-m", "first")
+    git(ini.parent, "checkout", "-b", "change")
+    make_one_more(ini, Revision("ccc333", "bbb222", **create_table("c")))
+
+
+@pytest.mark.parametrize("default", ["trunk", "deployed"])
+def test_a_default_branch_without_a_remote_may_have_any_name_that_git_is_told(
+    default: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, default)
+    if default != "trunk":
+        result = invoke(ini, "verify", "--step", "trace")
+        assert "git knows no default branch here; name it with `--since`" in result.stderr
+    git(ini.parent, "config", "init.defaultBranch", default)
+    git(ini.parent, "checkout", "--detach")
+    result = invoke(ini, "verify", "--step", "trace")
+    assert re.search(rf"1 new revision since [0-9a-f]{{12}} \({default}\)  ", result.stderr)
+
+
+def test_what_git_sets_in_a_hook_leads_nowhere_else(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, "main")
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
+    result = invoke(ini, "verify", "--step", "trace")
+    assert "1 new revision since " in result.stderr
+
+
+def test_a_clone_of_one_commit_is_told(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the CI service checks it out by default: its branch into which it goes is not there."""
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, "main")
+    git(ini.parent, "add", "migrations")
+    git(ini.parent, "commit", "-m", "second")
+    git(ini.parent, "clone", "--depth", "1", f"file://{ini.parent}", ini.parent / "clone")
+    clone = ini.parent / "clone"
+    git(clone, "remote", "set-head", "origin", "--delete")
+    moved = clone / "app.ini"
+    moved.write_text(ini.read_text().replace(f"{ini.parent}/migrations", "%(here)s/migrations"))
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    result = invoke(moved, "verify", "--step", "trace")
+    assert "skipped it is not known which revisions are new: this clone is shallow" in result.stderr
+
+
+def test_a_repository_of_another_owner_is_told(make_app: MakeApp, sqlite_url: str) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a folder away")
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, "main")
+    os.chown(ini.parent / ".git", 1, 1)
+    os.chown(ini.parent, 1, 1)
+    result = invoke(ini, "verify", "--step", "trace")
+    assert "git does not trust the owner of this repository (`safe.directory`)" in result.stderr
 
 
 def test_a_user_who_may_make_no_database_is_told_the_grant(

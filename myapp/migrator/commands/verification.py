@@ -229,18 +229,16 @@ class _Proving:
         assert self._rehearsal is not None  # noqa: S101 - `upgrade` has passed
         if skipped := self._rehearsal.why_not_linted() or self._new.why:
             return _Found(skipped=skipped)
-        about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
-        return _Found(about, self._rehearsal.lint())
+        return _Found(self._new.told, self._rehearsal.lint())
 
     def trace(self) -> _Found:
         if self._new.why:
             return _Found(skipped=self._new.why)
-        about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
         if not self._new.ids:
-            return _Found(about)
+            return _Found(self._new.told)
         rows = rows_before(self._loaded, self._ids, self._new.ids)
         seen = observe(self._context, rows, scratch_url=self._scratch_url)
-        found = _Found(about, notes=list(seen.notes))
+        found = _Found(self._new.told, notes=list(seen.notes))
         for each in seen.revisions:
             if each.revision.revision in self._new.ids:
                 self._traced[each.revision.revision] = each
