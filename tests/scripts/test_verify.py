@@ -275,6 +275,35 @@ def test_the_models_are_compared(
     )
 
 
+def test_a_difference_of_the_models_is_shown_where_they_say_it(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str
+) -> None:
+    metadata = make_models(
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"
+        "class Base(DeclarativeBase):\n    metadata = metadata\n"
+        "class A(Base):\n    __tablename__ = 'a'\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        "    name: Mapped[str | None]\n"
+        "    mail: Mapped[str | None] = mapped_column('e_mail')\n"
+        "t = Table(\n    'b', metadata,\n    Column('id', Integer, primary_key=True),\n"
+        "    Column('x', Integer),\n)\n"
+        "class C(Base):\n    __tablename__ = 'c'\n    __table_args__ = {'schema': None}\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    )
+    ini = make_app(sqlite_url, LINE, {"alembic.target_metadata": metadata})
+    lines = (ini.parent / f"{metadata.partition(':')[0]}.py").read_text().splitlines()
+    shown = {
+        said: lines[int(str(line)) - 1].strip()
+        for _, _, line, said in findings(ini, "--step", "models", status=4)
+    }
+    assert shown == {
+        "add table c": "class C(Base):",
+        "add column a.name": "name: Mapped[str | None]",
+        "add column a.e_mail": "mail: Mapped[str | None] = mapped_column('e_mail')",
+        "add column b.x": "Column('x', Integer),",
+    }
+
+
 def test_a_module_of_models_that_fails_has_its_own_error_and_line(
     make_app: MakeApp, make_models: MakeModels, sqlite_url: str
 ) -> None:
