@@ -48,6 +48,7 @@ SCRIPTS = [
         "status_command",
         "verify_command",
     },
+    {"verify_markdown"},
     {"verify_output"},
     {"cli"},
     {"group"},

@@ -132,7 +132,12 @@ def test_a_column_that_comes_back_may_be_the_last_one(make_app: MakeApp, databas
         upgrade="op.execute('ALTER TABLE t DROP COLUMN x')",
         downgrade="op.execute('ALTER TABLE t ADD COLUMN x int')",
     )
-    assert findings(make_app(database_url, [two, less]), "--step", "stairway", status=0) == []
+    ini = make_app(database_url, [two, less])
+    assert findings(ini, "--step", "stairway", status=0) == []
+    assert (
+        "stairway: The way down puts columns in another order, which is no failure: one that comes"
+        " back is the last of its table. bbb222 (a change).\n"
+    ) in invoke(ini, "verify", "--step", "stairway").stdout
 
 
 def test_a_branch_and_a_merge_are_climbed_in_the_order_of_an_upgrade(
@@ -376,8 +381,17 @@ def test_what_a_new_revision_locks_is_seen(
     found = findings(ini, *options, status=10)
     assert found
     assert {each[:3] for each in found} == {("trace", "ccc333", 13)}
-    locked = "| ccc333 | 13 | a | ACCESS EXCLUSIVE | SELECT, INSERT/UPDATE/DELETE | rewritten"
-    assert locked in (tmp_path / "comment.md").read_text()
+    written = (tmp_path / "comment.md").read_text()
+    locked = "| ccc333 | 13 | a | ACCESS EXCLUSIVE | SELECT, INSERT/UPDATE/DELETE | "
+    assert f"{locked}rewritten, scanned | not there yet |\n" in written
+    assert "not known" not in written
+    assert tables(postgresql_url) == set()
+    assert invoke(ini, "upgrade", "bbb222").returncode == 0
+    findings(ini, *options, status=10)
+    assert re.search(
+        re.escape(locked) + r"[a-z, ]+ \| \d+(\.\d+)? (bytes|kB)(, about 0 rows)? \|\n",
+        (tmp_path / "comment.md").read_text(),
+    )
     assert left_over(postgresql_url) == before
 
 
@@ -523,8 +537,15 @@ def test_with_a_scratch_url_the_configured_server_need_not_be_there(
     make_app: MakeApp, postgresql_server: str
 ) -> None:
     ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
-    result = invoke(ini, "verify", "--skip", "lint", "--scratch-url", postgresql_server)
+    comment = ini.parent / "comment.md"
+    change = Revision("ccc333", "bbb222", upgrade="op.add_column('a', sa.Column('x', sa.Integer))")
+    make_one_more(ini, Revision(**{**vars(change), "downgrade": "op.drop_column('a', 'x')"}))
+    words = ["--skip", "lint", "--since", "bbb222", "--markdown", str(comment)]
+    result = invoke(ini, "verify", *words, "--scratch-url", postgresql_server)
     assert result.returncode == 0, result
+    written = comment.read_text()
+    assert "The sizes are not known: the database of the .ini file does not answer here." in written
+    assert "| revision | line | object | lock | what waits | what is done |\n" in written
 
 
 def test_the_configured_database_as_the_scratch_url_is_refused(

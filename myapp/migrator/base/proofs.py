@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .plans import TableSize
 from .results import Revision
 from .sent import Sent
 from .traces import TracedRevision
@@ -68,7 +69,7 @@ class Verification:
 
     `new` are the revisions that are new since `since`, oldest first, and `sent` is what each of
     them has sent. `since` is empty where it is not known which are new. `traced` is what each has
-    locked.
+    locked. `sizes` are those of the live tables by their titles, None where they aren't known.
     """
 
     proofs: tuple[Proof, ...]
@@ -77,6 +78,7 @@ class Verification:
     new: tuple[Revision, ...]
     sent: Mapping[str, tuple[Sent, ...]]
     traced: Mapping[str, TracedRevision]
+    sizes: Mapping[str, TableSize] | None = None
 
     @property
     def exit_code(self) -> int:
