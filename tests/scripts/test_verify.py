@@ -106,6 +106,51 @@ def test_what_a_downgrade_leaves_is_shown_and_the_way_goes_on(
     assert left_over(postgresql_url) == before
 
 
+#: What a downgrade forgets, which autogenerate doesn't see: the SQL, and how the rest is told.
+UNSEEN = {
+    "ALTER TABLE t DROP CONSTRAINT IF EXISTS p, ADD CONSTRAINT p CHECK (x > 0)": (
+        "+ constraint p ON public.t is left over"
+    ),
+    "ALTER TYPE feeling ADD VALUE IF NOT EXISTS 'bad'": (
+        "~ type public.feeling: enum was 'good', and is 'good',\n'bad'"
+    ),
+    "CREATE OR REPLACE TRIGGER tr BEFORE UPDATE ON t EXECUTE FUNCTION"
+    " suppress_redundant_updates_trigger()": "+ trigger tr ON public.t is left over",
+    "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'": (
+        "+ function public.f() is left over"
+    ),
+    "CREATE OR REPLACE VIEW v AS SELECT x FROM t": "+ view public.v is left over",
+    "CREATE SEQUENCE IF NOT EXISTS s": "+ sequence public.s is left over",
+    "COMMENT ON COLUMN t.x IS 'said'": ("~ column public.t.x: comment was not set, and is said"),
+    "GRANT SELECT ON t TO public": (
+        "~ table public.t: privileges was not set, and is GRANT SELECT TO PUBLIC"
+    ),
+}
+
+
+def test_what_autogenerate_does_not_see_is_found_with_its_line(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    made = "CREATE TABLE t (x int); CREATE TYPE feeling AS ENUM ('good')"
+    gone = "DROP TABLE t; DROP TYPE feeling"
+    line = [Revision("r0", upgrade=f"op.execute({made!r})", downgrade=f"op.execute({gone!r})")]
+    for number, sql in enumerate(UNSEEN):
+        # The second way up changes nothing, so that one scratch database is enough.
+        line.append(
+            Revision(
+                f"r{number + 1}",
+                f"r{number}",
+                upgrade=f"op.execute({sql!r})",
+                downgrade="op.execute('SELECT 1')",
+            )
+        )
+    found = findings(make_app(postgresql_url, line), "--step", "stairway", status=1)
+    assert [each[:3] for each in found] == [
+        ("stairway", f"r{number + 1}", 16) for number in range(len(UNSEEN))
+    ]
+    assert [str(each[3]).partition("\n")[2] for each in found] == [*UNSEEN.values()]
+
+
 def test_a_difference_on_sqlite_is_shown(make_app: MakeApp, sqlite_url: str) -> None:
     left = Revision("ccc333", "bbb222", upgrade="op.create_index('i', 'a', ['id'])")
     found = findings(make_app(sqlite_url, [*LINE, left]), "--step", "stairway", status=1)
@@ -654,6 +699,34 @@ def test_findings_are_shown_at_their_lines_on_github(
         ' the schema is another one than before `upgrade()`:%0A+ index "i%25,:" is left over\n'
     )
     json.loads(result.stdout)
+
+
+def test_an_odd_name_is_text_in_every_report(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from junitparser import JUnitXml
+
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    name = "x|`y`</details><script>]]>&\n::error::%0A"
+    odd = Revision(
+        "ccc333", "bbb222", message="m", upgrade=f"op.create_index({name!r}, 'a', ['id'])"
+    )
+    report, comment = tmp_path / "report.xml", tmp_path / "comment.md"
+    words = ["--step", "stairway", "--step", "upgrade", "--since", "bbb222"]
+    ini = make_app(sqlite_url, [*LINE, odd])
+    files = ["--junit", str(report), "--markdown", str(comment)]
+    result = invoke(ini, "verify", *words, *files, "-q")
+    assert result.returncode == 1
+    (annotation,) = result.stderr.splitlines()
+    assert annotation.endswith('%0A::error::%250A" is left over')
+    (failure,) = [
+        each.result[0] for each in next(iter(JUnitXml.fromfile(str(report)))) if each.result
+    ]
+    assert f'+ index "{name}" is left over' in failure.message
+    written = comment.read_text()
+    assert r"x\|\`y\`&lt;/details&gt;&lt;script&gt;\]\]&gt;&amp;<br>\:\:error\:\:%0A" in written
+    assert written.count("</details>") == written.count("<details>") == 1
+    assert "<script" not in written
 
 
 @pytest.mark.parametrize("option", ["--junit", "--markdown"])
