@@ -55,6 +55,9 @@ def _server(context: RunContext, given: str, configured: URL) -> Iterator[Scratc
     with ExitStack() as stack:
         try:
             server = until_up(context, lambda: _entered(stack, theirs, url, configured))
+        except MigrateError as error:
+            raise _named(error, is_given=bool(given)) from error.__cause__
+        try:
             yield server
         except DBAPIError as error:
             raise _named(database_failed(error), is_given=bool(given)) from error
