@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from support import postgresql
 from support.command import Result, invoke, run
 from support.database import change, heads, rows, tables
@@ -357,6 +358,20 @@ def test_a_scratch_url_that_is_none_is_told(make_app: MakeApp, postgresql_url: s
     result = invoke(ini, "scratch", "--", "true")
     assert result.returncode == 2
     assert result.stderr.startswith("Error: The scratch URL is not a database URL.\nHint:  write `")
+
+
+def test_a_scratch_url_that_leads_nowhere_is_named_as_the_cause(
+    make_app: MakeApp, postgresql_server: str
+) -> None:
+    url = make_url(postgresql_server).set(database="nowhere")
+    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
+    result = invoke(
+        ini, "scratch", "--scratch-url", url.render_as_string(hide_password=False), "--", "true"
+    )
+    assert result.returncode == 6
+    assert 'database "nowhere" does not exist.\n' in result.stderr
+    assert "Hint:  create it (`createdb nowhere`), or fix the scratch URL.\n" in result.stderr
+    assert postgresql.PASSWORD not in result.stderr
 
 
 def test_sqlite_takes_no_scratch_url(make_app: MakeApp, sqlite_url: str) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
+from ..base.errors import MigrateError, SettingsError
 from ..bridge.context import RunContext
 from ..bridge.readiness import until_up
 from ..database.engine import engine_at, make_engine
@@ -55,9 +55,8 @@ def _server(context: RunContext, given: str, configured: URL) -> Iterator[Scratc
     with ExitStack() as stack:
         try:
             server = until_up(context, lambda: _entered(stack, theirs, url, configured))
-        except DatabaseUnreachable as error:
-            _named(error, is_given=bool(given))
-            raise
+        except MigrateError as error:
+            raise _named(error, is_given=bool(given)) from error.__cause__
         try:
             yield server
         except DBAPIError as error:

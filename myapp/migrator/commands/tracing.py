@@ -3,12 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from alembic.runtime.migration import MigrationContext
+
 from ..base.errors import Interrupted, MigrateError
 from ..base.plans import Plan, TableSize
 from ..base.results import Direction, VersionTable
 from ..base.traces import Trace, TracedRevision
 from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
+from ..bridge.loading import ScriptHistory
+from ..bridge.version_row import aside
+from ..bridge.version_table import GLANCE_SECONDS, examine
+from ..database.table_sizes import table_sizes
 from ..revisions.allowances import allowances_of, names_of
 from ..revisions.allowances import judged as allowed
 from ..revisions.dangers import judged
@@ -97,6 +103,23 @@ def observe(
     if judge:
         revisions = tuple(_judged(revisions, None, None))
     return Trace(target, revisions, error, (_SQLITE,) if is_sqlite else ())
+
+
+def live_sizes(context: RunContext, history: ScriptHistory) -> dict[str, TableSize] | None:
+    """Return the sizes of the live tables by their titles, None if they can't be had at once.
+
+    The database is only read, and is not waited for.
+    """
+
+    def take(rows: object, migration_context: MigrationContext) -> tuple[TableSize, ...]:
+        with aside(migration_context) as connection:
+            return table_sizes(connection)
+
+    try:
+        found = examine(context, history.script, take, seconds=GLANCE_SECONDS)
+    except MigrateError:
+        return None
+    return {each.title: each for tables in found for each in tables}
 
 
 def _joined(plan: Plan, seen: Trace) -> Plan:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..base.errors import HistoryError, SettingsError, UsageError
 from ..base.forks import Fork
+from ..base.plans import TableSize
 from ..base.proofs import NEEDS, STEPS, Observer, Proof, Verification
 from ..base.results import Revision
 from ..base.spelling import nearest
@@ -21,8 +22,8 @@ from .comparison import NoModels, without_caches
 from .inspection import bad_downgrades, broken, heads_to_join, irreversible, undocumented
 from .novelty import Novelty, novelty, rows_before
 from .rehearsal import Rehearsal, rehearsal
-from .stairway import stairway
-from .tracing import observe
+from .stairway import REORDERED, stairway
+from .tracing import live_sizes, observe
 
 
 def verify(
@@ -33,12 +34,14 @@ def verify(
     since: str | None = None,
     scratch_url: str | None = None,
     observer: Observer | None = None,
+    with_sizes: bool = False,
 ) -> Verification:
     """Take the `steps`, all by default, but for those to `skip`, and those that need one of these.
 
     A step brings those that it needs. `since` is the commit, or the revision, after which
     revisions are new; by default the commit at which this branch left git's default branch. The
-    configured database is not written to. `observer` is told of each step.
+    configured database is not written to; it is read only `with_sizes` of what is locked, if it
+    answers at once. `observer` is told of each step.
 
     Raises UsageError for a name that is no step, BadRevision for a `since` that nothing has, and
     what `scratch` raises.
@@ -46,6 +49,7 @@ def verify(
     names = chosen(steps, skip)
     with without_caches(), ExitStack() as stack:
         proving = _Proving(context, names, since, scratch_url, observer or Observer(), stack)
+        proving.with_sizes = with_sizes
         return proving.all()
 
 
@@ -111,6 +115,8 @@ class _Proving:
         self._rehearsal: Rehearsal | None = None
         self._traced: dict[str, TracedRevision] = {}
         self._fork: Fork | None = None
+        self._sizes: dict[str, TableSize] | None = None
+        self.with_sizes = False
 
     def all(self) -> Verification:
         proofs: dict[str, Proof] = {}
@@ -134,6 +140,7 @@ class _Proving:
             told,
             self._traced,
             self._fork,
+            self._sizes,
         )
 
     def _proof(self, name: str) -> Proof:
@@ -202,7 +209,7 @@ class _Proving:
             self._observer.climbs(number, total)
 
         found = _Found()
-        found.verdicts += stairway(
+        verdicts = stairway(
             self._context,
             self._loaded,
             self._ids,
@@ -210,10 +217,19 @@ class _Proving:
             scratch_url=self._scratch_url,
             climbs=climbs,
         )
+        reordered: list[Verdict] = []
+        for each in verdicts:
+            (reordered if each.rule == REORDERED else found.verdicts).append(each)
         found.about = f"{self._counted(self._ids[:climbed])} up, down and up"
         for revision in self._revisions[:climbed]:
             if reason := reasons.get(revision.revision):
                 found.notes.append(f"{revision.title} only goes up: {reason}")
+        if reordered:
+            titles = ", ".join(self._loaded.get(str(each.revision)).title for each in reordered)
+            found.notes.append(
+                "The way down puts columns in another order, which is no failure: one that comes"
+                f" back is the last of its table. {titles}."
+            )
         if climbed < total:
             found.notes.append(f"{self._counted(self._ids[climbed:])} not tried after that.")
         return found
@@ -240,22 +256,22 @@ class _Proving:
         assert self._rehearsal is not None  # noqa: S101 - `upgrade` has passed
         if skipped := self._rehearsal.why_not_linted() or self._new.why:
             return _Found(skipped=skipped)
-        about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
-        return _Found(about, self._rehearsal.lint())
+        return _Found(self._new.told, self._rehearsal.lint())
 
     def trace(self) -> _Found:
         if self._new.why:
             return _Found(skipped=self._new.why)
-        about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
         if not self._new.ids:
-            return _Found(about)
+            return _Found(self._new.told)
         rows = rows_before(self._loaded, self._ids, self._new.ids)
         seen = observe(self._context, rows, scratch_url=self._scratch_url)
-        found = _Found(about, notes=list(seen.notes))
+        found = _Found(self._new.told, notes=list(seen.notes))
         for each in seen.revisions:
             if each.revision.revision in self._new.ids:
                 self._traced[each.revision.revision] = each
                 found.verdicts += each.findings
+        if self.with_sizes and self._traced:
+            self._sizes = live_sizes(self._context, self._loaded)
         if seen.error:
             found.notes.append(seen.error)
             found.exit_code = STEPS["upgrade"]
