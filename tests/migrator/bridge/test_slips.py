@@ -117,7 +117,7 @@ def test_a_command_that_reads_takes_a_few_characters_as_alembic_does(ini: Path) 
         (
             ["downgrade", "base:head"],
             "`base:head` is a range, and one revision is needed here.",
-            "only `upgrade --sql`, `downgrade --sql` and `history --rev-range` take a range.",
+            "`history --rev-range` takes one, and `upgrade`, `downgrade` and `stamp` with `--sql`.",
         ),
         (
             ["downgrade", "current"],
