@@ -81,7 +81,7 @@ def check_known(history: ScriptHistory, target: str) -> None:
     if ":" in target:
         raise UsageError(
             f"`{target}` is a range, and one revision is needed here.",
-            hint="`history --rev-range` takes one, and `upgrade`, `downgrade` and `stamp` with `--sql`.",
+            hint="`history --rev-range` takes one, and with `--sql` do `upgrade`, `downgrade`, `stamp`.",
         )
     parsed = Target.parse(target)
     require_well_formed(target, parsed)
