@@ -59,7 +59,7 @@ def causes(found: Iterable[Change]) -> list[Cause]:
         if each.kind == "add_column":
             if rule := column_ways.rule(each):
                 made.append(Cause(rule, column_ways.add_column(each)))
-        elif each.kind in _WORK:
+        elif each.kind in _WORK and not each.get("rest").upper().endswith("NOT VALID"):
             rule, way = _WORK[each.kind]
             made.append(Cause(rule, way(each)))
     return made
