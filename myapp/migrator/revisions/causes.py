@@ -74,6 +74,12 @@ def breaking(change: Change, type_: str | None = None) -> Cause:
     return Cause(rule, way(change))
 
 
+def is_of_work(rule: str) -> bool:
+    """Tell whether a rule of the linter is about tables that are read or written as a whole."""
+    breaking_rules = {own for own, _ in BREAKING.values()}
+    return any(own not in breaking_rules for own in names_of(rule)[1:])
+
+
 def why_none(sql: str) -> str:
     """Return why a statement that reads or writes a table as a whole has no safe way."""
     kinds = [each.kind for each in changes(sql)]
