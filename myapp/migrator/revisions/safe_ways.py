@@ -116,7 +116,8 @@ def column_type(change: Change) -> list[str]:
     cast = f"CAST({using} AS {type_})"
     swap = "\n".join(
         [
-            "# First make the column's indexes, default and constraints on the new one, too.",
+            "# First make the indexes, constraints and default of the column on the new one, too.\n"
+            "# A sequence that it owns goes with it: `ALTER SEQUENCE ... OWNED BY` the new one.",
             f"# migrate: allow drop-column because {new} takes its place and name",
             f"# migrate: allow rename-column because no code uses the name {new}",
             *without_trigger(change, new),
