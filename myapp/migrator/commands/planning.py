@@ -154,7 +154,7 @@ def _offline(context: RunContext, history: ScriptHistory) -> list[Place]:
             "env.py ended without running Alembic, so nothing is known of the SQL.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
         )
-    return places
+    return list({place.alike: place for place in places}.values())
 
 
 def _rows_at(history: ScriptHistory, start: str) -> tuple[str, ...]:
