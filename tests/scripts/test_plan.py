@@ -195,6 +195,25 @@ def test_a_downgrade_needs_a_revision(make_app: MakeApp) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("plan -1", "type `{cmd} plan --down -1`, or turn the sign."),
+        ("plan --down +1", "type `{cmd} plan +1`, or turn the sign."),
+        ("plan +2", "`{cmd} plan bbb222` applies aaa111 (add a), bbb222 (rename)."),
+    ],
+)
+def test_what_to_type_is_a_plan_again(
+    make_app: MakeApp, sqlite_url: str, arguments: str, hint: str
+) -> None:
+    app = make_app(sqlite_url, [*LINE, Revision("ccc333", "aaa111")])
+
+    done = invoke(app, *arguments.split())
+
+    assert done.returncode != 0
+    assert hint.format(cmd=f"myapp-migrate {app}") in done.stderr
+
+
 def test_a_database_that_is_down_has_a_way_without_it(make_app: MakeApp) -> None:
     app = make_app(LOST, LINE)
     before = files(app.parent)
