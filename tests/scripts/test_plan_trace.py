@@ -85,6 +85,24 @@ def test_a_small_table_is_locked_for_short(ini: Path, postgresql_url: str) -> No
     assert "error set-not-null-scans" not in done.stdout
 
 
+def test_what_the_linter_fears_and_the_trace_does_not_see_is_a_warning(
+    ini: Path, postgresql_url: str
+) -> None:
+    change(postgresql_url, "ALTER TABLE users ADD CHECK (name IS NOT NULL)")
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    checked = "    op.create_check_constraint('c', 'users', 'name IS NOT NULL')\n"
+    made = ini.parent / "migrations" / "versions" / "aaa111_.py"
+    made.write_text(made.read_text().replace("def downgrade", f"{checked}\n\ndef downgrade", 1))
+
+    done = invoke(ini, "plan", "--trace", "--strict")
+    path.write_text(path.read_text().replace("op.alter_column", "op.drop_column('users', 'id')#"))
+    dropped = invoke(ini, "plan", "--trace", "--strict")
+
+    assert (done.returncode, dropped.returncode) == (0, 10)
+    assert "  warning adding-not-nullable-field (line 13): " in done.stdout
+    assert "The trace saw no table read whole or written anew.\n" in done.stdout
+
+
 def test_a_new_name_does_not_make_a_small_table_large(ini: Path, postgresql_url: str) -> None:
     change(postgresql_url, ROWS.format(10), "ANALYZE users")
     path = ini.parent / "migrations" / "versions" / "bbb222_.py"
