@@ -17,6 +17,8 @@ from support.processes import Process, Start, until, write_env
 from support.scratches import left_over
 from support.sessions import plain_user
 
+from myapp.migrator.base.canceller import ended_by
+
 LINE = [
     Revision("aaa111", message="add a", **create_table("a")),
     Revision("bbb222", "aaa111", message="add b", **create_table("b")),
@@ -222,6 +224,8 @@ def test_it_is_dropped_after_a_signal(
     result = running.finish()
     assert result.returncode == 128 + number
     assert "Traceback" not in result.stderr
+    assert f"{ended_by(number)}. The live database was not changed.\n" in result.stderr
+    assert "Hint" not in result.stderr
 
 
 @pytest.mark.usefixtures("nothing_is_left")
@@ -240,6 +244,14 @@ def test_what_a_killed_run_has_left_is_dropped_by_the_next_and_what_is_in_use_is
     assert heads(used) == {"bbb222"}
     in_use.signal(signal.SIGTERM)
     assert in_use.finish().returncode == 143
+
+
+def test_a_scratch_database_is_not_to_be_stamped(make_app: MakeApp, sqlite_url: str) -> None:
+    made = LINE[-1]
+    ini = make_app(sqlite_url, [*LINE, replace(made, id="ccc333", down_revision=made.id)])
+    result = look(ini)
+    assert "The scratch database stands at bbb222" in result.stderr
+    assert result.stderr.endswith(", then run the command again.\n")
 
 
 @pytest.mark.usefixtures("nothing_is_left")

@@ -197,7 +197,7 @@ def _context_at(context: RunContext, url: URL, watcher: Watcher) -> RunContext:
         command="upgrade",
         reading=context.reading,
     )
-    return replace(made, application=context.application)
+    return replace(made, application=context.application, is_scratch=True)
 
 
 class _Warnings(Watcher):
