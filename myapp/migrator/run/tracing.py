@@ -22,6 +22,7 @@ from ..database.lock_trace import (
     relations_of,
     touched,
 )
+from ..database.statements import as_written
 from ..database.transactions import is_autocommit, rows_of
 from ..revisions.ddl import copied_by, renamed_column
 
@@ -130,8 +131,7 @@ class Tracer(Watcher):
         line = self._line(statement)
         if line is None:
             return
-        if context.compiled and connection.dialect.paramstyle in ("format", "pyformat"):
-            statement = statement.replace("%%", "%")  # SQLAlchemy doubles it for the driver
+        statement = as_written(statement, context)
         if connection.dialect.name != "postgresql":
             copied = copied_by(statement)
             name, is_copied = copied or "the file", bool(copied)
