@@ -382,7 +382,7 @@ def test_a_linter_that_is_missing_is_told_once(
     ini = make_app(postgresql_url, LINE)
     result = invoke(ini, "verify", "--step", "lint", "--since", "base")
     assert result.returncode == 0
-    assert result.stderr.count("no linter is installed: `pip install 'myapp[lint]'`") == 1
+    assert result.stderr.count("no linter is installed: `pip install squawk-cli`") == 1
 
 
 @pytest.mark.parametrize("repository", [True, False], ids=["git", "no git"])

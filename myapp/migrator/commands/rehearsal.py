@@ -70,7 +70,7 @@ class Rehearsal:
         """Return why no linter can be asked; nothing where one can."""
         if not self._url.startswith("postgres"):
             return "the linter knows PostgreSQL only"
-        return "" if installed_linter() else "no linter is installed: `pip install 'myapp[lint]'`"
+        return "" if installed_linter() else "no linter is installed: `pip install squawk-cli`"
 
     def lint(self) -> list[Verdict]:
         """Return what the linter finds in the new revisions."""
