@@ -16,6 +16,7 @@ from support.history import MakeApp, Revision, create_table, foreign_env
 from support.models import MakeModels
 from support.processes import Start, until, write_env
 from support.scratches import left_over
+from support.sessions import plain_user
 
 LINE = [
     Revision("aaa111", message="add a", **create_table("a")),
