@@ -115,6 +115,20 @@ def test_a_new_name_does_not_make_a_small_table_large(ini: Path, postgresql_url:
     assert "error set-not-null-scans" not in done.stdout
 
 
+def test_a_serializable_session_is_traced_by_the_locks_that_block(
+    ini: Path, postgresql_url: str
+) -> None:
+    ini.write_text(f"{ini.read_text()}sqlalchemy.isolation_level = SERIALIZABLE\n")
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    path.write_text(path.read_text().replace("SELECT 1", "SELECT name FROM users"))
+
+    done = invoke(ini, "plan", "--trace", "--json")
+
+    document = json.loads(done.stdout)
+    assert document["trace_error"] is None
+    assert document["revisions"][0]["traced"][0]["touched"][0]["lock"] == "ACCESS EXCLUSIVE"
+
+
 def test_the_live_database_is_looked_at_once(ini: Path, postgresql_url: str) -> None:
     log = ini.parent / "opened"
     env = ini.parent / "migrations" / "env.py"

@@ -25,13 +25,16 @@ _RELATIONS = (
     " WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f', 'i', 'I') AND n.nspname !~ '^pg_'"
     " AND n.nspname <> 'information_schema'"
 )
+#: A SERIALIZABLE transaction has predicate locks too, which block nobody
+#: (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-SERIALIZABLE).
+_OF_SESSION = "pid = {pid} AND mode <> 'SIReadLock'"
 _LOCKS = (
-    "SELECT relation::bigint, mode FROM pg_locks WHERE pid = {pid} AND granted"
+    f"SELECT relation::bigint, mode FROM pg_locks WHERE {_OF_SESSION} AND granted"  # noqa: S608 - constants
     " AND locktype = 'relation' AND database = {database}"
 )
 _SESSION = "SELECT pg_backend_pid(), oid::bigint FROM pg_database WHERE datname=current_database()"
 _ASKED = (
-    "SELECT coalesce(relation, 0)::bigint, mode, granted FROM pg_locks WHERE pid = {pid}"
+    f"SELECT coalesce(relation, 0)::bigint, mode, granted FROM pg_locks WHERE {_OF_SESSION}"  # noqa: S608 - constants
     " AND (NOT granted OR locktype = 'relation' AND database = {database})"
 )
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
