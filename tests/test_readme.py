@@ -5,12 +5,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from sqlalchemy import inspect, make_url
 from support.command import invoke
-from support.database import connection_to, name_of
+from support.database import change, connection_to, name_of
 from support.ini import MakeIni
 from support.project import PROJECT, copy_project, environ
 
@@ -148,6 +149,23 @@ def test_the_revision_with_an_index_goes_up_and_down(
             assert len(inspect(connection).get_indexes("users")) == expected
 
 
+def test_a_fleet_is_compared_with_one_expected_schema(
+    project: Path, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = [sqlite_url, f"sqlite:///{tmp_path / 'other.sqlite'}"]
+    code = block("python", "expected_schema")
+    monkeypatch.chdir(project)
+    for url in fleet:
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert invoke("production.ini", "upgrade", "-q").returncode == 0
+    change(fleet[1], "CREATE INDEX by_hand ON users (name)")
+    found: dict[str, Any] = {"fleet": fleet}
+
+    exec(code, found)  # noqa: S102 - of the README
+
+    assert [each.statements for each in found["differences"]] == [("DROP INDEX by_hand",)]
+
+
 APPLICATION_TESTS = """\
 import pytest
 from myapp.models import User
@@ -247,4 +265,5 @@ def test_every_exit_status_is_in_its_table() -> None:
 
     listed = {int(status) for cell in table("status") for status in cell.split(",")}
 
-    assert listed == statuses(MigrateError) | {0, REFUSED, 129, 130, 143}
+    signals, unrunnable = {129, 130, 143}, {126, 127}
+    assert listed == statuses(MigrateError) | {0, REFUSED} | signals | unrunnable

@@ -132,7 +132,9 @@ class Console:
             return error.exit_code
         if isinstance(error, click.ClickException):
             return self.fail(misused(error, self.typed.command))
-        return self.fail(interrupted(error) if isinstance(error, KeyboardInterrupt) else error)
+        if isinstance(error, KeyboardInterrupt):
+            error = interrupted(error, self.typed.command)
+        return self.fail(error)
 
     def warn(self, message: str) -> None:
         """Tell of something that didn't stop the command."""

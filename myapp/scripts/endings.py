@@ -8,6 +8,9 @@ from ..migrator.base.canceller import ended_by
 from ..migrator.base.errors import InternalError, Interrupted, UsageError
 from ..migrator.settings.redaction import redacted
 
+#: The commands that write to scratch databases only.
+_APART = {"drift", "plan", "scratch", "verify"}
+
 
 def unexpected(error: BaseException) -> InternalError:
     """Return the error to show for an exception that nobody expected."""
@@ -19,13 +22,14 @@ def unexpected(error: BaseException) -> InternalError:
     )
 
 
-def interrupted(interrupt: BaseException) -> Interrupted:
-    """Return the error of a signal that came outside the migrations."""
+def interrupted(interrupt: BaseException, command: str | None = None) -> Interrupted:
+    """Return the error of a signal that came outside the migrations, while `command` ran."""
     number = int(interrupt.args[0]) if interrupt.args else signal.SIGINT
+    is_apart = command in _APART
     return Interrupted(
-        f"{ended_by(number)}.",
+        f"{ended_by(number)}.{' The live database was not changed.' if is_apart else ''}",
         exit_code=128 + number,
-        hint="`{cmd} current` tells where the database stands.",
+        hint=None if is_apart else "`{cmd} current` tells where the database stands.",
     )
 
 

@@ -68,7 +68,8 @@ def upgrade(session: Session, /, revision: str, sql: bool, **options: Any) -> ob
 def downgrade(session: Session, revision: str, sql: bool, tag: str | None, yes: bool) -> object:
     """Downgrade the database to REVISION, as `-1` or `base`.
 
-    It tells which tables, columns and rows go. On a terminal it asks first.
+    It tells which tables, columns and rows go. On a terminal it asks first. It refuses to pass a
+    revision that says `# migrate: irreversible because REASON`.
     """
     context = session.context()
     if sql:

@@ -21,6 +21,7 @@ from support.refusal import files, refused, told
 
 A = Revision("aaaa1111", message="add a", **create_table("a"))
 B = Revision("bbbb2222", "aaaa1111", message="add b", **create_table("b"))
+KEPT = replace(B, downgrade="pass  # migrate: irreversible because b is gone")
 OTHER_B = Revision("bbbb3333", "aaaa1111", message="add phone", **create_table("phone"))
 
 
@@ -59,6 +60,9 @@ MODELS = {"alembic.target_metadata": "myapp.models:Base.metadata"}
         pytest.param(Case(1, "upgrade", tuple(failing("1 / 0"))), id="failed and rolled back"),
         pytest.param(Case(2, "upgrade --frob"), id="unknown option"),
         pytest.param(Case(2, "upgrade zzzz"), id="unknown revision"),
+        pytest.param(Case(2, "downgrade base", (A, KEPT), "heads"), id="irreversible"),
+        pytest.param(Case(2, "plan --down base", (A, KEPT), "heads"), id="a plan of that"),
+        pytest.param(Case(2, "downgrade current:base --sql", (A, KEPT), "heads"), id="SQL of that"),
         pytest.param(Case(3, "current --check-heads"), id="a revision is pending"),
         pytest.param(Case(3, "check"), id="nothing to compare with yet"),
         pytest.param(Case(4, "check", at="heads"), id="models and database differ"),
@@ -78,6 +82,8 @@ def test_the_exit_status(make_app: MakeApp, database_url: str, case: Case) -> No
 
     assert result.returncode == case.returncode
     assert bool(result.stdout) == (case.returncode == 0)
+    if case.at == "heads" and not case.stands_at:
+        assert heads(database_url) == {"bbbb2222"}
     assert ("Error: " in result.stderr) == (case.returncode != 0)
     assert "Traceback" not in result.stderr
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from .forks import Fork
 
 #: Why a revision can't be used. `empty`: it names none. `out_of_reach`: no way leads to it.
+#: `irreversible`: one on the way to it can't be undone.
 BadRevisionReason = Literal[
-    "unknown", "ambiguous", "too_short", "empty", "out_of_reach", "not_applied"
+    "unknown", "ambiguous", "too_short", "empty", "out_of_reach", "not_applied", "irreversible"
 ]
 
 #: How far a run came, in ids of revisions. `not_recorded` have run too, but left no row.

@@ -61,7 +61,7 @@ class RunContext:
     `application` is the name under which a run is seen in the database, `canceller` stops its
     statement, and `watcher` hears of its progress. `reading` is what the revision files say, and
     `table` is the version table, for a caller who has just read them. `config` is Alembic's; an
-    `env.py` finds this context in it.
+    `env.py` finds this context in it. `is_scratch` tells that the database is dropped after it.
     """
 
     config: Config = field(repr=False)
@@ -71,5 +71,6 @@ class RunContext:
     watcher: Watcher = field(default_factory=Watcher)
     reading: "Reading | None" = field(default=None, repr=False)
     table: VersionTable | None = None
+    is_scratch: bool = False
     database: OpenDatabase = field(default_factory=OpenDatabase)
     env_py: EnvPy = field(default_factory=EnvPy)

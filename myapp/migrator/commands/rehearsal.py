@@ -13,10 +13,12 @@ from ..base.sent import Sent
 from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory
-from ..bridge.models import models_place
+from ..bridge.model_places import place_in_models
+from ..bridge.operations import described, leaves
 from ..database.engine import server_version
 from ..database.linter import findings, installed_linter
 from ..database.listening import listening
+from ..database.statements import as_written
 from ..settings.redaction import redacted
 from .comparison import compare, describe_operations
 from .migration import upgrade
@@ -58,12 +60,15 @@ class Rehearsal:
         """Return how the models differ from the schema. Raises what `compare` raises."""
         with in_scratch(self._context, self._url) as there:
             found = compare(there, self._history)
-        path = models_place(self._context.settings)
-        return [
-            Verdict("models", "error", line, None, path, 1 if path else None)
-            for script in found
-            for line in describe_operations(script)
-        ]
+        verdicts = []
+        for script in found:
+            operations = {
+                line: each for each in leaves(script.upgrade_ops_list) for line in described(each)
+            }
+            for told in describe_operations(script):
+                place = place_in_models(self._context.settings, operations[told])
+                verdicts.append(Verdict("models", "error", told, None, *(place or (None, None))))
+        return verdicts
 
     def why_not_linted(self) -> str:
         """Return why no linter can be asked; nothing where one can."""
@@ -81,14 +86,21 @@ class Rehearsal:
         return verdicts
 
     def _note(
-        self, connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any
+        self,
+        connection: Connection,
+        cursor: Any,
+        statement: str,
+        parameters: Any,
+        context: Any,
+        many: bool,
     ) -> None:
         """Keep a statement that a new revision sends, with the line that sends it."""
         self._version = self._version or server_version(connection)
         for frame, line in traceback.walk_stack(None):
             if id_ := self._new.get(frame.f_code.co_filename):
                 is_alone = connection.get_execution_options().get("isolation_level")
-                sent = Sent(redacted(statement.strip()), line, is_alone != "AUTOCOMMIT")
+                sql = as_written(statement, context).strip()
+                sent = Sent(redacted(sql), line, is_alone != "AUTOCOMMIT")
                 self.sent[id_].append(sent)
                 if not parameters:
                     self._without_parameters[id_].append(sent)

@@ -129,8 +129,7 @@ def _failed(execution: Execution, now: Now, step: Step, error: BaseException) ->
     title, reason = step.title, reason_of(error)
     where, tables = _left(execution, now), now.tables
     left = execution.leftovers(tables)
-    options = execution.context.settings.options
-    besides, todo = said_besides(error), what_to_do(step, error, options)
+    besides, todo = said_besides(error), what_to_do(step, error, execution.context)
     if execution.self_block.caused(error):
         besides += f"\n{TOLD}"
         todo = f"{CURE}: fix {where_in(step.revision, error)}, then run the command again."

@@ -10,9 +10,10 @@ from ..bridge.loading import ScriptHistory
 from ..bridge.planned_step import PlannedStep
 from ..bridge.slips import require_typed_out
 from ..bridge.targets import check_known, find, out_of_reach, resolve, several_heads
+from ..revisions.allowances import irreversible_in
 from ..revisions.history import standing
 from ..revisions.resolution import downgrade_plan, upgrade_plan
-from ..revisions.rows import downgrade_rows, upgrade_rows
+from ..revisions.rows import RowChange, downgrade_rows, upgrade_rows
 from ..revisions.target import Target
 from .ways import Goes, ends_of, listed
 
@@ -53,7 +54,8 @@ def plan_downgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> 
 
     A row that others imply stays for as long as its revision is applied.
 
-    Raises DatabaseAhead, BadRevision, or MultipleHeads when `-1` could mean several branches.
+    Raises DatabaseAhead, BadRevision, also for a revision whose file calls it irreversible, or
+    MultipleHeads when `-1` could mean several branches.
     """
     history.require_known(rows)
     require_typed_out(history, target, "downgrade")
@@ -72,8 +74,9 @@ def plan_downgrade(history: ScriptHistory, target: str, rows: Sequence[str]) -> 
             ids = _iterated(
                 history, "downgrade", target, tuple(ends), target, select_for_downgrade=True
             )
-    _require_function(history, "downgrade", ids)
     changes = downgrade_rows(history.graph, ids, rows)
+    _require_reversible(history, ids, changes, rows)
+    _require_function(history, "downgrade", ids)
     return [
         PlannedStep(history, *each, is_upgrade=False) for each in zip(ids, changes, strict=True)
     ]
@@ -180,6 +183,25 @@ def _require_function(history: ScriptHistory, name: str, ids: Iterable[str]) -> 
                 f"Revision file {script.path} has no function `{name}()`, so it can't be run.",
                 hint=f"add `def {name}():` to it, with `pass` if there is nothing to do.",
                 paths=[script.path],
+            )
+
+
+def _require_reversible(
+    history: ScriptHistory, ids: Iterable[str], changes: Iterable[RowChange], rows: Sequence[str]
+) -> None:
+    left = dict.fromkeys(rows)
+    for change in changes:
+        left = {row: None for row in (*left, *change.added) if row not in change.removed}
+    for revision in map(history.get, ids):
+        if mark := irreversible_in(revision.path):
+            there = " ".join(left) or "base"
+            why = f": {mark.reason.rstrip('.')}" if mark.reason else ", for no reason given"
+            raise BadRevision(
+                f"{revision.title} is irreversible{why}. So no revision was downgraded."
+                f"\n{revision.path}, line {mark.line}, says so.",
+                reason="irreversible",
+                hint="restore a backup, or undo it in a new revision. If the schema is as it was"
+                f" at {there} already, type `{{cmd}} stamp {there}`.",
             )
 
 

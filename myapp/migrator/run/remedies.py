@@ -6,9 +6,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ..base.errors import MigrateError
 from ..base.results import Revision, Step
+from ..bridge.context import RunContext
 from ..database.failures import BUSY, error_code, matches
 from ..database.sqlite import IgnoredPragma
-from ..settings.options import Options
 
 # A statement that PostgreSQL or SQLite refuses within a transaction. SQLite has no code for it.
 _NEEDS_AUTOCOMMIT = r"^25001|^(?:SQLITE_ERROR)? .*(?:from within|inside) a transaction"
@@ -29,13 +29,13 @@ _REMEDIES = {
 _THERE_ALREADY = r"^42P07|^42701|(?:table|index) .* already exists|duplicate column name"
 
 
-def what_to_do(step: Step, error: BaseException, options: Options) -> str:
+def what_to_do(step: Step, error: BaseException, context: RunContext) -> str:
     """Return what to do about the migration of `step`, which failed and was rolled back."""
     revision = step.revision
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "see why the connection was lost, then run the command again."
     if isinstance(error, DBAPIError) and matches(BUSY, error):
-        waits = "lock_patience" if options.retries is None else "lock_timeout"
+        waits = "lock_patience" if context.settings.options.retries is None else "lock_timeout"
         raise_it = f", or raise `migrate.{waits}`" if error_code(error) == "55P03" else ""
         return f"another session holds a lock: run the command again when it has ended{raise_it}."
     if _is_irreversible(revision, error):
@@ -49,8 +49,8 @@ def what_to_do(step: Step, error: BaseException, options: Options) -> str:
     if todo:
         return f"{todo}; then run the command again."
     todo = f"fix {where_in(revision, error)}, then run the command again"
-    is_upgrade = step.direction == "upgrade"
-    if is_upgrade and isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
+    may_stamp = step.direction == "upgrade" and not context.is_scratch
+    if may_stamp and isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
         stamp = f"`{{cmd}} stamp {revision.revision}`"
         return f"{todo}; or, if the database has all of this revision already, type {stamp}."
     return f"{todo}."

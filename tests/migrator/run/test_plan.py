@@ -83,6 +83,49 @@ def test_a_downgrade_on_a_branch_that_the_database_is_not_on_is_refused(branches
     )
 
 
+@pytest.fixture
+def gone(make_app: MakeApp) -> History:
+    ini = make_app("sqlite://", LINE)
+    path = next(ini.parent.rglob("bbb222_.py"))
+    path.write_text(path.read_text() + "\n# migrate: irreversible because the numbers are gone\n")
+    return load_history(run_context(ini))
+
+
+@pytest.mark.parametrize(("target", "standing"), [("aaa111", "aaa111"), ("-3", "base")])
+def test_a_downgrade_through_an_irreversible_revision_is_refused(
+    gone: History, target: str, standing: str
+) -> None:
+    with pytest.raises(BadRevision) as raised:
+        plan_downgrade(gone, target, ("ccc333",))
+
+    assert raised.value.message == (
+        "bbb222 (a change) is irreversible: the numbers are gone. So no revision was downgraded."
+        f"\n{gone.get('bbb222').path}, line 19, says so."
+    )
+    assert raised.value.hint == (
+        "restore a backup, or undo it in a new revision. If the schema is as it was at"
+        f" {standing} already, type `{{cmd}} stamp {standing}`."
+    )
+    assert raised.value.details["reason"] == "irreversible"
+
+
+def test_a_downgrade_that_ends_above_an_irreversible_revision_is_planned(gone: History) -> None:
+    plan = plan_downgrade(gone, "bbb222", ("ccc333",))
+
+    assert [step.revision.revision for step in plan] == ["ccc333"]
+
+
+def test_a_revision_is_irreversible_without_a_reason_too(make_app: MakeApp) -> None:
+    ini = make_app("sqlite://", [Revision("aaa111", downgrade="pass  # migrate: irreversible")])
+
+    with pytest.raises(BadRevision) as raised:
+        plan_downgrade(load_history(run_context(ini)), "base", ("aaa111",))
+
+    assert raised.value.message.startswith(
+        "aaa111 (a change) is irreversible, for no reason given. So no revision was downgraded.\n"
+    )
+
+
 def test_an_upgrade_goes_up_only(line: History) -> None:
     with pytest.raises(UsageError) as raised:
         plan_upgrade(line, "-1", ("bbb222",))
