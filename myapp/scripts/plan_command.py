@@ -11,7 +11,7 @@ from .group import option
 from .session import Session
 
 _NO_LINTER = (
-    "Squawk is not installed, so no linter has looked at the SQL: `pip install 'myapp[lint]'`."
+    "Squawk is not installed, so no linter has looked at the SQL: `pip install squawk-cli`."
 )
 
 

@@ -99,7 +99,7 @@ def require_junitparser() -> None:
     except ImportError:
         raise UsageError(
             "`--junit` needs the library junitparser, which is not installed.",
-            hint="run `pip install 'myapp[verify]'`, or `pip install junitparser`.",
+            hint="run `pip install junitparser`.",
         ) from None
 
 
