@@ -104,25 +104,31 @@ def require_junitparser() -> None:
 
 
 def write_junit(path: Path, found: Verification) -> None:
-    """Write a test case for each step, and for each finding that stops it."""
+    """Write a test case for each step, under the same name in every run: a CI's history needs it.
+
+    One that failed has a single failure, with all findings: some services read no second one.
+    """
     from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
     suite = TestSuite("verify")
     for proof in found.proofs:
-        refused = proof.refused
-        for each in refused:
-            case = TestCase(f"{proof.step} {each.revision or ''}".strip(), proof.step)
-            place = f"{_short(each.path)}:{each.line}: " if each.path else ""
-            case.result = [Failure(_legal(f"{place}{each.message}"), each.rule)]
-            suite.add_testcase(case)
-        if not refused:
-            case = TestCase(proof.step, proof.step, proof.seconds)
-            if proof.skipped:
-                case.result = [Skipped(_legal(proof.skipped))]
-            suite.add_testcase(case)
+        case = TestCase(proof.step, proof.step, proof.seconds)
+        if told := [_legal(_placed(each)) for each in proof.refused]:
+            more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+            failure = Failure(f"{told[0]}{more}", proof.refused[0].rule)
+            failure.text = "\n\n".join(told)
+            case.result = [failure]
+        elif proof.skipped:
+            case.result = [Skipped(_legal(proof.skipped))]
+        suite.add_testcase(case)
     xml: Any = JUnitXml()
     xml.add_testsuite(suite)
     write_whole(path, xml.tostring())
+
+
+def _placed(verdict: Verdict) -> str:
+    place = f"{_short(verdict.path)}:{verdict.line}: " if verdict.path else ""
+    return f"{place}{verdict.message}"
 
 
 def write_markdown(path: Path, found: Verification) -> None:
@@ -187,14 +193,17 @@ def _locks(found: Verification) -> Iterator[str]:
         if touched.is_new
     ]
     if rows:
-        yield "\n| revision | line | object | lock | what waits | |\n|---|---|---|---|---|---|"
+        yield "\n| revision | line | object | lock | what waits | effect |"
+        yield "|---|---|---|---|---|---|"
     for row in rows:
         yield f"| {' | '.join(map(_cell, row))} |"
 
 
 def _cell(text: str) -> str:
     """Return text for a cell of a table, in which nothing is Markdown or HTML."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+!|~@:-])", r"\\\1", html.escape(text, quote=False))
+    # A colon before a blank begins neither an emoji nor a link.
+    special = r"([\\`*_{}\[\]()#+!|~@-]|:(?=\S))"
+    escaped = re.sub(special, r"\\\1", html.escape(text, quote=False))
     return "<br>".join(escaped.splitlines())
 
 
