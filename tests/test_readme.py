@@ -10,7 +10,7 @@ import click
 import pytest
 from sqlalchemy import inspect, make_url
 from support.command import invoke
-from support.database import connection_to, name_of
+from support.database import change, connection_to, name_of
 from support.ini import MakeIni
 from support.project import PROJECT, copy_project, environ
 
@@ -102,6 +102,10 @@ def normalised(text: str, project: Path) -> str:
 
 def test_every_command_prints_what_the_readme_shows(project: Path, postgresql_url: str) -> None:
     shown = normalised("".join(blocks("console")), project)
+    # As in a clone: git tells `verify` which revisions are new.
+    as_me = "git -c user.name=me -c user.email=me@example.com"
+    begin = f"git init -qb main && git add -A && {as_me} commit -qm version"
+    subprocess.run(["bash", "-c", begin], check=True, cwd=project, env=environ(project))
 
     told = transcript(project, postgresql_url)
     for name in (as_shown, name_of):
@@ -146,6 +150,30 @@ def test_the_revision_with_an_index_goes_up_and_down(
         assert result.returncode == 0, result.stderr
         with connection_to(database_url) as connection:
             assert len(inspect(connection).get_indexes("users")) == expected
+
+
+def test_a_trace_finds_what_the_readme_shows(
+    project: Path, make_ini: MakeIni, postgresql_url: str
+) -> None:
+    folder = project / "myapp/migrations"
+    ini = make_ini({"sqlalchemy.url": postgresql_url, "alembic.script_location": str(folder)})
+    assert invoke(ini, "upgrade").returncode == 0
+    rows = "INSERT INTO users (name) SELECT 'u' || i FROM generate_series(1, 20000) i"
+    change(postgresql_url, rows, "ANALYZE users")
+    (folder / "versions/aaa111_.py").write_text(
+        '"""Index users by name."""\n\nfrom alembic import op\n\n'
+        "revision, down_revision = 'aaa111', 'c85d3f6a1e90'\n\n\n"
+        "def upgrade():\n    op.create_index('ix_users_name', 'users', ['name'])\n"
+    )
+    result = invoke(ini, "plan", "--trace")
+    told, shown = (
+        re.sub(r"\(line \d+\)", "(line)", normalised(text, project))
+        for text in (result.stdout, block("text", "dangerous"))
+    )
+    told = "".join(
+        line for line in told.splitlines(keepends=True) if "concurrent-index" not in line
+    )
+    assert shown in told
 
 
 APPLICATION_TESTS = """\

@@ -1,4 +1,4 @@
-"""The command that runs another one with a throw-away database."""
+"""The command that runs another one with a scratch database."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ _URL = "DATABASE_URL"
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @option("--at", "target", type=REVISION, default="heads", help="The revision of the database.")
 @option("--env", "names", multiple=True, metavar="NAME", help="Set this variable to its URL too.")
-@option("--scratch-url", help="Make it on this PostgreSQL server instead of the configured one.")
+@option("--scratch-url", help="Make it on this PostgreSQL server instead of the live one.")
 @option("--fresh", is_flag=True, help="Run all revisions, instead of copying an earlier result.")
 @click.pass_obj
 def scratch(
@@ -32,9 +32,9 @@ def scratch(
     scratch_url: str | None,
     fresh: bool,
 ) -> object:
-    """Run COMMAND with a throw-away database at the heads.
+    """Run COMMAND with a scratch database at the heads.
 
-    Its URL is in the environment variable DATABASE_URL. The configured database is not touched.
+    Its URL is in the environment variable DATABASE_URL. The live database is not touched.
     The exit status is that of COMMAND, which stands after `--`.
     """
     from ..migrator.commands import scratch

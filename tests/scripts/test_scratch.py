@@ -289,7 +289,7 @@ def test_the_configured_database_as_the_scratch_url_is_refused(
     )
     assert result.returncode == 2
     assert result.stderr == (
-        "Error: The scratch URL names the configured database itself, where nothing may be made.\n"
+        "Error: The scratch URL names the live database itself, where nothing may be made.\n"
         "Hint:  leave it out to make scratch databases on the same server, or name another.\n"
     )
 

@@ -1,4 +1,4 @@
-"""A throw-away database at a revision, beside the configured one, which is never written to."""
+"""A scratch database at a revision, beside the live one, which is never written to."""
 
 import hashlib
 import time

@@ -82,7 +82,7 @@ def _named(error: MigrateError, *, is_given: bool) -> MigrateError:
 def _scratch_url(given: str, configured: URL) -> URL:
     """Return the URL of the database beside which scratch databases are made.
 
-    Raises SettingsError when it is the configured one.
+    Raises SettingsError when it is the live one.
     """
     url = engine_url(given, "The scratch URL")
     if url.get_backend_name() != "postgresql":
@@ -92,7 +92,7 @@ def _scratch_url(given: str, configured: URL) -> URL:
         )
     if _is_same(_place(url), _place(configured)):
         raise SettingsError(
-            "The scratch URL names the configured database itself, where nothing may be made.",
+            "The scratch URL names the live database itself, where nothing may be made.",
             hint="leave it out to make scratch databases on the same server, or name another.",
         )
     return url

@@ -36,7 +36,7 @@ def verify(
 
     A step brings those that it needs. `since` is the commit, or the revision, after which
     revisions are new; by default the commit at which this branch left git's default branch. The
-    configured database is not written to. `observer` is told of each step.
+    live database is not written to. `observer` is told of each step.
 
     Raises UsageError for a name that is no step, BadRevision for a `since` that nothing has, and
     what `scratch` raises.
