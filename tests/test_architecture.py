@@ -49,6 +49,7 @@ SCRIPTS = [
         "status_command",
         "verify_command",
     },
+    {"verify_markdown"},
     {"verify_output"},
     {"cli"},
     {"group"},

@@ -125,6 +125,13 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _what_is_there_is_no_garbage() -> None:
+    """Let the collector, which these tests call twice each, pass over what earlier tests left."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def ini(make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An application whose database is at its first revision, of three."""

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -152,6 +153,23 @@ def test_the_revision_with_an_index_goes_up_and_down(
             assert len(inspect(connection).get_indexes("users")) == expected
 
 
+def test_a_fleet_is_compared_with_one_expected_schema(
+    project: Path, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = [sqlite_url, f"sqlite:///{tmp_path / 'other.sqlite'}"]
+    code = block("python", "expected_schema")
+    monkeypatch.chdir(project)
+    for url in fleet:
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert invoke("production.ini", "upgrade", "-q").returncode == 0
+    change(fleet[1], "CREATE INDEX by_hand ON users (name)")
+    found: dict[str, Any] = {"fleet": fleet}
+
+    exec(code, found)  # noqa: S102 - of the README
+
+    assert [each.statements for each in found["differences"]] == [("DROP INDEX by_hand",)]
+
+
 def test_a_trace_finds_what_the_readme_shows(
     project: Path, make_ini: MakeIni, postgresql_url: str
 ) -> None:
@@ -275,4 +293,4 @@ def test_every_exit_status_is_in_its_table() -> None:
 
     listed = {int(status) for cell in table("status") for status in cell.split(",")}
 
-    assert listed == statuses(MigrateError) | {0, REFUSED, 129, 130, 143}
+    assert listed == statuses(MigrateError) | {0, REFUSED, 126, 127, 129, 130, 143}

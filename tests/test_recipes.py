@@ -195,6 +195,10 @@ def test_a_job(
 ) -> None:
     if name == "verify" and "verify" not in cli.commands:
         pytest.skip("there is no command `verify` yet")
+    if service == "gitlab":  # a runner keeps `.git` of the job before, and cleans the rest
+        assert (
+            sh("git worktree add -q old HEAD && rm -r old", checkout, postgresql_url).stderr == ""
+        )
     # What it installs is installed beside the tests.
     assert lines[0] in ("pip install -e .", "pip install -e '.[test]'")
     done = sh(

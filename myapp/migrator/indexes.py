@@ -8,6 +8,7 @@ from sqlalchemy.sql.elements import ColumnElement, TextClause
 
 from .base.errors import MigrationFailed
 from .database.invalid_indexes import in_the_way
+from .database.whole_sql import run_whole
 
 _STANDING = """
     SELECT i.indrelid = to_regclass({table}), i.indisunique, i.indpred IS NOT NULL, m.amname::text,
@@ -133,7 +134,7 @@ def _require_alike(
 
 
 def _rows(query: str) -> list[Any]:
-    return [*op.get_bind().exec_driver_sql(query)]
+    return [*run_whole(op.get_bind(), query)]
 
 
 def _literal(text: str) -> str:

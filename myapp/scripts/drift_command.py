@@ -65,8 +65,9 @@ class DriftAnswer:
         name = short_name(found.table.database)
         ignored = f" ({found.ignored} ignored)" if found.ignored else ""
         if not found.differences:
-            yield f"No drift: {name} is what its revisions say, at {found.standing}{ignored}."
-            yield from _named_only(found)
+            text = f"No drift: {name} is what its revisions say, at {found.standing}{ignored}."
+            yield _comment(text)
+            yield from map(_comment, _named_only(found))
             return
         count = len(found.differences)
         differences = f"{count} difference{'s' if count > 1 else ''}{ignored}"

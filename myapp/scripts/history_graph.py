@@ -11,6 +11,9 @@ from .revision_text import short
 class HistoryGraph:
     """A history that is shown as a drawing."""
 
+    #: A line of text that went on below would break the lines of the drawing.
+    is_drawn = True
+
     def __init__(self, report: HistoryReport) -> None:
         self._report = report
 

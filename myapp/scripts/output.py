@@ -28,7 +28,7 @@ from ..migrator.database.odd_rows import shown
 from ..migrator.revisions.answers import NO_DATABASE
 from .durations import format_seconds
 from .revision_text import long, short, with_parents
-from .wrapping import width, wrapped
+from .wrapping import cut, width, wrapped
 
 #: What is told of an answer that has nothing in it.
 EMPTY = {
@@ -52,6 +52,8 @@ def as_text(result: object, *, verbose: bool, quiet: bool, columns: int | None =
     # Lines of a file and SQL are to be copied.
     if isinstance(result, Scaffold | NewRevisions) or getattr(result, "is_copied", False):
         columns = None
+    if columns and getattr(result, "is_drawn", False):
+        return "\n".join(_cut(line, columns) for line in _lines(result, verbose))
     return "\n".join(_shown(line, columns) for line in _lines(result, verbose))
 
 
@@ -59,6 +61,12 @@ def _shown(line: "str | tuple[str, str]", columns: int | None) -> str:
     """Return a line that is safe for a terminal. The first of a pair is our own, and coloured."""
     style, text = ("", line) if isinstance(line, str) else line
     return wrapped(style + legible(text), columns, width(style) or 4)
+
+
+def _cut(line: "str | tuple[str, str]", columns: int) -> str:
+    """Return a line as `_shown` does, and no more of it than one row: the lines below go on."""
+    style, text = ("", line) if isinstance(line, str) else line
+    return style + cut(legible(text), columns - width(style))
 
 
 @singledispatch

@@ -9,7 +9,7 @@ import click
 
 from ..migrator.base.errors import MigrationFailed
 from ..migrator.base.plans import Plan, PlannedRevision, TableSize
-from ..migrator.base.results import name_of, short_name
+from ..migrator.base.results import VersionTable, name_of, short_name
 from ..migrator.base.verdicts import REFUSED, Verdict
 from ..migrator.revisions.answers import NO_DATABASE
 from . import plan_trace
@@ -74,28 +74,32 @@ class PlanAnswer:
         if plan.start is not None:
             yield f"From {plan.start}: {_steps(plan.revisions, plan)}."
             yield from _revisions(plan.revisions)
-        told: dict[tuple[str, ...], tuple[str, list[PlannedRevision]]] = {}
+        told: list[tuple[list[PlannedRevision], str, list[PlannedRevision]]] = []
+        is_below_sql = False
         tables = [status.table for status in plan.databases]
         for status in plan.databases:
             is_one = len(tables) == 1
             name = short_name(status.table.database) if is_one else name_of(status.table, tables)
             planned = [each for each in plan.revisions if each.table == status.table]
-            ids = tuple(each.revision.revision for each in planned)
+            same = next((each[1:] for each in told if each[0] == _alike(planned)), None)
             where = f"{name} is at {status.standing}"
+            if is_below_sql:
+                yield ""
+            is_below_sql = bool(planned) and not same
             if not planned and plan.is_past:
                 yield f"Nothing to do: {where}, which is past {plan.target}."
                 yield f"To see the way back, type `plan --down {plan.target}`."
             elif not planned:
                 yield f"Nothing to do: {where}."
-            elif ids in told:
-                other, first = told[ids]
+            elif same:
+                other, first = same
                 yield f"{where}: the same {_steps(planned, plan)} as {other}."
                 yield from _sizes(planned)
                 yield from _more_findings(planned, first)
             else:
                 yield f"{where}: {_steps(planned, plan)}."
                 yield from _revisions(planned)
-                told[ids] = name, planned
+                told.append((_alike(planned), name, planned))
         if plan.start is None and not tables:
             yield f"Nothing to do: {NO_DATABASE}"
 
@@ -120,6 +124,12 @@ class PlanAnswer:
         if said:
             yield ""
             yield f"Found: {', '.join(said)}.{' Status 10.' if self.exit_code == REFUSED else ''}"
+
+
+def _alike(planned: Iterable[PlannedRevision]) -> list[PlannedRevision]:
+    """Return what is the same in databases that need not be told one by one."""
+    nowhere = VersionTable("", None, "", ())
+    return [replace(each, table=nowhere, tables=(), findings=(), traced=()) for each in planned]
 
 
 def _steps(planned: Sequence[PlannedRevision], plan: Plan) -> str:

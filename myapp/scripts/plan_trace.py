@@ -77,13 +77,13 @@ def _sentences(each: TracedStatement) -> Iterator[str]:
         until = "its end"
         if each.transaction is not None:
             count = each.following
-            later = f", {count} statement{'' if count == 1 else 's'} later" if count else ""
-            until = f"{'a rollback to a savepoint' if each.is_undone else 'the commit'}{later}"
-            if each.seconds:  # SQLite's aren't measured
-                until += f" ({format_seconds(each.seconds)} in the scratch database)"
+            until = "a rollback to a savepoint" if each.is_undone else "the commit"
+            until += f", {count} statement{'' if count == 1 else 's'} later" if count else ""
         yield f"{' and '.join(each.waiting)} wait until {until}."
+        if each.seconds:  # SQLite's aren't measured
+            yield f"The scratch database held the lock for {format_seconds(each.seconds)}."
     if each.may_have_missed:
-        yield "It ran outside a transaction: a lock that it soon let go may not have been seen."
+        yield "Outside a transaction, a lock that it soon let go may have been missed."
 
 
 def _short(sql: str) -> str:

@@ -1,5 +1,6 @@
 """Run another program to its end, and end it first where a signal ends this one."""
 
+import errno
 import os
 import shutil
 import signal
@@ -14,12 +15,22 @@ _LOOK = 0.5
 
 
 def require_program(name: str) -> None:
-    """Raise UsageError when there is no program of this name."""
+    """Raise UsageError when there is no program of this name, or none that may be run."""
     if shutil.which(name) is None:
-        raise UsageError(
-            f"`{name}` can't be run: there is no such program.",
-            hint="COMMAND stands after `--`, as in `{cmd} scratch -- pytest`.",
-        )
+        is_there = os.path.dirname(name) and os.path.exists(name)
+        raise _unrunnable(name, OSError(errno.EACCES if is_there else errno.ENOENT, ""))
+
+
+def _unrunnable(name: str, error: OSError) -> UsageError:
+    """Return the error for a program that doesn't start, with the status of a shell for it."""
+    is_missing = error.errno == errno.ENOENT
+    why = "there is no such program" if is_missing else os.strerror(error.errno or 0)
+    unrunnable = UsageError(
+        f"`{name}` can't be run: {why}.",
+        hint="COMMAND stands after `--`, as in `{cmd} scratch -- pytest`.",
+    )
+    unrunnable.exit_code = 127 if is_missing else 126
+    return unrunnable
 
 
 def run_program(
@@ -27,10 +38,13 @@ def run_program(
 ) -> int:
     """Run `words` with more environment variables, and return the exit status as a shell does.
 
-    `stdout` is the file descriptor to write to.
+    `stdout` is the file descriptor to write to. Raises UsageError when it doesn't start.
     """
     environment = {**os.environ, **variables}
-    running = subprocess.Popen(words, env=environment, stdout=stdout)  # noqa: S603 - as typed
+    try:
+        running = subprocess.Popen(words, env=environment, stdout=stdout)  # noqa: S603 - as typed
+    except OSError as error:
+        raise _unrunnable(words[0], error) from None
     try:
         while (status := _ended(running)) is None:
             canceller.check()

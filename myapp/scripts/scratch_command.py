@@ -1,5 +1,6 @@
 """The command that runs another one with a scratch database."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,25 @@ if TYPE_CHECKING:
 _URL = "DATABASE_URL"
 
 
+def _names(ctx: click.Context, param: click.Parameter, names: Sequence[str]) -> Sequence[str]:
+    """Return `names` if a shell can read variables that are called so."""
+    for name in names:
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+            raise click.BadParameter(f"`{name}` can't be the name of a variable.")
+    return names
+
+
 @cli.command("scratch", connects=True)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @option("--at", "target", type=REVISION, default="heads", help="The revision of the database.")
-@option("--env", "names", multiple=True, metavar="NAME", help="Set this variable to its URL too.")
+@option(
+    "--env",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    callback=_names,
+    help="Set this variable to its URL too.",
+)
 @option("--scratch-url", help="Make it on this PostgreSQL server instead of the live one.")
 @option("--fresh", is_flag=True, help="Run all revisions, instead of copying an earlier result.")
 @click.pass_obj

@@ -102,6 +102,7 @@ class StatusAnswer:
             "pending": found and found.pending,
             "unknown": found and found.unknown,
             "implied": each.implied,
+            "is_standby": each.is_standby,
             "holder": each.holder and _holder(each.holder),
             "interrupted": each.interrupted,
             "invalid_indexes": _each(each.invalid_indexes),
@@ -136,7 +137,8 @@ class StatusAnswer:
             yield from self._failed("Unreachable", each.unreachable)
             yield _line("", f"gave up after {format_seconds(each.seconds)}")
         elif each.server:
-            yield _line("Server", f"{each.server}, answered in {format_seconds(each.seconds)}")
+            server = f"{each.server}, a standby" if each.is_standby else each.server
+            yield _line("Server", f"{server}, answered in {format_seconds(each.seconds)}")
         if each.unreadable:
             yield from self._failed("Unreadable", each.unreadable)
         if not each.server:
@@ -192,7 +194,8 @@ def _each(troubles: "Sequence[Trouble]") -> list[dict[str, str]]:
 
 def _of_lock(each: "DatabaseReport") -> Iterator[tuple[str, str]]:
     if (holder := each.holder) is None:
-        yield _line("Lock", "nobody holds it")
+        nobody = "not known: only the primary server sees it"
+        yield _line("Lock", nobody if each.is_standby else "nobody holds it")
         return
     where = f" on {holder.host}" if holder.host else ""
     yield _line("Lock", f"pid {holder.pid}{where} ({holder.application}) holds it")

@@ -58,12 +58,15 @@ def verify(
         since=since,
         scratch_url=scratch_url,
         observer=_observer(session),
+        with_sizes=markdown is not None,
     )
     found = verify_output.without_secrets(found, session.console.redactor.redact)
     if junit:
         verify_output.write_junit(junit, found)
     if markdown:
-        verify_output.write_markdown(markdown, found)
+        from .verify_markdown import write_markdown
+
+        write_markdown(markdown, found)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in verify_output.annotations(found):
             session.console.stderr.write(f"{line}\n")

@@ -1,6 +1,5 @@
 """What `verify` has found: as text, JSON, JUnit's XML, GitHub's annotations and Markdown."""
 
-import html
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +10,11 @@ from typing import Any
 from ..migrator.base.errors import UsageError
 from ..migrator.base.proofs import Proof, Verification
 from ..migrator.base.verdicts import Verdict
+from .forks import fork_lines
 from .whole_files import write_whole
+
+#: How wide a drawing is at most.
+_DRAWN = 76
 
 
 class VerifyAnswer:
@@ -28,6 +31,7 @@ class VerifyAnswer:
             "exit_code": found.exit_code,
             "revisions": found.revisions,
             "since": found.since or None,
+            "fork": found.fork and found.fork.document(),
             "new": [each.revision for each in found.new],
             "proofs": [_document(each) for each in found.proofs],
         }
@@ -38,6 +42,8 @@ class VerifyAnswer:
         for proof in self.found.proofs:
             for each in proof.verdicts:
                 lines += _lines(proof.step, each)
+            if proof.step == "heads" and self.found.fork:
+                lines += [f"    {line}" for line in fork_lines(self.found.fork, _DRAWN)]
             lines += [f"{proof.step}: {note}" for note in proof.notes]
         return [*lines, summary(self.found)]
 
@@ -83,7 +89,7 @@ def annotations(found: Verification) -> Iterator[str]:
     for proof in found.proofs:
         for each in proof.verdicts:
             level = "notice" if each.allowed is not None else levels[each.level]
-            properties = {"file": _short(each.path), "line": each.line, "title": _rule(proof, each)}
+            properties = {"file": short(each.path), "line": each.line, "title": _rule(proof, each)}
             told = ",".join(
                 f"{name}={_escaped(str(value), ':,')}"
                 for name, value in properties.items()
@@ -127,95 +133,8 @@ def write_junit(path: Path, found: Verification) -> None:
 
 
 def _placed(verdict: Verdict) -> str:
-    place = f"{_short(verdict.path)}:{verdict.line}: " if verdict.path else ""
+    place = f"{short(verdict.path)}:{verdict.line}: " if verdict.path else ""
     return f"{place}{verdict.message}"
-
-
-def write_markdown(path: Path, found: Verification) -> None:
-    """Write a comment for a pull request."""
-    write_whole(path, "\n".join(_markdown(found)).encode("utf-8", "backslashreplace"))
-
-
-def _markdown(found: Verification) -> Iterator[str]:
-    yield "### Migrations\n"
-    yield f"{_cell(summary(found))}\n"
-    yield "| step | result | what was looked at |\n|---|---|---|"
-    for proof in found.proofs:
-        about = proof.skipped or ". ".join(filter(None, (proof.about, *proof.notes)))
-        yield f"| {proof.step} | {proof.state} | {_cell(about)} |"
-    if any(proof.verdicts for proof in found.proofs):
-        yield "\n| step | where | finding |\n|---|---|---|"
-    for proof in found.proofs:
-        for each in proof.verdicts:
-            line = f":{each.line}" if each.line else ""
-            told = each.message if each.allowed is None else f"{each.message} ({_allowed(each)})"
-            where = _cell(f"{_short(each.path) or ''}{line}")
-            yield f"| {proof.step} | {where} | {_cell(told)} |"
-    for remedy in dict.fromkeys(
-        each.remedy for proof in found.proofs for each in proof.refused if each.remedy
-    ):
-        yield _folded("The safe way", remedy)
-    if found.new:
-        yield f"\nNew since {_cell(found.since)}:\n\n| revision | message | file |\n|---|---|---|"
-    for revision in found.new:
-        named = (revision.revision, revision.message, str(_short(revision.path)))
-        yield f"| {' | '.join(map(_cell, named))} |"
-    yield from _locks(found)
-    for revision in found.new:
-        if sent := found.sent.get(revision.revision):
-            sql = "\n".join(f"{each.sql};" for each in sent)
-            yield _folded(f"SQL of {revision.title}", sql)
-    yield ""
-
-
-def _locks(found: Verification) -> Iterator[str]:
-    """Yield a table of what the new revisions lock of what is there before them."""
-    rows = [
-        (
-            revision.revision,
-            str(statement.line or ""),
-            touched.name,
-            touched.mode or "",
-            ", ".join(touched.waiting) or "nothing",
-            ", ".join(
-                name
-                for name, is_so in (
-                    ("rewritten", touched.is_rewritten),
-                    ("scanned", touched.is_scanned),
-                )
-                if is_so
-            ),
-        )
-        for revision in found.new
-        if revision.revision in found.traced
-        for statement in found.traced[revision.revision].statements
-        for touched in statement.touched
-        if touched.is_new
-    ]
-    if rows:
-        yield "\n| revision | line | object | lock | what waits | effect |"
-        yield "|---|---|---|---|---|---|"
-    for row in rows:
-        yield f"| {' | '.join(map(_cell, row))} |"
-
-
-def _cell(text: str) -> str:
-    """Return text for a cell of a table, in which nothing is Markdown or HTML."""
-    # A colon before a blank begins neither an emoji nor a link.
-    special = r"([\\`*_{}\[\]()#+!|~@-]|:(?=\S))"
-    escaped = re.sub(special, r"\\\1", html.escape(text, quote=False))
-    return "<br>".join(escaped.splitlines())
-
-
-def _folded(title: str, code: str) -> str:
-    """Return code that is shown when its title is clicked."""
-    summary = f"<summary>{html.escape(title)}</summary>"
-    return f"\n<details>{summary}\n\n<pre>{_block(code)}</pre>\n\n</details>"
-
-
-def _block(sql: str) -> str:
-    """Return SQL for `<pre>`, which an empty line would end."""
-    return "\n".join(line or "&#32;" for line in html.escape(sql, quote=False).splitlines())
 
 
 def _document(proof: Proof) -> dict[str, Any]:
@@ -232,8 +151,8 @@ def _document(proof: Proof) -> dict[str, Any]:
 
 
 def _lines(step: str, verdict: Verdict) -> Iterator[str]:
-    place = f"{_short(verdict.path)}:{verdict.line or 1}: " if verdict.path else ""
-    level = _allowed(verdict) if verdict.allowed is not None else verdict.level
+    place = f"{short(verdict.path)}:{verdict.line or 1}: " if verdict.path else ""
+    level = allowed(verdict) if verdict.allowed is not None else verdict.level
     rule = f" ({verdict.rule})" if verdict.rule != step else ""
     yield f"{place}{step}: {level}{rule}"
     yield from (f"    {line}" for line in verdict.message.splitlines())
@@ -242,7 +161,8 @@ def _lines(step: str, verdict: Verdict) -> Iterator[str]:
         yield from (f"        {line}" for line in verdict.remedy.splitlines())
 
 
-def _allowed(verdict: Verdict) -> str:
+def allowed(verdict: Verdict) -> str:
+    """Return why a finding stops nothing, in words."""
     return f"allowed because {verdict.allowed}"
 
 
@@ -250,7 +170,7 @@ def _rule(proof: Proof, verdict: Verdict) -> str:
     return proof.step if proof.step == verdict.rule else f"{proof.step}: {verdict.rule}"
 
 
-def _short(path: str | None) -> str | None:
+def short(path: str | None) -> str | None:
     """Return a path as seen from the working directory, if it is below that."""
     if path is None:
         return None

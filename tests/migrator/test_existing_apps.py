@@ -1,6 +1,5 @@
 """Applications that were written for Alembic's own command run here unchanged."""
 
-import gc
 import json
 import os
 import subprocess
@@ -45,7 +44,6 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeShop]:
     for name in list(sys.modules):
         if any(name.startswith(shop.name) for shop in made):
             del sys.modules[name]
-    gc.collect()
 
 
 @pytest.fixture

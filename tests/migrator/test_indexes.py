@@ -195,3 +195,11 @@ def test_it_runs_under_alembic_alone(make_app: MakeApp, postgresql_url: str) -> 
     change(postgresql_url, "DELETE FROM a")
     command.upgrade(alembic_config(ini), "head")
     assert rows(postgresql_url, VALID) == [(True, BUILT)]
+
+
+def test_an_index_may_have_a_percent_sign_in_its_name(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    revision = indexing("create_index_concurrently('ix%s', 'a', ['x'])")
+    assert invoke(app_with_table(make_app, postgresql_url, revision), "upgrade").returncode == 0
+    assert indexes_of(postgresql_url) == [(["x"], False)]

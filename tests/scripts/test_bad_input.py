@@ -963,7 +963,7 @@ def test_a_hint_can_be_pasted_as_it_stands(tmp_path: Path) -> None:
         (
             "upgrade aaaa1111:head",
             "`aaaa1111:head` is a range, and one revision is needed here.",
-            "only `--sql` and `history --rev-range` take a range.",
+            "a range is for `history --rev-range`, or `--sql` of `upgrade`, `downgrade`, `stamp`.",
         ),
         (
             "downgrade base --sql",

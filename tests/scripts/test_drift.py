@@ -40,7 +40,7 @@ def test_a_database_that_nobody_has_changed_has_no_drift(ini: Path, postgresql_u
     result = invoke(ini, "drift")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == (
-        f"No drift: {name_of(postgresql_url)} is what its revisions say, at bbb222 (add b).\n"
+        f"-- No drift: {name_of(postgresql_url)} is what its revisions say, at bbb222 (add b).\n"
     )
 
 
@@ -70,6 +70,7 @@ def test_the_answer_is_a_script_that_undoes_the_changes(ini: Path, postgresql_ur
         "\n"
         "-- column public.b.id was changed:\n"
         "--   type: bigint, and not integer\n"
+        "-- A value that doesn't fit the type is rounded, or stops the statement.\n"
         "ALTER TABLE public.b ALTER COLUMN id DROP DEFAULT;\n"
         "ALTER TABLE public.b ALTER COLUMN id TYPE integer USING id::integer;\n"
         "ALTER TABLE public.b ALTER COLUMN id SET DEFAULT nextval('public.b_id_seq'::regclass);\n"
@@ -136,7 +137,7 @@ def test_what_is_known_by_its_name_only_is_said(make_app: MakeApp, postgresql_ur
     line = (
         "Of some objects only the names are compared: 1 of the kind cast, 1 of the kind collation."
     )
-    assert invoke(ini, "drift").stdout.splitlines()[1:] == [line]
+    assert invoke(ini, "drift").stdout.splitlines()[1:] == [f"-- {line}"]
     change(postgresql_url, "DROP CAST (money AS int8)", "CREATE PUBLICATION p")
     assert invoke(ini, "drift").stdout.partition("\n\n")[2] == (
         "-- cast (pg_catalog.money AS bigint) is missing.\n"
@@ -179,6 +180,32 @@ def test_what_is_lost_is_said(ini: Path, postgresql_url: str) -> None:
         "-- schema mine was added.\n"
         "-- All that is in it has to go first.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("made", "by_hand", "value"),
+    [
+        ("varchar(5)", "varchar(9)", "'too long'"),
+        ("varchar(5)", "text", "'too long'"),
+        ("bit(3)", "bit(5)", "B'11111'"),
+        ("varchar(5)[]", "text[]", "ARRAY['too long']"),
+    ],
+)
+def test_no_value_is_cut(
+    made: str, by_hand: str, value: str, make_app: MakeApp, postgresql_url: str
+) -> None:
+    added = Revision("ccc333", "bbb222", upgrade=f"op.execute('ALTER TABLE b ADD x {made}')")
+    ini = make_app(postgresql_url, [*LINE, added])
+    invoke(ini, "upgrade")
+    change(
+        postgresql_url,
+        f"ALTER TABLE b ALTER x TYPE {by_hand}",
+        f"INSERT INTO b (x) VALUES ({value})",
+    )
+    undoing = invoke(ini, "drift").stdout
+    assert "x TYPE" in undoing
+    with pytest.raises(RuntimeError, match=r"too long|does not match"):
+        feed(postgresql_url, undoing)
 
 
 def test_what_stands_in_a_name_is_never_a_statement(ini: Path, postgresql_url: str) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 import pytest
 from support.command import invoke
 from support.history import MakeApp, Revision
+from support.terminal import run_on_terminal, screen
 
 from myapp.migrator.revisions.drawing import drawn
 
@@ -123,6 +124,22 @@ def test_history_draws_it_with_what_is_applied(make_app: MakeApp, sqlite_url: st
     ]
     revisions = json.loads(invoke(ini, "history", "--graph", "--json").stdout)["revisions"]
     assert len(revisions) == 5
+
+
+def test_no_message_breaks_the_lines_at_a_terminal(make_app: MakeApp, sqlite_url: str) -> None:
+    long = "a message that is far longer " * 5
+    ini = make_app(
+        sqlite_url,
+        [
+            Revision("aaa1"),
+            Revision("bbb1", "aaa1", message=long),
+            Revision("bbb2", "aaa1", message=long),
+        ],
+    )
+    *shown, _ = screen(run_on_terminal(ini, "history", "--graph"))
+    assert [row.partition(" pending")[0] for row in shown] == ["*", "| *", "|/", "*"]
+    assert all(len(row) <= 80 for row in shown)
+    assert long.strip() in invoke(ini, "history", "--graph").stdout
 
 
 @pytest.mark.parametrize("seed", range(30))

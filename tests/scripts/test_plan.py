@@ -152,6 +152,24 @@ def test_databases_that_stand_alike_are_told_once(make_app: MakeApp, tmp_path: P
     assert done.stdout.count("CREATE TABLE") == 1
 
 
+def test_databases_in_which_a_revision_differs_are_told_apart(
+    make_app: MakeApp, tmp_path: Path
+) -> None:
+    one, two = (f"sqlite:///{tmp_path}/{name}.sqlite" for name in ("one", "two"))
+    env = databases_env([one, two])
+    env = env.replace("run_migrations()", "run_migrations(name=url[-10:-7])")
+    app = app_of_several(
+        make_app, env, [Revision("aaa111", upgrade="op.execute(f'SELECT {name}')")]
+    )
+    path = app.parent / "migrations" / "versions" / "aaa111_.py"
+    path.write_text(path.read_text().replace("upgrade()", "upgrade(name)"))
+
+    lines = invoke(app, "plan").stdout.splitlines()
+
+    assert [line.strip() for line in lines if "SELECT" in line] == ["SELECT one;", "SELECT two;"]
+    assert lines[lines.index(f"{two} is at base (no revision): 1 revision up to heads.") - 1] == ""
+
+
 def test_a_secret_in_the_sql_is_not_shown(make_app: MakeApp) -> None:
     code = "op.execute(\"CREATE ROLE r PASSWORD 'hunter2000'\")\nraise OSError('hunter2000')"
     app = make_app(
@@ -175,6 +193,25 @@ def test_a_downgrade_needs_a_revision(make_app: MakeApp) -> None:
         "Error: `plan --down` needs the revision to go down to.\n"
         f"Hint:  type `myapp-migrate {app} plan --down -1`, or name a revision or `base`.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("plan -1", "type `{cmd} plan --down -1`, or turn the sign."),
+        ("plan --down +1", "type `{cmd} plan +1`, or turn the sign."),
+        ("plan +2", "`{cmd} plan bbb222` applies aaa111 (add a), bbb222 (rename)."),
+    ],
+)
+def test_what_to_type_is_a_plan_again(
+    make_app: MakeApp, sqlite_url: str, arguments: str, hint: str
+) -> None:
+    app = make_app(sqlite_url, [*LINE, Revision("ccc333", "aaa111")])
+
+    done = invoke(app, *arguments.split())
+
+    assert done.returncode != 0
+    assert hint.format(cmd=f"myapp-migrate {app}") in done.stderr
 
 
 def test_a_database_that_is_down_has_a_way_without_it(make_app: MakeApp) -> None:

@@ -1,6 +1,7 @@
 """`plan --trace`: as text, as a document, and its exit status."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,13 @@ from sqlalchemy import make_url
 from support.command import invoke
 from support.database import change
 from support.history import MakeApp, Revision
+from support.processes import Start, until
+from support.scratches import left_over
+from support.sessions import plain_user
 from support.tenants import schemas_env
+
+from myapp.migrator.base.traces import Touched, TracedStatement
+from myapp.scripts.plan_trace import lines
 
 MADE = 'op.create_table("users", sa.Column("id", sa.Integer()), sa.Column("name", sa.Text()))'
 NOT_NULL = 'op.alter_column("users", "name", nullable=False)\nop.execute("SELECT 1")'
@@ -31,20 +38,21 @@ def ini(make_app: MakeApp, postgresql_url: str, monkeypatch: pytest.MonkeyPatch)
 def test_each_statement_is_told_with_what_it_locks(ini: Path, postgresql_url: str) -> None:
     change(postgresql_url, ROWS.format(20_000), "ANALYZE users")
 
-    lines = invoke(ini, "plan", "--trace").stdout.splitlines()
+    told = invoke(ini, "plan", "--trace").stdout.splitlines()
 
-    at = lines.index("  dangerous (line 13): ALTER TABLE users ALTER COLUMN name SET NOT NULL")
-    assert lines[at + 1] == "      users: ACCESS EXCLUSIVE, scanned"
-    assert lines[at + 2].startswith(
-        "      SELECT and INSERT/UPDATE/DELETE wait until the commit, 1 statement later ("
+    at = told.index("  dangerous (line 13): ALTER TABLE users ALTER COLUMN name SET NOT NULL")
+    assert told[at + 1] == "      users: ACCESS EXCLUSIVE, scanned"
+    assert told[at + 2] == (
+        "      SELECT and INSERT/UPDATE/DELETE wait until the commit, 1 statement later."
     )
-    assert lines[at + 3] == "  1 statement touches nothing that was there before."
-    found = next(n for n, line in enumerate(lines) if "set-not-null-scans" in line)
-    assert lines[found] == (
+    assert told[at + 3].startswith("      The scratch database held the lock for ")
+    assert told[at + 4] == "  1 statement touches nothing that was there before."
+    found = next(n for n, line in enumerate(told) if "set-not-null-scans" in line)
+    assert told[found] == (
         "  error set-not-null-scans (line 13): users is read whole while SELECT and"
         " INSERT/UPDATE/DELETE wait."
     )
-    assert lines[found + 1].strip().startswith("op.create_check_constraint(")
+    assert told[found + 1].strip().startswith("op.create_check_constraint(")
 
 
 def test_strict_counts_what_the_trace_finds(ini: Path, postgresql_url: str) -> None:
@@ -75,6 +83,24 @@ def test_a_small_table_is_locked_for_short(ini: Path, postgresql_url: str) -> No
 
     assert "  short (line 13): ALTER TABLE users" in done.stdout
     assert "error set-not-null-scans" not in done.stdout
+
+
+def test_what_the_linter_fears_and_the_trace_does_not_see_is_a_warning(
+    ini: Path, postgresql_url: str
+) -> None:
+    change(postgresql_url, "ALTER TABLE users ADD CHECK (name IS NOT NULL)")
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    checked = "    op.create_check_constraint('c', 'users', 'name IS NOT NULL')\n"
+    made = ini.parent / "migrations" / "versions" / "aaa111_.py"
+    made.write_text(made.read_text().replace("def downgrade", f"{checked}\n\ndef downgrade", 1))
+
+    done = invoke(ini, "plan", "--trace", "--strict")
+    path.write_text(path.read_text().replace("op.alter_column", "op.drop_column('users', 'id')#"))
+    dropped = invoke(ini, "plan", "--trace", "--strict")
+
+    assert (done.returncode, dropped.returncode) == (0, 10)
+    assert "  warning adding-not-nullable-field (line 13): " in done.stdout
+    assert "The trace saw no table read whole or written anew.\n" in done.stdout
 
 
 def test_a_new_name_does_not_make_a_small_table_large(ini: Path, postgresql_url: str) -> None:
@@ -157,3 +183,95 @@ def test_a_trace_and_a_start_exclude_each_other(ini: Path) -> None:
             "Hint:  leave out one of the two.",
         ],
     )
+
+
+def test_what_may_be_missed_and_what_a_savepoint_lets_go_is_told() -> None:
+    table = Touched("t", "t", "SHARE UPDATE EXCLUSIVE")
+    vacuum = TracedStatement("VACUUM t", 3, None, (table,), may_have_missed=True)
+    locked = table._replace(mode="SHARE")
+    undone = TracedStatement("LOCK t", 4, 1, (locked,), following=2, is_undone=True)
+
+    assert [line for line in lines((vacuum, undone)) if isinstance(line, str)] == [
+        "      t: SHARE UPDATE EXCLUSIVE",
+        "      Outside a transaction, a lock that it soon let go may have been missed.",
+        "      t: SHARE",
+        "      INSERT/UPDATE/DELETE wait until a rollback to a savepoint, 2 statements later.",
+    ]
+
+
+def slow(ini: Path) -> Path:
+    """Let the pending revision take long, and return the file that it writes as it runs."""
+    ready = ini.parent / "ready"
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    told = f"op.get_context().as_sql or open({str(ready)!r}, 'w').close()"
+    sleep = f"{told}\n    op.execute('SELECT pg_sleep(600)')"
+    path.write_text(path.read_text().replace('op.execute("SELECT 1")', sleep))
+    return ready
+
+
+def test_ctrl_c_ends_it_and_leaves_nothing(ini: Path, start: Start, postgresql_url: str) -> None:
+    before, ready = left_over(postgresql_url), slow(ini)
+    running = start(ini, "plan", "--trace")
+    until(ready.exists)
+    running.signal(signal.SIGINT)
+
+    result = running.finish()
+
+    assert (result.returncode, result.stdout) == (130, "")
+    assert result.stderr == (
+        "Error: Interrupted while revisions ran in a scratch database. The live one is untouched.\n"
+    )
+    assert left_over(postgresql_url) <= before
+
+
+def test_what_a_killed_trace_has_left_is_dropped_by_the_next(
+    ini: Path, start: Start, postgresql_url: str
+) -> None:
+    before, ready = left_over(postgresql_url), slow(ini)
+    running = start(ini, "plan", "--trace")
+    until(ready.exists)
+    running.signal(signal.SIGKILL)
+    running.finish()
+    assert len(left_over(postgresql_url) - before) == 1
+
+    (ini.parent / "migrations" / "versions" / "bbb222_.py").unlink()
+    assert invoke(ini, "plan", "--trace", "--down", "base").returncode == 0
+
+    assert left_over(postgresql_url) <= before
+
+
+def test_one_who_may_not_see_locks_is_told_so(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    template = str(make_url(postgresql_server).set(database="template1").render_as_string(False))
+    right = "EXECUTE ON FUNCTION pg_lock_status()"
+    before = left_over(postgresql_url)
+    with plain_user(postgresql_server, postgresql_url) as url:
+        change(postgresql_server, f"ALTER ROLE {make_url(url).username} CREATEDB")
+        app = make_app(url, [Revision("aaa111", upgrade=MADE)])
+        change(template, f"REVOKE {right} FROM PUBLIC")
+        try:
+            done = invoke(app, "plan", "--trace")
+        finally:
+            change(template, f"GRANT {right} TO PUBLIC")
+
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr.splitlines() == [
+        "Error: In a scratch database: The database can't be used: permission denied for function"
+        " pg_lock_status.",
+        "Hint:  GRANT it to the user in `sqlalchemy.url`, or name another user. There is only what"
+        " env.py and the revisions make there, schemas too.",
+    ]
+    assert left_over(postgresql_url) <= before
+
+
+def test_a_schema_that_nobody_makes_there_is_told(make_app: MakeApp, postgresql_url: str) -> None:
+    change(postgresql_url, "CREATE SCHEMA one")
+    app = make_app(postgresql_url, [Revision("aaa111", upgrade=MADE)])
+    (app.parent / "migrations" / "env.py").write_text(schemas_env(postgresql_url, ["one"]))
+
+    done = invoke(app, "plan", "--trace")
+
+    assert done.returncode == 6
+    assert done.stderr.startswith("Error: In a scratch database: The version table can't be looked")
+    assert done.stderr.endswith("only what env.py and the revisions make there, schemas too.\n")

@@ -1,12 +1,14 @@
-"""`scratch`: another command with a throw-away database."""
+"""`scratch`: another command with a scratch database."""
 
 import json
 import signal
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from support import postgresql
 from support.command import Result, invoke, run
 from support.database import change, heads, rows, tables
@@ -68,6 +70,19 @@ def test_a_revision_can_be_named(make_app: MakeApp, database_url: str) -> None:
     assert result.stderr == ""
 
 
+def test_without_a_folder_for_temporary_files_the_variable_is_named(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
+    result = invoke(make_app(sqlite_url, LINE), "scratch", "--", "true")
+    assert result.returncode == 6
+    assert result.stderr == (
+        "Error: No scratch database can be made, which is a temporary file: No such file or"
+        " directory.\n"
+        "Hint:  let `TMPDIR` name a folder that has room, and that this user may write to.\n"
+    )
+
+
 def test_its_url_is_in_the_variables_that_are_named_too(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
@@ -87,15 +102,48 @@ def test_it_ends_with_the_status_of_the_command(
     assert (result.returncode, result.stderr) == (status, "")
 
 
-def test_a_command_that_there_is_not_is_told_before_anything_is_made(
-    make_app: MakeApp, sqlite_url: str
+@pytest.mark.parametrize(
+    ("text", "mode", "status", "why"),
+    [
+        (None, 0, 127, "there is no such program"),
+        ("#!/no/such/program\n", 0o755, 127, "there is no such program"),
+        ("#!/bin/sh\n", 0o644, 126, "Permission denied"),
+        ("exit 0\n", 0o755, 126, "Exec format error"),
+    ],
+)
+def test_a_command_that_does_not_start_has_the_status_of_a_shell(
+    text: str | None,
+    mode: int,
+    status: int,
+    why: str,
+    make_app: MakeApp,
+    sqlite_url: str,
+    tmp_path: Path,
 ) -> None:
     ini = make_app(sqlite_url, LINE)
-    result = invoke(ini, "scratch", "--", "no-such-program")
+    program = tmp_path / "program"
+    if text is not None:
+        program.write_text(text)
+        program.chmod(mode)
+    result = invoke(ini, "scratch", "-q", "--", str(program))
+    assert left_over(sqlite_url) == set()
+    assert (result.returncode, result.stdout) == (status, "")
+    assert result.stderr == (
+        f"Error: `{program}` can't be run: {why}.\n"
+        f"Hint:  COMMAND stands after `--`, as in `myapp-migrate {ini} scratch -- pytest`.\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a b", "é"])
+def test_a_variable_that_no_shell_can_read_is_refused(
+    name: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    result = invoke(ini, "scratch", "--env", name, "--", "true")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "Error: `no-such-program` can't be run: there is no such program.\n"
-        f"Hint:  COMMAND stands after `--`, as in `myapp-migrate {ini} scratch -- pytest`.\n"
+        f"Error: Invalid value for '--env': `{name}` can't be the name of a variable.\n"
+        f"Hint:  `myapp-migrate {ini} scratch --help` shows what it takes.\n"
     )
 
 
@@ -294,11 +342,48 @@ def test_the_configured_database_as_the_scratch_url_is_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("scratch_url", "is_refused"),
+    [
+        ("postgresql://shop@localhost:9/shop", True),
+        ("postgresql+psycopg2://other:secret@[::1]:9/shop", True),
+        ("postgresql://shop@/shop?host=127.0.0.1&port=9", True),
+        ("postgresql://shop@/shop?host=/run/postgresql&port=9", True),
+        ("postgresql://elsewhere.invalid,localhost:9/shop?dbname=shop", True),
+        ("postgresql://shop@localhost:9", True),  # its user's name is its database's
+        ("postgresql://shop@localhost:9/other", False),
+        ("postgresql://shop@localhost:7/shop", False),
+        ("postgresql://shop@127.0.0.1.invalid:9/shop", False),
+    ],
+)
+def test_the_configured_database_by_another_name_is_refused(
+    scratch_url: str, is_refused: bool, make_app: MakeApp
+) -> None:
+    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
+    result = invoke(ini, "scratch", "--scratch-url", scratch_url, "--", "true")
+    assert ("names the live database itself" in result.stderr) == is_refused
+    assert result.returncode == (2 if is_refused else 6)
+
+
 def test_a_scratch_url_that_is_none_is_told(make_app: MakeApp, postgresql_url: str) -> None:
     ini = make_app(postgresql_url, LINE, {"migrate.scratch_url": "nonsense"})
     result = invoke(ini, "scratch", "--", "true")
     assert result.returncode == 2
     assert result.stderr.startswith("Error: The scratch URL is not a database URL.\nHint:  write `")
+
+
+def test_a_scratch_url_that_leads_nowhere_is_named_as_the_cause(
+    make_app: MakeApp, postgresql_server: str
+) -> None:
+    url = make_url(postgresql_server).set(database="nowhere")
+    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
+    result = invoke(
+        ini, "scratch", "--scratch-url", url.render_as_string(hide_password=False), "--", "true"
+    )
+    assert result.returncode == 6
+    assert 'database "nowhere" does not exist.\n' in result.stderr
+    assert "Hint:  create it (`createdb nowhere`), or fix the scratch URL.\n" in result.stderr
+    assert postgresql.PASSWORD not in result.stderr
 
 
 def test_sqlite_takes_no_scratch_url(make_app: MakeApp, sqlite_url: str) -> None:

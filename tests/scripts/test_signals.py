@@ -162,24 +162,23 @@ def test_a_wait_for_the_lock_ends(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"migrate.retries": "10"}, "try 4 of 11 in "),
-        ({}, ", or later, when the lock is free"),
-    ],
-    ids=["counted", "timed"],
+    ("sent", "retried"),
+    pairs(
+        ALL,
+        [
+            ({"migrate.retries": "10"}, "try 4 of 11 in "),
+            ({}, ", or later, when the lock is free"),
+        ],
+    ),
 )
-@SIGNALS
 def test_the_pause_before_another_try_ends(
-    number: int,
-    status: int,
-    word: str,
-    settings: dict[str, str],
-    told: str,
+    sent: tuple[int, int, str],
+    retried: tuple[dict[str, str], str],
     make_app: MakeApp,
     postgresql_url: str,
     start: Start,
 ) -> None:
+    (number, status, word), (settings, told) = sent, retried
     alter = Revision("bbb222", "aaa111", "add y", upgrade="op.execute('ALTER TABLE a ADD y int')")
     ini = make_app(postgresql_url, [TABLE, alter], {"migrate.lock_timeout": "0.1", **settings})
     invoke(ini, "upgrade", "aaa111")

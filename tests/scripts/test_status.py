@@ -239,13 +239,15 @@ def test_a_server_that_cannot_be_reached_is_told_with_the_heads_of_the_code(
     assert document(ini, status=6)["databases"][0]["state"] is None
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "postgresql session"])
 def test_who_holds_the_lock_since_when_and_in_which_revision(
     kind: str, make_app: MakeApp, start: Start, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    kind, _, lock = kind.partition(" ")
     url = request.getfixturevalue(f"{kind}_url")
     wait = f"import os, time\nwhile not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.05)"
-    ini = make_app(url, [A, Revision("bbbb2222", "aaaa1111", "wait", upgrade=wait)])
+    settings = {"migrate.lock": lock} if lock else {}
+    ini = make_app(url, [A, Revision("bbbb2222", "aaaa1111", "wait", upgrade=wait)], settings)
     holder = start(ini, "upgrade")
 
     def held() -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from support.command import invoke
-from support.history import MakeApp, Revision, create_table
+from support.history import MakeApp, Revision, add_revision, create_table
 from support.ini import MakeIni
 from support.invalid_indexes import two_alike
-from support.postgresql import execute
+from support.postgresql import execute, restartable_server
 from support.sessions import plain_user
 
 A = Revision("aaaa1111", message="add a", **create_table("a"))
@@ -204,6 +204,68 @@ def test_a_schema_in_which_the_role_may_make_nothing(
                 "cure": f"`GRANT CREATE ON SCHEMA public TO {name};`",
             }
         ]
+
+
+def test_names_may_have_any_characters(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    odd = """a%b %(c)s "d" 'e' \\Ü"""
+    quoted = '"' + odd.replace('"', '""') + '"'
+    execute(postgresql_url, f"CREATE TABLE {quoted} (x int)")
+    with plain_user(postgresql_server, postgresql_url) as url:
+        ini = make_app(url, [Revision("aaaa1111", upgrade=f"op.drop_column({odd!r}, 'x')")])
+        execute(postgresql_url, f"ALTER SCHEMA public OWNER TO {user_of(url)}")
+        (found,) = lacking(ini)
+        owner = user_of(postgresql_url)
+        assert found["what"] == f"ownership of table {quoted}, which belongs to {owner}"
+        execute(postgresql_url, found["cure"].split("`")[-2])
+        assert invoke(ini, "upgrade").returncode == 0
+
+
+def test_a_standby_is_told_with_what_it_does_not_see(make_app: MakeApp) -> None:
+    with restartable_server() as server:
+        ini = make_app(server.admin_url, [A])
+        assert invoke(ini, "upgrade").returncode == 0
+        server.stand_by()
+        at_head = invoke(ini, "status").stdout.splitlines()
+        add_revision(ini.parent / "migrations", Revision("bbbb2222", "aaaa1111"))
+        found = told(ini)
+        assert invoke(ini, "upgrade").returncode == 6
+    assert "Lock        not known: only the primary server sees it" in at_head
+    assert ", a standby, answered in " in at_head[1]
+    assert found["is_standby"] is True
+    assert found["lacking"] == [
+        {
+            "what": "a server that can be written: this is a standby",
+            "cure": "Name the primary server in `sqlalchemy.url`.",
+        }
+    ]
+
+
+def test_a_schema_that_is_missing_is_told_to_an_administrator_too(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, [A], {"alembic.version_table_schema": "Own"})
+    (found,) = lacking(ini)
+    assert found == {
+        "what": "schema Own, in which the version table is to be made",
+        "cure": '`CREATE SCHEMA "Own";`',
+    }
+    execute(postgresql_url, found["cure"].strip("`"))
+    assert lacking(ini) == []
+    assert invoke(ini, "upgrade").returncode == 0
+
+
+def test_a_role_that_only_reads_is_told_how_to_write(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    with plain_user(postgresql_server, postgresql_url) as url:
+        execute(postgresql_url, f"ALTER ROLE {user_of(url)} SET default_transaction_read_only = on")
+        ini = make_app(url, [A])
+        (found,) = lacking(ini)
+        assert found["what"] == "transactions that may write: `default_transaction_read_only` is on"
+        execute(postgresql_url, found["cure"].strip("`"))
+        assert invoke(ini, "upgrade").returncode == 0
 
 
 def test_what_is_not_written_out_is_told_but_not_to_an_administrator(

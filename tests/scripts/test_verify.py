@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ ENUM = Revision(
 @pytest.fixture(autouse=True)
 def _surroundings(temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep scratch files among the test's own, and what a CI service sets away."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "CI_DEFAULT_BRANCH"):
+    for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "CI_DEFAULT_BRANCH", "GIT_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -107,6 +108,51 @@ def test_what_a_downgrade_leaves_is_shown_and_the_way_goes_on(
     assert left_over(postgresql_url) == before
 
 
+#: What a downgrade forgets, which autogenerate doesn't see: the SQL, and how the rest is told.
+UNSEEN = {
+    "ALTER TABLE t DROP CONSTRAINT IF EXISTS p, ADD CONSTRAINT p CHECK (x > 0)": (
+        "+ constraint p ON public.t is left over"
+    ),
+    "ALTER TYPE feeling ADD VALUE IF NOT EXISTS 'bad'": (
+        "~ type public.feeling: enum was 'good', and is 'good',\n'bad'"
+    ),
+    "CREATE OR REPLACE TRIGGER tr BEFORE UPDATE ON t EXECUTE FUNCTION"
+    " suppress_redundant_updates_trigger()": "+ trigger tr ON public.t is left over",
+    "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'": (
+        "+ function public.f() is left over"
+    ),
+    "CREATE OR REPLACE VIEW v AS SELECT x FROM t": "+ view public.v is left over",
+    "CREATE SEQUENCE IF NOT EXISTS s": "+ sequence public.s is left over",
+    "COMMENT ON COLUMN t.x IS 'said'": ("~ column public.t.x: comment was not set, and is said"),
+    "GRANT SELECT ON t TO public": (
+        "~ table public.t: privileges was not set, and is GRANT SELECT TO PUBLIC"
+    ),
+}
+
+
+def test_what_autogenerate_does_not_see_is_found_with_its_line(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    made = "CREATE TABLE t (x int); CREATE TYPE feeling AS ENUM ('good')"
+    gone = "DROP TABLE t; DROP TYPE feeling"
+    line = [Revision("r0", upgrade=f"op.execute({made!r})", downgrade=f"op.execute({gone!r})")]
+    for number, sql in enumerate(UNSEEN):
+        # The second way up changes nothing, so that one scratch database is enough.
+        line.append(
+            Revision(
+                f"r{number + 1}",
+                f"r{number}",
+                upgrade=f"op.execute({sql!r})",
+                downgrade="op.execute('SELECT 1')",
+            )
+        )
+    found = findings(make_app(postgresql_url, line), "--step", "stairway", status=1)
+    assert [each[:3] for each in found] == [
+        ("stairway", f"r{number + 1}", 16) for number in range(len(UNSEEN))
+    ]
+    assert [str(each[3]).partition("\n")[2] for each in found] == [*UNSEEN.values()]
+
+
 def test_a_difference_on_sqlite_is_shown(make_app: MakeApp, sqlite_url: str) -> None:
     left = Revision("ccc333", "bbb222", upgrade="op.create_index('i', 'a', ['id'])")
     found = findings(make_app(sqlite_url, [*LINE, left]), "--step", "stairway", status=1)
@@ -133,7 +179,12 @@ def test_a_column_that_comes_back_may_be_the_last_one(make_app: MakeApp, databas
         upgrade="op.execute('ALTER TABLE t DROP COLUMN x')",
         downgrade="op.execute('ALTER TABLE t ADD COLUMN x int')",
     )
-    assert findings(make_app(database_url, [two, less]), "--step", "stairway", status=0) == []
+    ini = make_app(database_url, [two, less])
+    assert findings(ini, "--step", "stairway", status=0) == []
+    assert (
+        "stairway: The way down puts columns in another order, which is no failure: one that comes"
+        " back is the last of its table. bbb222 (a change).\n"
+    ) in invoke(ini, "verify", "--step", "stairway").stdout
 
 
 def test_a_branch_and_a_merge_are_climbed_in_the_order_of_an_upgrade(
@@ -245,6 +296,12 @@ def test_several_heads_are_told_and_the_rest_is_proven(make_app: MakeApp, sqlite
         ("heads", id_, 7, "It is one of several heads, which `merge heads` joins.")
         for id_ in ("bbb222", "ccc333")
     ]
+    shown = invoke(ini, "verify", "--step", "heads").stdout
+    assert "\n    * bbb222 " in shown
+    assert "\n    | * ccc333 " in shown
+    assert "\n    |/\n    * aaa111 " in shown
+    told = json.loads(invoke(ini, "verify", "--step", "heads", "--json").stdout)
+    assert told["fork"]["ancestor"] == "aaa111"
 
 
 @pytest.mark.parametrize(
@@ -274,6 +331,35 @@ def test_the_models_are_compared(
         f"{file}:1: models: error\n    remove table a\n"
         "Not proven: models failed, for 2 revisions.\n"
     )
+
+
+def test_a_difference_of_the_models_is_shown_where_they_say_it(
+    make_app: MakeApp, make_models: MakeModels, sqlite_url: str
+) -> None:
+    metadata = make_models(
+        "from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column\n"
+        "class Base(DeclarativeBase):\n    metadata = metadata\n"
+        "class A(Base):\n    __tablename__ = 'a'\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+        "    name: Mapped[str | None]\n"
+        "    mail: Mapped[str | None] = mapped_column('e_mail')\n"
+        "t = Table(\n    'b', metadata,\n    Column('id', Integer, primary_key=True),\n"
+        "    Column('x', Integer),\n)\n"
+        "class C(Base):\n    __tablename__ = 'c'\n    __table_args__ = {'schema': None}\n"
+        "    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    )
+    ini = make_app(sqlite_url, LINE, {"alembic.target_metadata": metadata})
+    lines = (ini.parent / f"{metadata.partition(':')[0]}.py").read_text().splitlines()
+    shown = {
+        said: lines[int(str(line)) - 1].strip()
+        for _, _, line, said in findings(ini, "--step", "models", status=4)
+    }
+    assert shown == {
+        "add table c": "class C(Base):",
+        "add column a.name": "name: Mapped[str | None]",
+        "add column a.e_mail": "mail: Mapped[str | None] = mapped_column('e_mail')",
+        "add column b.x": "Column('x', Integer),",
+    }
 
 
 def test_a_module_of_models_that_fails_has_its_own_error_and_line(
@@ -348,8 +434,17 @@ def test_what_a_new_revision_locks_is_seen(
     found = findings(ini, *options, status=10)
     assert found
     assert {each[:3] for each in found} == {("trace", "ccc333", 13)}
-    locked = "| ccc333 | 13 | a | ACCESS EXCLUSIVE | SELECT, INSERT/UPDATE/DELETE | rewritten"
-    assert locked in (tmp_path / "comment.md").read_text()
+    written = (tmp_path / "comment.md").read_text()
+    locked = "| ccc333 | 13 | a | ACCESS EXCLUSIVE | SELECT, INSERT/UPDATE/DELETE | "
+    assert f"{locked}rewritten, scanned | not there yet |\n" in written
+    assert "not known" not in written
+    assert tables(postgresql_url) == set()
+    assert invoke(ini, "upgrade", "bbb222").returncode == 0
+    findings(ini, *options, status=10)
+    assert re.search(
+        re.escape(locked) + r"[a-z, ]+ \| \d+(\.\d+)? (bytes|kB)(, about 0 rows)? \|\n",
+        (tmp_path / "comment.md").read_text(),
+    )
     assert left_over(postgresql_url) == before
 
 
@@ -419,12 +514,82 @@ def test_a_shallow_clone_is_told(make_app: MakeApp, postgresql_url: str, tmp_pat
     assert "this clone is shallow, and doesn't reach back to where it left" in result.stderr
 
 
+def make_branch(ini: Path, default: str) -> None:
+    git(ini.parent, "init", "-b", default)
+    git(ini.parent, "add", "migrations")
+    git(ini.parent, "commit", "-m", "first")
+    git(ini.parent, "checkout", "-b", "change")
+    make_one_more(ini, Revision("ccc333", "bbb222", **create_table("c")))
+
+
+@pytest.mark.parametrize("default", ["trunk", "deployed"])
+def test_a_default_branch_without_a_remote_may_have_any_name_that_git_is_told(
+    default: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, default)
+    if default != "trunk":
+        result = invoke(ini, "verify", "--step", "trace")
+        assert "git knows no default branch here; name it with `--since`" in result.stderr
+    git(ini.parent, "config", "init.defaultBranch", default)
+    git(ini.parent, "checkout", "--detach")
+    result = invoke(ini, "verify", "--step", "trace")
+    assert re.search(rf"1 new revision since [0-9a-f]{{12}} \({default}\)  ", result.stderr)
+
+
+def test_what_git_sets_in_a_hook_leads_nowhere_else(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, "main")
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
+    result = invoke(ini, "verify", "--step", "trace")
+    assert "1 new revision since " in result.stderr
+
+
+def test_a_clone_of_one_commit_is_told(
+    make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the CI service checks it out by default: its branch into which it goes is not there."""
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, "main")
+    git(ini.parent, "add", "migrations")
+    git(ini.parent, "commit", "-m", "second")
+    git(ini.parent, "clone", "--depth", "1", f"file://{ini.parent}", ini.parent / "clone")
+    clone = ini.parent / "clone"
+    git(clone, "remote", "set-head", "origin", "--delete")
+    moved = clone / "app.ini"
+    moved.write_text(ini.read_text().replace(f"{ini.parent}/migrations", "%(here)s/migrations"))
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    result = invoke(moved, "verify", "--step", "trace")
+    assert "skipped it is not known which revisions are new: this clone is shallow" in result.stderr
+
+
+def test_a_repository_of_another_owner_is_told(make_app: MakeApp, sqlite_url: str) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a folder away")
+    ini = make_app(sqlite_url, LINE)
+    make_branch(ini, "main")
+    os.chown(ini.parent / ".git", 1, 1)
+    os.chown(ini.parent, 1, 1)
+    result = invoke(ini, "verify", "--step", "trace")
+    assert "git does not trust the owner of this repository (`safe.directory`)" in result.stderr
+
+
 def test_with_a_scratch_url_the_configured_server_need_not_be_there(
     make_app: MakeApp, postgresql_server: str
 ) -> None:
     ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
-    result = invoke(ini, "verify", "--skip", "lint", "--scratch-url", postgresql_server)
+    comment = ini.parent / "comment.md"
+    change = Revision("ccc333", "bbb222", upgrade="op.add_column('a', sa.Column('x', sa.Integer))")
+    make_one_more(ini, Revision(**{**vars(change), "downgrade": "op.drop_column('a', 'x')"}))
+    words = ["--skip", "lint", "--since", "bbb222", "--markdown", str(comment)]
+    result = invoke(ini, "verify", *words, "--scratch-url", postgresql_server)
     assert result.returncode == 0, result
+    written = comment.read_text()
+    assert "The sizes are not known: the database of the .ini file does not answer here." in written
+    assert "| revision | line | object | lock | what waits | what is done |\n" in written
 
 
 def test_a_database_of_sqlite_is_the_same_to_the_byte(make_app: MakeApp, sqlite_url: str) -> None:
@@ -526,6 +691,34 @@ def test_findings_are_shown_at_their_lines_on_github(
         ' the schema is another one than before `upgrade()`:%0A+ index "i%25,:" is left over\n'
     )
     json.loads(result.stdout)
+
+
+def test_an_odd_name_is_text_in_every_report(
+    make_app: MakeApp, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from junitparser import JUnitXml
+
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    name = "x|`y`</details><script>]]>&\n::error::%0A"
+    odd = Revision(
+        "ccc333", "bbb222", message="m", upgrade=f"op.create_index({name!r}, 'a', ['id'])"
+    )
+    report, comment = tmp_path / "report.xml", tmp_path / "comment.md"
+    words = ["--step", "stairway", "--step", "upgrade", "--since", "bbb222"]
+    ini = make_app(sqlite_url, [*LINE, odd])
+    files = ["--junit", str(report), "--markdown", str(comment)]
+    result = invoke(ini, "verify", *words, *files, "-q")
+    assert result.returncode == 1
+    (annotation,) = result.stderr.splitlines()
+    assert annotation.endswith('%0A::error::%250A" is left over')
+    (failure,) = [
+        each.result[0] for each in next(iter(JUnitXml.fromfile(str(report)))) if each.result
+    ]
+    assert f'+ index "{name}" is left over' in failure.message
+    written = comment.read_text()
+    assert r"x\|\`y\`&lt;/details&gt;&lt;script&gt;\]\]&gt;&amp;<br>\:\:error\:\:%0A" in written
+    assert written.count("</details>") == written.count("<details>") == 1
+    assert "<script" not in written
 
 
 @pytest.mark.parametrize("option", ["--junit", "--markdown"])

@@ -181,13 +181,22 @@ class Server:
 
     def recover(self, restore_command: str) -> None:
         """Start as after a restore: with the changes that an archive has, if it has any."""
-        signal = self._data / "recovery.signal"
-        signal.touch()
-        if self._user:
-            os.chown(signal, self._user["user"], self._user["group"])
+        self._signal("recovery")
         with (self._data / "postgresql.auto.conf").open("a") as config:
             config.write(f"restore_command = '{restore_command}'\nhot_standby = off\n")
         self.start()
+
+    def stand_by(self) -> None:
+        """Start again as a standby, which waits for the changes of a primary for ever."""
+        self._run("pg_ctl", "stop", "--wait", "--mode=fast")
+        self._signal("standby")
+        self.start()
+
+    def _signal(self, what: str) -> None:
+        signal = self._data / f"{what}.signal"
+        signal.touch()
+        if self._user:
+            os.chown(signal, self._user["user"], self._user["group"])
 
     @property
     def is_running(self) -> bool:

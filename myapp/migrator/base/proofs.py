@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from .plans import TableSize
 from .results import Revision
 from .sent import Sent
 from .traces import TracedRevision
 from .verdicts import REFUSED, Verdict
+
+if TYPE_CHECKING:
+    from .forks import Fork
 
 #: The steps in their order, with the exit status when one fails.
 STEPS: Mapping[str, int] = {
@@ -68,7 +72,8 @@ class Verification:
 
     `new` are the revisions that are new since `since`, oldest first, and `sent` is what each of
     them has sent. `since` is empty where it is not known which are new. `traced` is what each has
-    locked.
+    locked. `fork` is how the heads have come apart where they are to be joined. `sizes` are those
+    of the live tables by their titles, None where they aren't known.
     """
 
     proofs: tuple[Proof, ...]
@@ -77,6 +82,8 @@ class Verification:
     new: tuple[Revision, ...]
     sent: Mapping[str, tuple[Sent, ...]]
     traced: Mapping[str, TracedRevision]
+    fork: "Fork | None" = None
+    sizes: Mapping[str, TableSize] | None = None
 
     @property
     def exit_code(self) -> int:

@@ -38,7 +38,8 @@ class DatabaseReport(NamedTuple):
     `server` is its kind and version. `seconds` is how long it took to answer. `status` is None
     where `unreachable` says why it can't be asked, or `unreadable` what is wrong with its version
     table; `exit_code` is that of other commands then. `implied` are rows that another row says
-    already. `interrupted` are the traces of runs that did not end, and `lacking` are the rights
+    already. `is_standby` says whether it only follows another server, whose locks it doesn't see.
+    `interrupted` are the traces of runs that did not end, and `lacking` are the rights
     that the role lacks for what is pending. `unread` are the ids of pending revisions whose text
     doesn't say all that they would need.
     """
@@ -52,6 +53,7 @@ class DatabaseReport(NamedTuple):
     exit_code: int = 0
     status: Status | None = None
     implied: Sequence[str] = ()
+    is_standby: bool = False
     holder: LockHolder | None = None
     interrupted: Sequence[str] = ()
     invalid_indexes: Sequence[Trouble] = ()

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from sysconfig import get_paths
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import MetaData
@@ -137,8 +138,7 @@ def place_of(error: BaseException | None) -> tuple[str, int] | None:
     return (own[-1].filename, own[-1].lineno or 1) if own else None
 
 
-def models_place(settings: Settings) -> str | None:
-    """Return the file of the module that `alembic.target_metadata` names; None if it has none."""
-    name = settings.alembic.get(_METADATA, "").replace(",", " ").partition(" ")[0]
-    module = sys.modules.get(name.strip().partition(":")[0])
-    return getattr(module, "__file__", None)
+def models_module(settings: Settings) -> ModuleType | None:
+    """Return the module that `alembic.target_metadata` names first, None if it isn't imported."""
+    name = settings.alembic.get(_METADATA, "").replace(",", " ").strip().partition(" ")[0]
+    return sys.modules.get(name.partition(":")[0])

@@ -81,7 +81,8 @@ def check_known(history: ScriptHistory, target: str) -> None:
     if ":" in target:
         raise UsageError(
             f"`{target}` is a range, and one revision is needed here.",
-            hint="only `--sql` and `history --rev-range` take a range.",
+            hint="a range is for `history --rev-range`, or `--sql` of `upgrade`, `downgrade`,"
+            " `stamp`.",
         )
     parsed = Target.parse(target)
     require_well_formed(target, parsed)

@@ -5,12 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from ..base.drift import Change, Drift, Drifted
-from ..base.errors import DatabaseUnreachable, LockNotObtained, SettingsError, UsageError
+from ..base.errors import (
+    DatabaseUnreachable,
+    LockNotObtained,
+    PendingMigrations,
+    SettingsError,
+    UsageError,
+)
 from ..base.results import VersionTable
 from ..base.spelling import nearest
 from ..bridge.connection import shared_engine
@@ -19,9 +26,16 @@ from ..bridge.loading import ScriptHistory, load_history, settled
 from ..bridge.place import version_table
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, read_each
-from ..database.catalogue import Difference, SchemaObject, differences
+from ..database.catalogue import (
+    Catalogue,
+    Difference,
+    SchemaObject,
+    differences,
+    end_of_schema,
+)
 from ..database.making_order import KINDS, is_named_only
 from ..database.natural_differences import Schema, is_ignored, schema_of, without_natural
+from ..database.renamed_tables import renamed_tables, with_names_of
 from ..revisions import answers
 from ..revisions.history import standing
 from .scratch import in_scratch, scratch
@@ -61,9 +75,9 @@ def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
         _require_one(history, tables)
         table = tables[0]
         for _ in range(_TRIES):
-            expected = expected_schema(context, table, scratch_url=scratch_url)
+            expected = expected_schema(context, table.rows, scratch_url=scratch_url)
             table, found, now = _look(context, history.script)
-            if table.rows == expected.rows == now:
+            if set(table.rows) == set(expected.rows) == set(now):
                 _tell_releases(context, expected.schema.release, found.release)
                 compared = compare(expected, found, ignored)
                 where = standing(history, table.rows)
@@ -95,22 +109,39 @@ def _ignored(context: RunContext) -> tuple[str, ...]:
 
 
 def expected_schema(
-    context: RunContext, table: VersionTable, *, scratch_url: str | None = None
+    context: RunContext,
+    target: str | tuple[str, ...] = "heads",
+    *,
+    scratch_url: str | None = None,
 ) -> Expected:
-    """Return what a database looks like whose version table is `table`, from a scratch database.
+    """Return what a database at `target` looks like, from a scratch database.
 
-    Raises what `scratch` raises.
+    A tuple holds the rows of a version table. Raises what `scratch` raises.
     """
     with (
-        scratch(context, table.rows, scratch_url=scratch_url) as made,
+        scratch(context, target, scratch_url=scratch_url) as made,
         in_scratch(context, made.url) as there,
     ):
-        _, schema, _ = _look(there, load_history(there, context.reading).script)
-    return Expected(table.rows, schema, (table.schema, table.name))
+        table, schema, rows = _look(there, load_history(there, context.reading).script)
+    return Expected(rows, schema, (table.schema, table.name))
 
 
 def found_schema(expected: Expected, connection: Connection) -> Schema:
-    """Return the schema of a database that has to look as `expected`, which is only read."""
+    """Return the schema of a database that has to look as `expected`, which is only read.
+
+    Raises PendingMigrations when it stands at other revisions.
+    """
+    schema, name = expected.version_table
+    column: sa.ColumnClause[str] = sa.column("version_num")
+    is_there = sa.inspect(connection).has_table(name, schema=schema)
+    asked = sa.select(column).select_from(sa.table(name, schema=schema))
+    rows = tuple(connection.execute(asked).scalars()) if is_there else ()
+    if set(rows) != set(expected.rows):
+        ones, others = (", ".join(sorted(each)) or "base" for each in (rows, expected.rows))
+        raise PendingMigrations(
+            f"The database stands at {ones}, and can't be compared with one at {others}.",
+            hint="migrate it first, or compare it with `expected_schema` of where it stands.",
+        )
     return schema_of(connection, expected.version_table)
 
 
@@ -118,21 +149,37 @@ def compare(
     expected: Expected, found: Schema, ignored: Sequence[str] = ()
 ) -> tuple[tuple[Drifted, ...], int]:
     """Return how a database differs, and how many differences are `ignored`, by their patterns."""
-    catalogues = without_natural(expected.schema, found)
-    every = differences(*catalogues)
+    wanted, there = catalogues = without_natural(expected.schema, found)
+    renamed = {
+        name: to
+        for name, to in renamed_tables(wanted, there).items()
+        if not any(is_ignored(each, catalogues, ignored) for each in _both(name, to, *catalogues))
+    }
+    if renamed:
+        there = with_names_of(there, renamed)
+    every = differences(wanted, there)
     told = []
     for each in every:
         side = each.expected or each.found
         assert side is not None  # noqa: S101 - a difference has a side
-        if not is_ignored(side, catalogues, ignored):
+        if not is_ignored(side, (wanted, there), ignored):
             told.append(each)
     if expected.schema.owner and told:
         from ..database.undoing_postgresql import undo_all
     else:
         from ..database.undo_sqlite import undo_all
-    undone = undo_all(told, *catalogues)
+    undone = undo_all(told, wanted, there)
     drifted = (_drifted(*each) for each in zip(told, undone, strict=True))
-    return tuple(drifted), len(every) - len(told)
+    return (*map(_renamed, renamed, renamed.values()), *drifted), len(every) - len(told)
+
+
+def _both(name: str, to: str, wanted: Catalogue, there: Catalogue) -> tuple[SchemaObject, ...]:
+    return wanted["table", name], there["table", to]
+
+
+def _renamed(name: str, to: str) -> Drifted:
+    statement = f"ALTER TABLE {to} RENAME TO {name[end_of_schema(name) :]}"
+    return Drifted("table", name, "changed", (("name", name, to),), (statement,), "")
 
 
 def _drifted(difference: Difference, undone: tuple[Sequence[str], str]) -> Drifted:

@@ -11,11 +11,22 @@ from ..revisions.rows import upgrade_rows
 
 
 class Novelty(NamedTuple):
-    """The `ids` that are new since `since`, oldest first; or `why` that is not known."""
+    """The `ids` that are new since `since`, oldest first; or `why` that is not known.
+
+    `branch` is the one that was left at the commit `since`, empty where `since` was named.
+    """
 
     since: str
     ids: tuple[str, ...]
     why: str = ""
+    branch: str = ""
+
+    @property
+    def told(self) -> str:
+        """How many are new, and since when."""
+        number = len(self.ids)
+        where = f" ({self.branch})" if self.branch else ""
+        return f"{number} new revision{'' if number == 1 else 's'} since {self.since}{where}"
 
 
 def novelty(history: ScriptHistory, ids: Sequence[str], since: str | None) -> Novelty:
@@ -34,7 +45,7 @@ def novelty(history: ScriptHistory, ids: Sequence[str], since: str | None) -> No
     paths = {history.get(id_).path: id_ for id_ in ids}
     folder = os.path.dirname(next(iter(paths), "")) or history.script.dir
     try:
-        commit = merge_base(folder) if since is None else commit_of(folder, since)
+        commit, branch = merge_base(folder) if since is None else (commit_of(folder, since), "")
         if commit is None:
             raise _unknown(str(since))
         new = new_files(paths, commit)
@@ -42,7 +53,8 @@ def novelty(history: ScriptHistory, ids: Sequence[str], since: str | None) -> No
         if since is not None:
             raise _unknown(since, f", and {error}") from None
         return Novelty("", (), f"it is not known which revisions are new: {error}")
-    return Novelty(since or commit[:12], tuple(paths[path] for path in paths if path in new))
+    ids = tuple(paths[path] for path in paths if path in new)
+    return Novelty(since or commit[:12], ids, branch=branch)
 
 
 def rows_after(history: ScriptHistory, ids: Sequence[str]) -> tuple[str, ...]:

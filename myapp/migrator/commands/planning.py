@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
-from ..base.errors import BadRevision, DatabaseUnreachable, EnvPyFailed, UsageError
+from ..base.errors import BadRevision, DatabaseUnreachable, EnvPyFailed, MigrateError, UsageError
 from ..base.plans import Plan, PlannedRevision, TableSize
 from ..base.results import Direction, VersionTable
 from ..bridge.connection import shared_engine
@@ -122,7 +122,12 @@ def _steps(
     with answers.in_database(table, tables):
         history.require_known(table.rows, hint=_WITHOUT)
         make = plan_downgrade if direction == "downgrade" else plan_upgrade
-        return make(history, target, table.rows)
+        try:
+            return make(history, target, table.rows)
+        except MigrateError as error:  # what it says to type must not do what is only planned
+            hint = (error.hint or "").replace("{cmd} downgrade ", "{cmd} plan --down ")
+            error.hint = hint.replace("{cmd} upgrade ", "{cmd} plan ") or None
+            raise
 
 
 def _live(context: RunContext, history: ScriptHistory) -> list[Place]:
@@ -167,7 +172,7 @@ def _offline(context: RunContext, history: ScriptHistory) -> list[Place]:
             "env.py ended without running Alembic, so nothing is known of the SQL.",
             hint="let it call `context.configure()` and `context.run_migrations()`.",
         )
-    return places
+    return list({place.alike: place for place in places}.values())
 
 
 def _rows_at(history: ScriptHistory, start: str) -> tuple[str, ...]:

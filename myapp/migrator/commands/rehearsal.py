@@ -13,7 +13,8 @@ from ..base.sent import Sent
 from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory
-from ..bridge.models import models_place
+from ..bridge.model_places import place_in_models
+from ..bridge.operations import described, leaves
 from ..database.engine import server_version
 from ..database.linter import findings, installed_linter
 from ..database.listening import listening
@@ -58,12 +59,15 @@ class Rehearsal:
         """Return how the models differ from the schema. Raises what `compare` raises."""
         with in_scratch(self._context, self._url) as there:
             found = compare(there, self._history)
-        path = models_place(self._context.settings)
-        return [
-            Verdict("models", "error", line, None, path, 1 if path else None)
-            for script in found
-            for line in describe_operations(script)
-        ]
+        verdicts = []
+        for script in found:
+            operations = {
+                line: each for each in leaves(script.upgrade_ops_list) for line in described(each)
+            }
+            for told in describe_operations(script):
+                place = place_in_models(self._context.settings, operations[told])
+                verdicts.append(Verdict("models", "error", told, None, *(place or (None, None))))
+        return verdicts
 
     def why_not_linted(self) -> str:
         """Return why no linter can be asked; nothing where one can."""

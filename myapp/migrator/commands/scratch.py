@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 
-from ..base.errors import MigrateError
+from ..base.canceller import ended_by
+from ..base.errors import DatabaseUnreachable, Interrupted, MigrateError, SettingsError
 from ..base.scratch import Scratch
 from ..base.watcher import Watcher
 from ..bridge.configuration import build_context
@@ -17,12 +19,15 @@ from ..bridge.context import RunContext
 from ..bridge.loading import load_history
 from ..bridge.place import shown
 from ..database.url import engine_url
+from ..run.plan import plan_upgrade
 from ..run.redirection import led_to
 from ..settings.settings import Settings
 from ..settings.variables import Expanded
 from .migration import upgrade
+from .novelty import rows_after
 from .scratch_maker import Maker, scratch_maker
 
+_EMPTY = "There is only what env.py and the revisions make there, schemas too."
 _PLACES = {"prepend_sys_path", "script_location", "version_locations"}
 
 
@@ -38,7 +43,7 @@ def scratch(
 
     What `env.py` opens is led there. A database at the same revision of the same files is copied,
     if an earlier run has made one, unless `is_fresh`. `scratch_url` names a PostgreSQL database
-    beside which it is made, in place of `migrate.scratch_url` and the configured one. A tuple as
+    beside which it is made, in place of `migrate.scratch_url` and the live one. A tuple as
     `target` holds the rows of a version table: none of them is an empty database.
 
     Raises SettingsError when there can be none for these settings, DatabaseUnreachable when this
@@ -101,8 +106,16 @@ class Scratches:
                     self._maker.keep(url, digest)
                     return url, rows, is_copy
         if digest not in self._rows:
-            self._rows[digest] = self._upgraded(url, target)
+            self._rows[digest] = self._planned(target)
         return url, self._rows[digest], True
+
+    def _planned(self, target: str | tuple[str, ...]) -> tuple[str, ...]:
+        """Return the version rows of a copy. To ask it takes as long as to make it."""
+        if not isinstance(target, str):
+            return target
+        history = load_history(self._context)
+        steps = plan_upgrade(history, target, ())
+        return rows_after(history, [step.revision.revision for step in steps])
 
     def _tell_waiting(self) -> None:
         self._context.watcher.notice(
@@ -143,6 +156,19 @@ def in_scratch(
     try:
         with led_to(there, engine_url(context.settings.url)):
             yield _context_at(context, there, watcher or _Warnings(context.watcher))
+    except Interrupted as stopped:
+        # Where the scratch database stood helps nobody: it is dropped.
+        raise Interrupted(
+            f"{ended_by(stopped.exit_code - 128)} while revisions ran in a scratch database. The"
+            " live one is untouched.",
+            exit_code=stopped.exit_code,
+        ) from None
+    except (DatabaseUnreachable, SettingsError) as error:
+        # Other settings that are wrong have no error of a database as their cause.
+        if isinstance(error, DatabaseUnreachable) or isinstance(error.__cause__, DBAPIError):
+            error.message = f"In a scratch database: {error.message}"
+            error.hint = f"{error.hint or 'look at env.py.'} {_EMPTY}"
+        raise
     except MigrateError as error:
         error.message = error.message.replace("The database ", "The scratch database ")
         raise
@@ -151,7 +177,7 @@ def in_scratch(
 
 
 def settings_at(settings: Settings, url: str) -> Settings:
-    """Return `settings` with the scratch database at `url` in place of the configured one."""
+    """Return `settings` with the scratch database at `url` in place of the live one."""
     engine_options = {**settings.engine_options.shown(), "sqlalchemy.url": url}
     own = {key: value for key, value in settings.options.given.shown().items() if key != "lock_url"}
     return replace(

@@ -1,19 +1,18 @@
 """Where the scratch databases of an .ini file are made."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from ..base.errors import DatabaseUnreachable, MigrateError, SettingsError
+from ..base.errors import MigrateError, SettingsError
 from ..bridge.context import RunContext
 from ..bridge.readiness import until_up
 from ..database.engine import engine_at, make_engine
 from ..database.failures import database_failed
+from ..database.same_database import is_same_database
 from ..database.scratch_file import ScratchFiles, scratch_files
 from ..database.scratch_server import ScratchServer, scratch_server
 from ..database.url import engine_url
@@ -56,9 +55,8 @@ def _server(context: RunContext, given: str, configured: URL) -> Iterator[Scratc
     with ExitStack() as stack:
         try:
             server = until_up(context, lambda: _entered(stack, theirs, url, configured))
-        except DatabaseUnreachable as error:
-            _named(error, is_given=bool(given))
-            raise
+        except MigrateError as error:
+            raise _named(error, is_given=bool(given)) from error.__cause__
         try:
             yield server
         except DBAPIError as error:
@@ -90,29 +88,9 @@ def _scratch_url(given: str, configured: URL) -> URL:
             "The scratch URL is not one of PostgreSQL, but `sqlalchemy.url` is.",
             hint="name a PostgreSQL server where this user may create databases.",
         )
-    if _is_same(_place(url), _place(configured)):
+    if is_same_database(url, configured):
         raise SettingsError(
             "The scratch URL names the live database itself, where nothing may be made.",
             hint="leave it out to make scratch databases on the same server, or name another.",
         )
     return url
-
-
-def _place(url: URL) -> dict[str, Any]:
-    """Return what the driver is told, and what libpq puts in for what it isn't."""
-    given = url.get_dialect()().create_connect_args(url)[1]
-    usual = {"host": "", "port": 5432, "dbname": given.get("user", "")}
-    return {key: given.get(key) or value for key, value in usual.items()}
-
-
-def _is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    if str(one["port"]) != str(other["port"]) or one["dbname"] != other["dbname"]:
-        return False
-    return one["host"] == other["host"] or bool(_addresses(one) & _addresses(other))
-
-
-def _addresses(place: dict[str, Any]) -> set[Any]:
-    try:
-        return {found[4][0] for found in socket.getaddrinfo(place["host"], None)}
-    except OSError:
-        return set()  # a socket, several hosts, or a name that nobody knows

@@ -22,6 +22,8 @@ from .scratch import in_scratch, scratch
 from .stamping import ensure_version
 
 RULE = "stairway"
+#: The rule of a note: the columns of a table have another order, and nothing else differs.
+REORDERED = "column-order"
 
 
 def stairway(
@@ -95,13 +97,12 @@ class _Climb:
         if failed := self._run(revision, "downgrade"):
             yield failed
             return
-        found = [
-            each
-            for each in differences(before, self._schema())
-            if each.kind != ORDER  # a column that comes back is the last one
-        ]
+        different = differences(before, self._schema())
+        found = [each for each in different if each.kind != ORDER]
         if found:
             yield _differs(revision, found)
+        elif different:
+            yield Verdict(REORDERED, "note", "", revision.revision)
         if failed := self._run(revision, "upgrade"):
             self.is_in_doubt = True
             if not found:

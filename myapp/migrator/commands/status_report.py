@@ -25,11 +25,14 @@ from ..database.invalid_indexes import InvalidIndex, left_invalid
 from ..database.listening import listening
 from ..database.rights import lacking_on_file, lacking_on_server
 from ..database.url import sqlite_file
+from ..database.whole_sql import run_whole
 from ..lock.holding import Holder
 from ..lock.onlooker import Seen, seen_beside_file, seen_on_server
 from ..revisions import answers
 from ..revisions.fork import fork
 from ..revisions.needs import needs_of, union
+
+_SERVER = "SELECT current_setting('server_version'), pg_is_in_recovery()"
 
 
 class _Look(NamedTuple):
@@ -39,6 +42,7 @@ class _Look(NamedTuple):
     odd: MigrateError | None
     server: str
     seconds: float
+    is_standby: bool
     seen: Seen
     invalid_indexes: tuple[Trouble, ...]
     lacking: tuple[Trouble, ...]
@@ -66,6 +70,7 @@ def status_report(context: RunContext) -> StatusReport:
             exit_code=each.odd.exit_code if each.odd else 0,
             status=None if each.odd else answers.status(history, each.table),
             implied=history.implied(each.table.rows),
+            is_standby=each.is_standby,
             holder=_holder(each.seen.holder),
             interrupted=each.seen.interrupted,
             invalid_indexes=each.invalid_indexes,
@@ -149,9 +154,10 @@ class _Looks:
         settings = self._context.settings
         seen = Seen(None)
         indexes: frozenset[InvalidIndex] = frozenset()
+        is_standby = False
         server = connection.dialect.name
         if server == "postgresql":
-            version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+            version, is_standby = connection.exec_driver_sql(_SERVER).one()
             server = postgresql_name(version)
             seen = seen_on_server(connection, table.schema, settings)
             indexes = left_invalid(lambda sql: [*connection.exec_driver_sql(sql)])
@@ -168,7 +174,7 @@ class _Looks:
             for each in sorted(indexes)
         )
         lacking, unread = ((), ()) if odd else self._rights(connection, table)
-        return _Look(table, odd, server, seconds, seen, invalid, lacking, unread)
+        return _Look(table, odd, server, seconds, is_standby, seen, invalid, lacking, unread)
 
     def _rights(
         self, connection: Connection, table: VersionTable
@@ -184,14 +190,13 @@ class _Looks:
         if connection.dialect.name != "postgresql":
             return (), ()
         needs = {id_: needs_of(history.get(id_).path) for id_ in reversed(pending)}
-        lacking = lacking_on_server(
-            lambda sql: [tuple(row) for row in connection.exec_driver_sql(sql)],
+        lacking, may_all = lacking_on_server(
+            lambda sql: [tuple(row) for row in run_whole(connection, sql)],
             union(needs.values()),
             table,
         )
-        if lacking is None:
-            return (), ()
-        return lacking, tuple(id_ for id_, each in needs.items() if not each.is_whole)
+        unread = [] if may_all else [id_ for id_, each in needs.items() if not each.is_whole]
+        return lacking, tuple(unread)
 
 
 def _trouble(error: MigrateError) -> Trouble:

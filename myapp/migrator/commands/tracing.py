@@ -3,14 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..base.errors import MigrateError
+from alembic.runtime.migration import MigrationContext
+
+from ..base.errors import Interrupted, MigrateError
 from ..base.plans import Plan, TableSize
 from ..base.results import Direction, VersionTable
 from ..base.traces import Trace, TracedRevision
 from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
+from ..bridge.loading import ScriptHistory
+from ..bridge.version_row import aside
+from ..bridge.version_table import GLANCE_SECONDS, examine
+from ..database.table_sizes import table_sizes
 from ..revisions.allowances import allowances_of, names_of
 from ..revisions.allowances import judged as allowed
+from ..revisions.causes import is_of_work
 from ..revisions.dangers import judged
 from ..run.tracing import Tracer
 from .migration import downgrade, upgrade
@@ -82,6 +89,8 @@ def observe(
             with in_scratch(context, made.url, tracer) as there, tracer.recording():
                 run = downgrade if down else upgrade
                 run(there, target, tag=tag)
+        except Interrupted:
+            raise
         except MigrateError as failed:
             if not tracer.done:
                 raise
@@ -97,6 +106,23 @@ def observe(
     return Trace(target, revisions, error, (_SQLITE,) if is_sqlite else ())
 
 
+def live_sizes(context: RunContext, history: ScriptHistory) -> dict[str, TableSize] | None:
+    """Return the sizes of the live tables by their titles, None if they can't be had at once.
+
+    The database is only read, and is not waited for.
+    """
+
+    def take(rows: object, migration_context: MigrationContext) -> tuple[TableSize, ...]:
+        with aside(migration_context) as connection:
+            return table_sizes(connection)
+
+    try:
+        found = examine(context, history.script, take, seconds=GLANCE_SECONDS)
+    except MigrateError:
+        return None
+    return {each.title: each for tables in found for each in tables}
+
+
 def _joined(plan: Plan, seen: Trace) -> Plan:
     """Return a plan with what its revisions did in a scratch database."""
     found = {(each.revision.revision, each.table): each for each in seen.revisions}
@@ -107,17 +133,28 @@ def _joined(plan: Plan, seen: Trace) -> Plan:
             each = replace(
                 each,
                 traced=traced.statements,
-                findings=(*_shown_once(each.findings, traced.findings), *traced.findings),
+                findings=(*_weighed(each.findings, traced), *traced.findings),
             )
         revisions.append(each)
     return replace(plan, revisions=tuple(revisions), trace_error=seen.error, trace_notes=seen.notes)
 
 
-def _shown_once(linted: Iterable[Verdict], traced: Iterable[Verdict]) -> Iterable[Verdict]:
-    """Leave out the safe ways that the trace tells, too."""
-    told = {(each.line, name) for each in traced for name in names_of(each.rule) if each.remedy}
+def _weighed(linted: Iterable[Verdict], traced: TracedRevision) -> Iterable[Verdict]:
+    """Return what the linter found, by what the trace saw of the same line.
+
+    A fear that did not come true is a warning. A safe way that the trace tells, too, is left out.
+    """
+    told = {
+        (each.line, name) for each in traced.findings if each.remedy for name in names_of(each.rule)
+    }
     for each in linted:
-        yield each._replace(remedy="") if (each.line, each.rule) in told else each
+        touched = [one for s in traced.statements if s.line == each.line for one in s.touched]
+        is_idle = touched and not any(one.is_scanned or one.is_rewritten for one in touched)
+        if each.is_refused and is_idle and is_of_work(each.rule):
+            message = f"{each.message} The trace saw no table read whole or written anew."
+            yield each._replace(level="warning", message=message, remedy="")
+        else:
+            yield each._replace(remedy="") if (each.line, each.rule) in told else each
 
 
 def _judged(

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from ..base.errors import HistoryError, SettingsError, UsageError
+from ..base.forks import Fork
+from ..base.plans import TableSize
 from ..base.proofs import NEEDS, STEPS, Observer, Proof, Verification
 from ..base.results import Revision
 from ..base.spelling import nearest
@@ -14,13 +16,14 @@ from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history
 from ..bridge.models import place_of
+from ..revisions.fork import fork
 from ..run.plan import plan_upgrade
 from .comparison import NoModels, without_caches
 from .inspection import bad_downgrades, broken, heads_to_join, irreversible, undocumented
 from .novelty import Novelty, novelty, rows_before
 from .rehearsal import Rehearsal, rehearsal
-from .stairway import stairway
-from .tracing import observe
+from .stairway import REORDERED, stairway
+from .tracing import live_sizes, observe
 
 
 def verify(
@@ -31,12 +34,14 @@ def verify(
     since: str | None = None,
     scratch_url: str | None = None,
     observer: Observer | None = None,
+    with_sizes: bool = False,
 ) -> Verification:
     """Take the `steps`, all by default, but for those to `skip`, and those that need one of these.
 
     A step brings those that it needs. `since` is the commit, or the revision, after which
     revisions are new; by default the commit at which this branch left git's default branch. The
-    live database is not written to. `observer` is told of each step.
+    live database is not written to; it is read only `with_sizes` of what is locked, if it
+    answers at once. `observer` is told of each step.
 
     Raises UsageError for a name that is no step, BadRevision for a `since` that nothing has, and
     what `scratch` raises.
@@ -44,6 +49,7 @@ def verify(
     names = chosen(steps, skip)
     with without_caches(), ExitStack() as stack:
         proving = _Proving(context, names, since, scratch_url, observer or Observer(), stack)
+        proving.with_sizes = with_sizes
         return proving.all()
 
 
@@ -108,6 +114,9 @@ class _Proving:
         self._new = Novelty("", (), "")
         self._rehearsal: Rehearsal | None = None
         self._traced: dict[str, TracedRevision] = {}
+        self._fork: Fork | None = None
+        self._sizes: dict[str, TableSize] | None = None
+        self.with_sizes = False
 
     def all(self) -> Verification:
         proofs: dict[str, Proof] = {}
@@ -124,7 +133,14 @@ class _Proving:
         new = tuple(map(self._history.get, self._new.ids)) if self._history else ()
         told = {each.revision: tuple(sent.get(each.revision, ())) for each in new}
         return Verification(
-            tuple(proofs.values()), len(self._ids), self._new.since, new, told, self._traced
+            tuple(proofs.values()),
+            len(self._ids),
+            self._new.since,
+            new,
+            told,
+            self._traced,
+            self._fork,
+            self._sizes,
         )
 
     def _proof(self, name: str) -> Proof:
@@ -173,8 +189,10 @@ class _Proving:
         return _Found(self._counted(self._ids), verdicts)
 
     def heads(self) -> _Found:
-        heads = self._loaded.heads()
-        return _Found(_count(len(heads), "head"), heads_to_join(self._loaded))
+        verdicts = heads_to_join(self._loaded)
+        if verdicts:
+            self._fork = fork(self._loaded, [str(each.revision) for each in verdicts])
+        return _Found(_count(len(self._loaded.heads()), "head"), verdicts)
 
     def upgrade(self) -> _Found:
         made = rehearsal(self._context, self._loaded, self._new.ids, self._scratch_url)
@@ -191,7 +209,7 @@ class _Proving:
             self._observer.climbs(number, total)
 
         found = _Found()
-        found.verdicts += stairway(
+        verdicts = stairway(
             self._context,
             self._loaded,
             self._ids,
@@ -199,10 +217,19 @@ class _Proving:
             scratch_url=self._scratch_url,
             climbs=climbs,
         )
+        reordered: list[Verdict] = []
+        for each in verdicts:
+            (reordered if each.rule == REORDERED else found.verdicts).append(each)
         found.about = f"{self._counted(self._ids[:climbed])} up, down and up"
         for revision in self._revisions[:climbed]:
             if reason := reasons.get(revision.revision):
                 found.notes.append(f"{revision.title} only goes up: {reason}")
+        if reordered:
+            titles = ", ".join(self._loaded.get(str(each.revision)).title for each in reordered)
+            found.notes.append(
+                "The way down puts columns in another order, which is no failure: one that comes"
+                f" back is the last of its table. {titles}."
+            )
         if climbed < total:
             found.notes.append(f"{self._counted(self._ids[climbed:])} not tried after that.")
         return found
@@ -229,22 +256,22 @@ class _Proving:
         assert self._rehearsal is not None  # noqa: S101 - `upgrade` has passed
         if skipped := self._rehearsal.why_not_linted() or self._new.why:
             return _Found(skipped=skipped)
-        about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
-        return _Found(about, self._rehearsal.lint())
+        return _Found(self._new.told, self._rehearsal.lint())
 
     def trace(self) -> _Found:
         if self._new.why:
             return _Found(skipped=self._new.why)
-        about = f"{_count(len(self._new.ids), 'new revision')} since {self._new.since}"
         if not self._new.ids:
-            return _Found(about)
+            return _Found(self._new.told)
         rows = rows_before(self._loaded, self._ids, self._new.ids)
         seen = observe(self._context, rows, scratch_url=self._scratch_url)
-        found = _Found(about, notes=list(seen.notes))
+        found = _Found(self._new.told, notes=list(seen.notes))
         for each in seen.revisions:
             if each.revision.revision in self._new.ids:
                 self._traced[each.revision.revision] = each
                 found.verdicts += each.findings
+        if self.with_sizes and self._traced:
+            self._sizes = live_sizes(self._context, self._loaded)
         if seen.error:
             found.notes.append(seen.error)
             found.exit_code = STEPS["upgrade"]

@@ -4,6 +4,7 @@ Nothing is reflected into objects of SQLAlchemy: these know no checks, enums, tr
 policies, comments or privileges, and take a thousand times as long.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -183,3 +184,9 @@ def _same_order(one: SchemaObject, other: SchemaObject) -> bool:
     names, others = (each.facts["columns"].split("\n") for each in (one, other))
     shared = set(names) & set(others)
     return [n for n in names if n in shared] == [n for n in others if n in shared]
+
+
+def end_of_schema(name: str) -> int:
+    """Return where the schema of a name ends, its dot too."""
+    found = re.match(r'(?:"(?:[^"]|"")*"|[^."]+)\.', name)
+    return found.end() if found else 0

@@ -1,9 +1,8 @@
 """The statements that make one object of a PostgreSQL schema, with all that is a part of it."""
 
-import re
 from collections.abc import Iterator
 
-from .catalogue import Catalogue, SchemaObject
+from .catalogue import Catalogue, SchemaObject, end_of_schema
 from .columns_postgresql import (
     SET_LATER,
     column_clause,
@@ -217,10 +216,4 @@ def enabling(one: SchemaObject) -> list[str]:
 
 def without_schema(one: SchemaObject) -> str:
     """Return the name of a part of a table without the schema, which is that of the table."""
-    return one.name[_end_of_schema(one.name) :]
-
-
-def _end_of_schema(name: str) -> int:
-    """Return where the schema of a name ends, its dot too."""
-    found = re.match(r'(?:"(?:[^"]|"")*"|[^."]+)\.', name)
-    return found.end() if found else 0
+    return one.name[end_of_schema(one.name) :]

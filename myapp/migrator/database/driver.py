@@ -36,7 +36,7 @@ _FACTS = (
     ", current_setting('server_version'), EXISTS (SELECT FROM pg_locks WHERE"
     " locktype = 'advisory' AND objsubid = 1 AND database ="
     " (SELECT oid FROM pg_database WHERE datname = current_database())),"
-    " EXISTS (SELECT FROM pg_index WHERE NOT indisvalid)"
+    " EXISTS (SELECT FROM pg_index WHERE NOT indisvalid) OR pg_is_in_recovery()"
 )
 #: SQLite then takes it that nobody writes. Used only where there is no log, and this user can't
 #: make one.

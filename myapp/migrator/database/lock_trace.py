@@ -37,10 +37,13 @@ _ASKED = (
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
 _ON_EACH = """
 DO $$ DECLARE found regclass; BEGIN
-    PERFORM set_config('lock_timeout', '100ms', true);
+    PERFORM set_config('lock_timeout', '50ms', true);
     FOR found IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ({}) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-    LOOP EXECUTE {}; END LOOP;
+    LOOP BEGIN
+        EXECUTE {};
+    EXCEPTION WHEN insufficient_privilege OR lock_not_available THEN NULL;
+    END; END LOOP;
 END $$
 """
 #: What the SELECT of an application holds on tables and their indexes, and what its writers hold.

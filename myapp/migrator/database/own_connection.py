@@ -34,6 +34,11 @@ class OwnConnection:
         """Return what `question` finds out on this connection. Raises what it raises."""
         return self._call(lambda: question(self._connection))
 
+    def renew(self) -> None:
+        """Let it connect again where a signal or the server has cut it off, without its locks."""
+        if self._connection.invalidated:
+            self._call(self._connection.rollback)
+
     @property
     def is_closed(self) -> bool:
         """Whether it was closed here. One that the server has lost doesn't count."""

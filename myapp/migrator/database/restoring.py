@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from .own_connection import OwnConnection
+from .whole_sql import run_whole
 
 #: PostgreSQL 14 sends its counts by UDP, some time later.
 _OLDEST = 150000
@@ -153,8 +154,8 @@ class Restorer:
 
     def _rows(self, statement: str) -> list[tuple[Any, ...]]:
         return self._connection.ask(
-            lambda asked: [tuple(row) for row in asked.exec_driver_sql(statement)]
+            lambda asked: [tuple(row) for row in run_whole(asked, statement)]
         )
 
     def _execute(self, statement: str) -> None:
-        self._connection.ask(lambda asked: asked.exec_driver_sql(statement))
+        self._connection.ask(lambda asked: run_whole(asked, statement))

@@ -17,6 +17,10 @@ _ROLE = (
     " has_database_privilege(current_database(), 'CREATE')"
     " FROM pg_roles WHERE rolname = current_user"
 )
+_PLACE = (
+    "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on',"
+    " EXISTS (SELECT FROM pg_namespace WHERE nspname = {schema})"
+)
 _SCHEMAS = (
     "SELECT DISTINCT n.nspname::text, has_schema_privilege(n.oid, 'CREATE')"
     " FROM unnest(ARRAY[{names}]::text[]) AS given (name)"
@@ -69,22 +73,49 @@ class _Role(NamedTuple):
     creates: bool
 
 
-def lacking_on_server(ask: Ask, needs: Needs, table: VersionTable) -> tuple[Trouble, ...] | None:
-    """Return the rights that the role lacks for `needs`, and for writing the version table.
+def lacking_on_server(
+    ask: Ask, needs: Needs, table: VersionTable
+) -> tuple[tuple[Trouble, ...], bool]:
+    """Return what the role lacks for `needs`, and for writing the version table.
 
-    None for a superuser, who lacks none whatever is needed. Tables that don't exist yet are passed
-    over: a revision makes them, and its role owns them.
+    Returns also whether it is a superuser, who has every right whatever is needed. Tables that
+    don't exist yet are passed over: a revision makes them, and its role owns them.
     """
     ((name, *rest),) = ask(_ROLE)
     role = _Role(_identifier(name), *rest)
+    here = tuple(_of_place(ask, table, role))
     if role.is_superuser:
-        return None
+        return here, True
     return (
+        *here,
         *_of_database(needs, role),
         *_of_schemas(ask, needs, table, role),
         *_of_things(ask, needs, role),
         *_of_privileges(ask, needs, table, role),
+    ), False
+
+
+def _of_place(ask: Ask, table: VersionTable, role: _Role) -> Iterator[Trouble]:
+    """Yield what keeps everybody from writing the version table."""
+    ((is_standby, only_reads, has_schema),) = ask(
+        _PLACE.format(schema=_literal(table.schema or ""))
     )
+    if is_standby:
+        yield Trouble(
+            "a server that can be written: this is a standby",
+            "Name the primary server in `sqlalchemy.url`.",
+        )
+    elif only_reads:
+        yield Trouble(
+            "transactions that may write: `default_transaction_read_only` is on",
+            f"`ALTER ROLE {role.name} SET default_transaction_read_only = off;`",
+        )
+    if not has_schema:
+        schema = table.schema or ""
+        yield Trouble(
+            f"schema {schema}, in which the version table is to be made",
+            f"`CREATE SCHEMA {_identifier(schema)};`",
+        )
 
 
 def _of_database(needs: Needs, role: _Role) -> Iterator[Trouble]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
+from ..base.errors import DatabaseUnreachable
+
 _SCRATCH, _TEMPLATES = "migrate-scratch-", "migrate-templates-"
 _OWNER, _FILE, _BUILDING = "owner", "scratch.sqlite", "building"
 _KEPT = 10
@@ -37,9 +39,10 @@ class ScratchFiles:
                 shutil.rmtree(each, ignore_errors=True)
 
     def make(self) -> URL:
-        """Return the URL of a file that doesn't exist yet."""
+        """Return the URL of a file that doesn't exist yet. Raises DatabaseUnreachable."""
         folder = self._folder / str(self._count)
-        folder.mkdir()
+        with _told_as_unreachable():
+            folder.mkdir()
         self._count += 1
         return self._url.set(database=str(folder / _FILE))
 
@@ -60,10 +63,14 @@ class ScratchFiles:
         template = self._template(digest)
         if template is None:
             return
-        with suppress(OSError):
-            part = template.with_suffix(f".{os.getpid()}")
+        part = template.with_suffix(f".{os.getpid()}")
+        try:
             shutil.copyfile(str(url.database), part)
             part.replace(template)
+        except OSError:  # the disk is full, say
+            part.unlink(missing_ok=True)
+            return
+        with suppress(OSError):
             by_use = sorted(template.parent.glob("*.sqlite"), key=_last_use, reverse=True)
             for old in by_use[_KEPT:]:
                 old.unlink()
@@ -89,21 +96,37 @@ class ScratchFiles:
 
     def _template(self, digest: str) -> Path | None:
         folder = Path(tempfile.gettempdir(), f"{_TEMPLATES}{os.getuid()}")
-        with suppress(FileExistsError):
+        with suppress(OSError):  # mostly it is there
             folder.mkdir(mode=0o700)
         return folder / f"{digest}.sqlite" if _is_own_folder(folder) else None
 
 
 @contextmanager
 def scratch_files(url: URL) -> Iterator[ScratchFiles]:
-    """Make a temporary folder, and remove it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+    """Make a temporary folder, and remove it at the end.
+
+    Raises DatabaseUnreachable when there can be none.
+    """
+    with _told_as_unreachable():
+        folder = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     try:
         with (folder / _OWNER).open("w") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX)
             yield ScratchFiles(folder, url)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _told_as_unreachable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseUnreachable(
+            f"No scratch database can be made, which is a temporary file: {error.strerror}.",
+            hint="let `TMPDIR` name a folder that has room, and that this user may write to.",
+            retryable=False,
+        ) from error
 
 
 def _is_own_folder(path: Path) -> bool:

@@ -15,7 +15,7 @@ from ..base.errors import DatabaseUnreachable
 from .advisory_key import advisory_key
 from .engine import own_engine
 from .failures import error_code, first_line
-from .own_connection import OwnConnection
+from .own_connection import OwnConnection, T
 
 _SCRATCH, _TEMPLATE = "migrate_scratch", "migrate_template"
 #: So many templates of a database are kept: those of two branches of the code, say.
@@ -136,13 +136,18 @@ class ScratchServer:
         def names(asked: Connection) -> list[str]:
             return [str(name) for name in asked.exec_driver_sql(statement).scalars()]
 
-        return self._connection.ask(names)
+        return self._on_connection(names)
 
     def _ask(self, statement: str) -> object:
-        return self._connection.ask(lambda asked: asked.exec_driver_sql(statement).scalar())
+        return self._on_connection(lambda asked: asked.exec_driver_sql(statement).scalar())
 
     def _execute(self, statement: str) -> None:
-        self._connection.ask(lambda asked: asked.exec_driver_sql(statement))
+        self._on_connection(lambda asked: asked.exec_driver_sql(statement))
+
+    def _on_connection(self, question: Callable[[Connection], T]) -> T:
+        # SQLAlchemy cuts off what a signal has interrupted. The databases are yet to be dropped.
+        self._connection.renew()
+        return self._connection.ask(question)
 
 
 @contextmanager

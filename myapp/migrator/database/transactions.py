@@ -20,6 +20,9 @@ COMMITTED = (
     " + (SELECT count(*) FROM pg_prepared_xacts)"
 )
 
+#: libpq's number for a session without a transaction.
+_IDLE = 0
+
 
 class Answer(NamedTuple):
     """The answer to ASK."""
@@ -50,3 +53,12 @@ def rows_of(connection: Connection, statement: str) -> list[Any]:
 def is_autocommit(connection: Connection) -> bool:
     """Tell whether the driver commits each statement."""
     return getattr(connection.connection.dbapi_connection, "autocommit", False) is True
+
+
+def is_outside(connection: Connection) -> bool:
+    """Tell whether a query that has just run began no transaction.
+
+    So it is after a COMMIT that was sent as a statement: the driver doesn't know of it.
+    """
+    info = getattr(connection.connection.dbapi_connection, "info", None)
+    return is_autocommit(connection) or getattr(info, "transaction_status", None) == _IDLE

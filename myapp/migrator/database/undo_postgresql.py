@@ -29,6 +29,7 @@ _NO_WAY = {
     "enum": "No statement takes a value out of an enum type, or moves it: that takes a new type.",
     "": "No statement changes that: it has to be dropped and made again, with what depends on it.",
 }
+_FITTED = "A value that doesn't fit the type is rounded, or stops the statement."
 #: Of which nothing but the name is known, and what a statement takes away by that name.
 _NAMED = {
     "added": "Nothing but its name is known: take it away by hand.",
@@ -57,6 +58,8 @@ def undo(difference: Difference, expected: Catalogue) -> tuple[list[str], str]:
     for fact in difference.changed:
         made = list(_changed(one, other, fact, expected))
         statements += [each for each in made if each not in statements]
+        if (one.kind, fact) == ("column", "type"):
+            notes.append(_FITTED)
         if not made:
             notes.append(_NO_WAY.get(one.kind) or _NO_WAY.get(fact) or _NO_WAY[""])
     return statements, " ".join(dict.fromkeys(notes))
@@ -169,6 +172,17 @@ def _table_changed(
             yield f"ALTER TABLE {of} ATTACH PARTITION {one.name} {bound}"
 
 
+def _cast(column: str, wanted: str, found: str) -> str:
+    """Return the clause that casts a column's values where PostgreSQL does it only if told to.
+
+    Elsewhere a value that is too long stops the statement. A cast that is written cuts it.
+    """
+    is_text = wanted.startswith("character") and wanted.endswith("]") == found.endswith("]")
+    if is_text or wanted.partition("(")[0] == found.partition("(")[0]:
+        return ""
+    return f" USING {column}::{wanted}"
+
+
 def _column_changed(
     one: SchemaObject, other: SchemaObject, fact: str, expected: Catalogue
 ) -> Iterator[str]:
@@ -180,8 +194,7 @@ def _column_changed(
         collation = one.facts.get("collation")
         collate = f" COLLATE {collation}" if collation else ""
         type_ = one.facts["type"]
-        using = f" USING {one.bare}::{type_}" if fact == "type" else ""
-        yield f"{start} TYPE {type_}{collate}{using}"
+        yield f"{start} TYPE {type_}{collate}{_cast(one.bare, type_, other.facts['type'])}"
         if "default" in one.facts:
             yield f"{start} SET DEFAULT {one.facts['default']}"
     elif fact in ("default", "not null"):

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..base.attempts import asked_once
 from ..base.errors import LockLost, MigrateError
@@ -20,9 +20,9 @@ from ..database.engine import own_engine
 from ..database.libpq import in_a_thread
 from ..database.own_connection import OwnConnection
 from .advisory import PID, SCHEMA, count_held, holder_of, keys, try_lock
-from .holding import Holder, Lock, named_holder, wait_for
+from .holding import Holder, Lock, named_holder, told_as, wait_for
 from .pooler import refuse_shared_session
-from .session_settings import execute_aside
+from .session_settings import configure_session, execute_aside
 
 T = TypeVar("T")
 
@@ -55,6 +55,7 @@ class SessionLock(Lock):
 
     def __init__(self, context: RunContext, engine: Engine, notice: Callable[[str], None]) -> None:
         self._settings = context.settings
+        self._application = context.application
         self._own_engine = engine
         self._notice = notice
         # Weak references, so that the garbage collector can close what an `env.py` has left.
@@ -85,6 +86,13 @@ class SessionLock(Lock):
             hint="leave `pg_advisory_unlock_all` and `DISCARD ALL` out of revisions; then run the"
             " command again.",
         )
+
+    def note(self, revision: str | None) -> None:
+        """Name the session after the revision that runs: nobody else could while it does."""
+        name = {"application_name": told_as(self._application, revision)}
+        for connection in self._open():
+            with suppress(DBAPIError):  # a lost connection is told of by the next statement
+                configure_session(connection, name)
 
     def ask(self, question: Callable[[Connection], T]) -> T | None:
         """Ask on a new connection. None while the migration's is open: there may be no other."""

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import HTTPMethodNotAllowed, HTTPNotFound, HTTPSeeOther
 from pyramid.response import Response
+from pyramid.settings import aslist
 from pyramid.tweens import INGRESS
 
 from ..base.errors import SettingsError
 from ..database.url import engine_url
+from ..revisions.drops import drops_of
 from ..settings.settings import Settings, load_settings
 from .button import COOKIE, STALE, is_cross_site, local_path, token_of, why_not_local, why_refused
 from .given import standing_of
@@ -43,18 +45,28 @@ _OFFERED = ("application/problem+json", "application/json", "text/html")
 _NO_TEMPLATES = """\
 The application does not start. `migrate.on_pending = page` needs Jinja2, which is not installed.
 Hint:  install it with `pip install jinja2`, or write `migrate.on_pending = warn`."""
+_NAME = f"{__name__}.pending_page"
+_NOT_LISTED = f"""\
+The application does not start. `pyramid.tweens` lists the tweens, and the page of\
+ `migrate.on_pending = page` is not among them.
+Hint:  begin the list with `{_NAME}`, or write `migrate.on_pending = warn`."""
 
 
 def includeme(config: Configurator) -> None:
     """Put the page before the application while revisions are pending.
 
-    Raises ConfigurationError when the library for its template is missing.
+    Raises ConfigurationError when the library for its template is missing, or when the application
+    lists its tweens without this one.
     """
     try:
         from .rendering import rendered  # noqa: F401 - so that it is missed now, and not in a request
     except ImportError:
         raise ConfigurationError(_NO_TEMPLATES) from None
-    config.add_tween(f"{__name__}.pending_page", under=INGRESS)
+    listed = aslist(config.registry.settings.get("pyramid.tweens", ""))
+    if listed and _NAME not in listed:
+        raise ConfigurationError(_NOT_LISTED)
+    # The tween that is added last comes first: so this is done after the application's own actions.
+    config.action(None, lambda: config.add_tween(_NAME, under=INGRESS))
 
 
 def pending_page(application: Application, registry: Registry) -> Application:
@@ -129,6 +141,7 @@ class PendingPage:
             standing=look.status.standing if look.status else None,
             error=told(error, lambda: self._standing.settings) if error else "",
             pending=look.pending,
+            drops=_drops(look),
             command=f"{command(self._settings())} upgrade",
             asked=asked,
             failed=failed,
@@ -217,6 +230,16 @@ class PendingPage:
 
 def _title(look: Look) -> str:
     return "Migrations are pending" if look.pending else "The migrations can't be read"
+
+
+def _drops(look: Look) -> dict[str, str]:
+    """Return what each pending revision drops. From base, nothing was there before the run."""
+    if look.status is None or not look.status.rows:
+        return {}
+    return {
+        each.revision: ", ".join(drop.text for drop in drops_of(each.path, "upgrade"))
+        for each in look.pending
+    }
 
 
 def _line(document: dict[str, Any]) -> bytes:

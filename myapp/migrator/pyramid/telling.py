@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import entry_points
@@ -66,4 +67,5 @@ def command(settings: Settings | None) -> str:
     named = [each.name for each in scripts if each.value.startswith(f"{_PACKAGE}.scripts.")]
     path = str(settings.path) if settings is not None and settings.path.is_file() else "CONFIG_URI"
     near = os.path.relpath(path)
-    return f"{next(iter(named), f'{_PACKAGE}-migrate')} {path if near.startswith('..') else near}"
+    typed = shlex.quote(path if near.startswith("..") else near)
+    return f"{next(iter(named), f'{_PACKAGE}-migrate')} {typed}"

@@ -43,6 +43,7 @@ _COMMENT = re.compile(r"#\s*migrate:\s*allow\b\s*(.*)", re.IGNORECASE)
 _IRREVERSIBLE = re.compile(r"#\s*migrate:\s*irreversible\b\s*(.*)", re.IGNORECASE)
 _BECAUSE = re.compile(r"because\b:?\s*(\S.*)", re.IGNORECASE)
 _RULE_AND_REASON = re.compile(r"([\w-]+)\s+because\b:?\s*(\S.*)", re.IGNORECASE)
+_SEVERAL = re.compile(r"([\w-]+(?:(?:,| and) +[\w-]+)+)\s+because\b", re.IGNORECASE)
 
 
 class Allowance(NamedTuple):
@@ -107,9 +108,11 @@ def judged(
 def _told(given: Allowance, left: Iterable[str], path: str | None) -> Verdict | None:
     """Return what is wrong with a comment, beside the rules that are `left`."""
     if not given.reason:
+        why = " without a reason" if given.rule else ": it names no rule"
+        if " " in given.rule:
+            why = ": each rule needs a comment of its own"
         message = (
-            f"The comment allows {given.rule or 'nothing'}"
-            f"{' without a reason' if given.rule else ': it names no rule'}. Write it as"
+            f"The comment allows {given.rule or 'nothing'}{why}. Write it as"
             " `# migrate: allow RULE because REASON`."
         )
         return Verdict(BAD_COMMENT, "error", message, path=path, line=given.line)
@@ -122,8 +125,9 @@ def _told(given: Allowance, left: Iterable[str], path: str | None) -> Verdict | 
 def _found(text: str) -> Iterator[Allowance]:
     for line, said in _matches(text, _COMMENT):
         whole = _RULE_AND_REASON.match(said)
-        rule = whole[1] if whole else said.partition(" ")[0]
-        yield Allowance(rule, whole[2].strip() if whole else "", line)
+        several = _SEVERAL.match(said)
+        rule = whole[1] if whole else several[1] if several else said.partition(" ")[0]
+        yield Allowance(rule.lower(), whole[2].strip() if whole else "", line)
 
 
 def _text(path: str) -> str:
@@ -137,7 +141,7 @@ def _text(path: str) -> str:
 
 def _matches(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
     """Yield the line of each comment that matches, and what its first group has found."""
-    if "migrate:" not in text:
+    if "migrate:" not in text.lower():
         return
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):

@@ -59,7 +59,7 @@ def causes(found: Iterable[Change]) -> list[Cause]:
         if each.kind == "add_column":
             if rule := column_ways.rule(each):
                 made.append(Cause(rule, column_ways.add_column(each)))
-        elif each.kind in _WORK:
+        elif each.kind in _WORK and not each.get("rest").upper().endswith("NOT VALID"):
             rule, way = _WORK[each.kind]
             made.append(Cause(rule, way(each)))
     return made
@@ -72,6 +72,12 @@ def breaking(change: Change, type_: str | None = None) -> Cause:
         return Cause(rule, safe_ways.rename_column(change, type_))
     way: Ways = getattr(safe_ways, change.kind)
     return Cause(rule, way(change))
+
+
+def is_of_work(rule: str) -> bool:
+    """Tell whether a rule of the linter is about tables that are read or written as a whole."""
+    breaking_rules = {own for own, _ in BREAKING.values()}
+    return any(own not in breaking_rules for own in names_of(rule)[1:])
 
 
 def why_none(sql: str) -> str:

@@ -85,8 +85,8 @@ def _bounds(change: Change, column: str, parts: Mapping[str, str]) -> Iterator[s
     name = quoted(column)
     clauses: dict[str, tuple[str, Callable[[Change], list[str]]]] = {
         "CHECK": (f"CHECK {parts.get('CHECK')}", safe_ways.check),
-        "UNIQUE": (f"UNIQUE ({name})", safe_ways.unique),
-        "PRIMARY KEY": (f"PRIMARY KEY ({name})", safe_ways.primary_key),
+        "UNIQUE": (f"UNIQUE ({name}) {parts.get('UNIQUE')}", safe_ways.unique),
+        "PRIMARY KEY": (f"PRIMARY KEY ({name}) {parts.get('PRIMARY KEY')}", safe_ways.primary_key),
         "REFERENCES": (
             f"FOREIGN KEY ({name}) REFERENCES {parts.get('REFERENCES')}",
             safe_ways.foreign_key,

@@ -20,7 +20,8 @@ _ACTIONS = {
         "foreign_key": _CONSTRAINT + r"FOREIGN KEY ?\((?P<columns>[^)]+)\) ?REFERENCES"
         rf" (?P<other>(?:{_NAME}\.)?{_NAME}) ?(?:\((?P<others>[^)]+)\))?(?P<rest>.*)$",
         "check": _CONSTRAINT + r"CHECK ?\((?P<condition>.+)\)(?P<rest>[^)]*)$",
-        "unique": _CONSTRAINT + r"UNIQUE ?\((?P<columns>[^)]+)\)(?P<rest>.*)$",
+        "unique": _CONSTRAINT
+        + r"UNIQUE ?(?P<nulls>NULLS (?:NOT )?DISTINCT ?)?\((?P<columns>[^)]+)\)(?P<rest>.*)$",
         "primary_key": _CONSTRAINT + r"PRIMARY KEY ?\((?P<columns>[^)]+)\)(?P<rest>.*)$",
         "validate": rf"VALIDATE CONSTRAINT (?P<name>{_NAME})$",
         "exclude": _CONSTRAINT + r"EXCLUDE\b(?P<rest>.*)$",

@@ -35,19 +35,6 @@ def not_null(change: Change, column: str) -> list[str]:
     ]
 
 
-def using_index(change: Change, name: str, columns: list[str], kind: str) -> list[str]:
-    """Return the bodies that build an index, and make a constraint of this `kind` of it."""
-    return [
-        concurrent_index(
-            name, change, [*map(quoted, columns)], f"{schema_argument(change)}, unique=True"
-        ),
-        execute(
-            f"ALTER TABLE {change.sql_table} ADD CONSTRAINT {quoted(name)} {kind}"
-            f" USING INDEX {quoted(name)}"
-        ),
-    ]
-
-
 def concurrent_index(name: str, change: Change, columns: Sequence[str], options: str) -> str:
     """Return what creates an index while the application goes on writing."""
     listed = ", ".join(
@@ -136,8 +123,16 @@ def fill(change: Change, column: str, value: str, *, may_be_null: bool = True) -
     )
 
 
-def new_check(change: Change, name: str, condition: str) -> str:
-    """Return what adds a check constraint that looks at no row yet."""
+def new_check(change: Change, name: str, condition: str, more: str = "") -> str:
+    """Return what adds a check constraint that looks at no row yet.
+
+    `more` follows the condition in SQL.
+    """
+    if more:
+        return execute(
+            f"ALTER TABLE {change.sql_table} ADD CONSTRAINT {quoted(name)}"
+            f" CHECK ({condition}) {more} NOT VALID"
+        )
     return (
         f"op.create_check_constraint(op.f({name!r}), {plain(change.table)!r},"
         f" {text_clause(condition)}{schema_argument(change)}, postgresql_not_valid=True)"

@@ -6,7 +6,7 @@ Each function returns the bodies of `upgrade()` of one revision after another.
 import re
 from collections.abc import Mapping, Sequence
 
-from .ddl import Change, closing, plain, top_level
+from .ddl import Change, changes, closing, plain, top_level
 from .operation_code import (
     computed,
     concurrent_index,
@@ -22,7 +22,6 @@ from .operation_code import (
     schema_argument,
     text_clause,
     trigger,
-    using_index,
     validate,
     without_trigger,
 )
@@ -30,6 +29,8 @@ from .operation_code import (
 #: The line between the code of one revision and that of the next.
 NEXT = "# In the next revision, deployed after this one:"
 _PAGES = 1_000
+_INCLUDE = re.compile(r"INCLUDE ?\(([^)]*)\)", re.I)
+_DEFERRED = re.compile(r"\b(?:(?:NOT )?DEFERRABLE|INITIALLY)\b.*$", re.I)
 _TAIL = re.compile(r"(ON DELETE|ON UPDATE) (CASCADE|RESTRICT|NO ACTION|SET NULL|SET DEFAULT)", re.I)
 
 
@@ -84,7 +85,8 @@ def foreign_key(change: Change) -> list[str]:
 def check(change: Change) -> list[str]:
     """Return how to add a check constraint without a look at all rows under its lock."""
     name = change.name("name") or made_name(change, "", "check")
-    return [new_check(change, name, change.get("condition")), validate(change, name)]
+    more = change.get("rest")
+    return [new_check(change, name, change.get("condition"), more), validate(change, name)]
 
 
 def set_not_null(change: Change) -> list[str]:
@@ -94,17 +96,17 @@ def set_not_null(change: Change) -> list[str]:
 
 def unique(change: Change) -> list[str]:
     """Return how to add a unique constraint: its index first."""
-    columns = names(change.get("columns"))
+    include = _INCLUDE.search(change.get("rest"))
+    columns = names(change.get("columns")) + names(include[1] if include else "")
     name = change.name("name") or made_name(change, "_".join(columns), "key")
-    return using_index(change, name, columns, "UNIQUE")
+    return _using_index(change, name, "UNIQUE")
 
 
 def primary_key(change: Change) -> list[str]:
     """Return how to add a primary key: its columns NOT NULL and its index first."""
-    columns = names(change.get("columns"))
     name = change.name("name") or made_name(change, "", "pkey")
-    first = [code for column in columns for code in not_null(change, column)]
-    return [*first, *using_index(change, name, columns, "PRIMARY KEY")]
+    first = [code for column in names(change.get("columns")) for code in not_null(change, column)]
+    return [*first, *_using_index(change, name, "PRIMARY KEY")]
 
 
 def column_type(change: Change) -> list[str]:
@@ -114,7 +116,8 @@ def column_type(change: Change) -> list[str]:
     cast = f"CAST({using} AS {type_})"
     swap = "\n".join(
         [
-            "# First make the column's indexes, default and constraints on the new one, too.",
+            "# First make the indexes, constraints and default of the column on the new one, too.\n"
+            "# A sequence that it owns goes with it: `ALTER SEQUENCE ... OWNED BY` the new one.",
             f"# migrate: allow drop-column because {new} takes its place and name",
             f"# migrate: allow rename-column because no code uses the name {new}",
             *without_trigger(change, new),
@@ -223,6 +226,26 @@ def rows(change: Change, parameters: Mapping[str, object] | None) -> list[str]:
 def alone(sql: Sequence[str]) -> list[str]:
     """Return how to run statements apart: each in a revision, and so a transaction, of its own."""
     return [execute(each) for each in sql]
+
+
+def _using_index(change: Change, name: str, kind: str) -> list[str]:
+    """Return how to build an index, and make a constraint of this `kind` of it."""
+    tail = _DEFERRED.search(change.get("rest"))
+    options = change.get("rest")[: tail.start() if tail else None].strip()
+    options = re.sub(r"\bUSING INDEX TABLESPACE\b", "TABLESPACE", options, flags=re.I)
+    if nulls := change.get("nulls"):
+        include = _INCLUDE.match(options)
+        at = include.end() if include else 0
+        options = f"{options[:at]} {nulls} {options[at:]}".strip()
+    (built,) = changes(
+        f"CREATE UNIQUE INDEX {quoted(name)} ON {change.sql_table}"
+        f" ({change.get('columns')}) {options}"
+    )
+    made = (
+        f"ALTER TABLE {change.sql_table} ADD CONSTRAINT {quoted(name)} {kind}"
+        f" USING INDEX {quoted(name)} {tail[0] if tail else ''}"
+    )
+    return [*index(built), execute(made.rstrip())]
 
 
 def as_text(bodies: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from ..base.traces import TracedStatement
 from ..database.lock_trace import Held, LockTrace, Relations, Watched, relations_of
-from ..database.transactions import is_autocommit, rows_of
+from ..database.transactions import is_outside, rows_of
 from ..revisions.ddl import renamed_column
 
 
@@ -45,8 +45,10 @@ class Seen(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """A statement whose locks are held: its position in the transaction, and what it locked."""
+    """A statement whose locks are held: where it is recorded, and what it locked."""
 
+    statements: list[TracedStatement]
+    at: int
     position: int
     locks: Held
     began: float
@@ -63,6 +65,7 @@ class TracedSession:
         self.watched = Watched()
         self.before = Seen({}, {}, 0.0)
         self.column_type: str | None = None
+        self.is_alone = False
         self.forget()
 
     def forget(self) -> None:
@@ -71,7 +74,7 @@ class TracedSession:
         self.last: Seen | None = None
         self.number: int | None = None
         self._count = 0
-        self._open: dict[int, _Open] = {}
+        self._open: list[_Open] = []
 
     def close(self) -> None:
         """Disconnect."""
@@ -85,7 +88,8 @@ class TracedSession:
     def begin(self, connection: Connection, statement: str) -> None:
         """Take note of a statement that is about to run, and watch it outside a transaction."""
         self.column_type = _column_type(connection, statement)
-        if is_autocommit(connection):
+        self.is_alone = is_outside(connection)
+        if self.is_alone:
             self.watched = self._watching.enter_context(self._locks.watching())
 
     def stop_watching(self) -> None:
@@ -97,25 +101,25 @@ class TracedSession:
     ) -> None:
         """Add a statement that has taken `locks`, which it may hold until the commit."""
         self._count += 1
-        self._open[len(statements)] = _Open(self._count, locks, began)
+        self._open.append(_Open(statements, len(statements), self._count, locks, began))
         statements.append(record)
 
-    def let_go(self, statements: list[TracedStatement], held: Held) -> None:
+    def let_go(self, held: Held) -> None:
         """End the statements whose locks are no longer held, after a rollback to a savepoint."""
-        for at, each in [*self._open.items()]:
+        for each in [*self._open]:
             if any(held.get(oid, -1) < mode for oid, mode in each.locks.items()):
-                self._end(statements, at, is_undone=True)
+                self._open.remove(each)
+                self._end(each, is_undone=True)
 
-    def end(self, statements: list[TracedStatement]) -> None:
+    def end(self) -> None:
         """End all statements of the transaction, and begin with the next one."""
-        for at in [*self._open]:
-            self._end(statements, at)
+        for each in self._open:
+            self._end(each)
         self.forget()
 
-    def _end(self, statements: list[TracedStatement], at: int, *, is_undone: bool = False) -> None:
-        ended = self._open.pop(at)
-        statements[at] = replace(
-            statements[at],
+    def _end(self, ended: _Open, *, is_undone: bool = False) -> None:
+        ended.statements[ended.at] = replace(
+            ended.statements[ended.at],
             seconds=self._clock.now() - ended.began,
             following=self._count - ended.position,
             is_undone=is_undone,

@@ -10,16 +10,21 @@ from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..base.results import Step
-from ..base.traces import WHOLE_FILE, Touched, TracedRevision, TracedStatement
+from ..base.traces import TracedRevision, TracedStatement
 from ..base.watcher import Watcher
 from ..database.listening import listening
 from ..database.lock_trace import Held, Relations, relations_of, taken, touched
 from ..database.transactions import is_autocommit
-from ..revisions.ddl import copied_by
+from .traced_file import on_sqlite
 from .traced_session import Clock, Seen, TracedSession
 
 #: The run itself changes the time that a revision's statement may wait for a lock.
 _OF_THE_RUN = re.compile(r"(?:SHOW|SET(?: LOCAL)?) lock_timeout\b")
+
+#: What ends a transaction, as a statement.
+_ENDS = re.compile(
+    r"\s*(?:COMMIT|END|ABORT|ROLLBACK(?!\s+((WORK|TRANSACTION)\s+)?TO\b))\b", re.IGNORECASE
+)
 
 
 class Tracer(Watcher):
@@ -39,7 +44,17 @@ class Tracer(Watcher):
         self._renamed: dict[str, str] = {}
         self._transactions = 0
         self._clock = Clock()
-        self.done: list[TracedRevision] = []
+        self._done: list[tuple[Step, list[TracedStatement], dict[str, str]]] = []
+
+    @property
+    def done(self) -> list[TracedRevision]:
+        """What the revisions did that have begun."""
+        return [
+            TracedRevision(
+                step.revision, step.direction, step.table, tuple(statements), renamed=renamed
+            )
+            for step, statements, renamed in self._done
+        ]
 
     def notice(self, sentence: str) -> None:
         """Hand on a warning."""
@@ -52,7 +67,7 @@ class Tracer(Watcher):
             self._step = step
             for connection in [*self._connections]:
                 if not connection.closed and connection.in_transaction():
-                    self._begin(connection)
+                    self._look_at(connection)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -70,6 +85,7 @@ class Tracer(Watcher):
         finally:
             self._end_revision()
             for session in self._sessions.values():
+                session.end()
                 session.close()
             self._sessions.clear()
 
@@ -77,23 +93,25 @@ class Tracer(Watcher):
         if self._step is None:
             return
         for connection, session in [*self._sessions.items()]:
-            self._ended(connection, session)
+            self._look_back(connection, session)
+            session.number = None  # a transaction of the whole run goes on
             if connection.closed:
+                session.end()
                 session.close()
                 del self._sessions[connection]
-        step, statements = self._step, tuple(self._statements)
-        self.done.append(
-            TracedRevision(
-                step.revision, step.direction, step.table, statements, renamed=self._renamed
-            )
-        )
+        self._done.append((self._step, self._statements, self._renamed))
         self._step, self._statements, self._renamed, self._transactions = None, [], {}, 0
 
     def _begin(self, connection: Connection) -> None:
-        """Look at a transaction that begins, or at a revision that begins within one."""
         if connection.dialect.name != "postgresql":
             return
         self._connections.add(connection)
+        if session := self._sessions.get(connection):
+            session.end()  # the driver has not told of it
+        self._look_at(connection)
+
+    def _look_at(self, connection: Connection) -> None:
+        """Look at a transaction that begins, or at a revision that begins within one."""
         if self._step and not is_autocommit(connection):
             with self._clock.stopped():
                 session = self._session(connection)
@@ -128,11 +146,11 @@ class Tracer(Watcher):
         line = self._line()
         if connection.dialect.name != "postgresql":
             if line is not None:
-                self._statements.append(_on_sqlite(statement, line))
+                self._statements.append(on_sqlite(statement, line))
             return
         with self._clock.stopped():
             session = self._session(connection)
-            is_alone = is_autocommit(connection)
+            is_alone = session.is_alone if line is not None else is_autocommit(connection)
             session.stop_watching()
             if line is None or not is_alone:
                 now = session.look(connection)
@@ -159,8 +177,11 @@ class Tracer(Watcher):
         What has no text went past SQLAlchemy.
         """
         there = self._there or {}
-        if not is_alone:
-            session.let_go(self._statements, now.held)
+        number = None if is_alone else self._number(session)
+        if _ENDS.match(statement):
+            session.end()
+        elif not is_alone:
+            session.let_go(now.held)
         found = touched(there, before.relations, now.relations, before.held, now.held)
         if not found and not statement:
             return
@@ -168,7 +189,7 @@ class Tracer(Watcher):
         record = TracedStatement(
             statement,
             line,
-            None if is_alone else self._number(session),
+            number,
             found,
             may_have_missed=is_alone and (is_missed or not session.watched.was_stopped),
             parameters=parameters,
@@ -202,11 +223,17 @@ class Tracer(Watcher):
     def _ended(self, connection: Connection, session: TracedSession) -> None:
         """Take note that the transaction ends, and let the next one begin."""
         try:
-            if session.last and self._step and not (connection.closed or connection.invalidated):
-                with self._clock.stopped():
-                    self._unseen(session, session.look(connection))
+            self._look_back(connection, session)
         finally:
-            session.end(self._statements)
+            session.end()
+
+    def _look_back(self, connection: Connection, session: TracedSession) -> None:
+        """Record what the transaction has done since the last look."""
+        if session.last and self._step and not (connection.closed or connection.invalidated):
+            with self._clock.stopped():
+                now = session.look(connection)
+                self._unseen(session, now)
+                session.last = now
 
     def _session(self, connection: Connection) -> TracedSession:
         if connection not in self._sessions:
@@ -246,11 +273,3 @@ class Tracer(Watcher):
         path = self._step.revision.path if self._step else None
         frames = traceback.walk_stack(None)
         return next((line for frame, line in frames if frame.f_code.co_filename == path), None)
-
-
-def _on_sqlite(statement: str, line: int) -> TracedStatement:
-    copied = copied_by(statement)
-    name, is_copied = copied or "the file", bool(copied)
-    hit = Touched(name, name, WHOLE_FILE, True, False, is_copied, is_copied)
-    is_read = statement.lstrip()[:6].upper() in ("SELECT", "PRAGMA")
-    return TracedStatement(statement, line, 1, () if is_read else (hit,))

@@ -117,7 +117,7 @@ def test_a_command_that_reads_takes_a_few_characters_as_alembic_does(ini: Path) 
         (
             ["downgrade", "base:head"],
             "`base:head` is a range, and one revision is needed here.",
-            "only `--sql` and `history --rev-range` take a range.",
+            "a range is for `history --rev-range`, or `--sql` of `upgrade`, `downgrade`, `stamp`.",
         ),
         (
             ["downgrade", "current"],

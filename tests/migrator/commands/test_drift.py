@@ -16,7 +16,7 @@ from support.processes import write_env
 from support.sessions import plain_user
 
 from myapp.migrator.base.drift import Drift
-from myapp.migrator.base.errors import LockNotObtained, SettingsError
+from myapp.migrator.base.errors import LockNotObtained, PendingMigrations, SettingsError
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.commands import drift as drifts
@@ -81,6 +81,37 @@ def test_each_change_by_hand_is_told_with_its_statement(
         (f"DROP INDEX {schema}by_id",),
         (f"ALTER TABLE {schema}a DROP COLUMN note",),
     }
+
+
+def test_a_table_that_was_renamed_keeps_its_rows(make_app: MakeApp, database_url: str) -> None:
+    code = (
+        "op.create_table('users', sa.Column('id', sa.Integer, primary_key=True),"
+        " sa.Column('name', sa.Text), sa.UniqueConstraint('name', name='one_name'))\n"
+        "op.create_index('by_name', 'users', ['name'])\n"
+        "op.execute('CREATE VIEW names AS SELECT name FROM users')\n"
+        "op.execute(\"INSERT INTO users (id, name) VALUES (1, 'Ann')\")"
+    )
+    context = upgraded(make_app(database_url, [*LINE, Revision("ccc333", "bbb222", upgrade=code)]))
+    change(database_url, "ALTER TABLE users RENAME TO people", "DROP INDEX by_name")
+    found = drift(context).differences
+    assert found[0].change == "changed"
+    assert [name.rpartition(".")[2] for name in found[0].facts[0]] == ["name", "users", "people"]  # type: ignore[union-attr]
+    change(database_url, *(statement for each in found for statement in each.statements))
+    assert told(drift(context)) == []
+    assert rows(database_url, "SELECT name FROM users") == [("Ann",)]
+
+
+def test_a_table_like_another_one_that_is_gone_may_be_anything(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    context = upgraded(make_app(sqlite_url, LINE))
+    change(
+        sqlite_url,
+        "DROP TABLE a",
+        "DROP TABLE b",
+        "CREATE TABLE c (id INTEGER NOT NULL PRIMARY KEY)",
+    )
+    assert [change for change, _ in told(drift(context))] == ["missing", "missing", "added"]
 
 
 def test_it_stands_where_the_rows_of_two_branches_say(make_app: MakeApp, sqlite_url: str) -> None:
@@ -153,9 +184,18 @@ def test_two_databases_are_compared_with_one_expected_schema(
     """A fleet needs one scratch database."""
     with postgresql_pool.database() as first, postgresql_pool.database() as second:
         context = upgraded(make_app(first, LINE))
-        expected = expected_schema(context, drift(context).table)
-        change(second, "CREATE TABLE a (id serial PRIMARY KEY, note text)")
+        expected = expected_schema(context)
         assert compared(expected, first) == []
+        with pytest.raises(PendingMigrations) as caught:
+            compared(expected, second)
+        assert caught.value.message == (
+            "The database stands at base, and can't be compared with one at bbb222."
+        )
+        change(
+            second,
+            "CREATE TABLE a (id serial PRIMARY KEY, note text)",
+            "CREATE TABLE alembic_version AS SELECT 'bbb222'::varchar(32) AS version_num",
+        )
         assert compared(expected, second) == ["table public.b", "column public.a.note"]
 
 

@@ -117,6 +117,18 @@ def test_a_start_needs_no_database_with_the_cookiecutters_env_py(make_app: MakeA
     assert ids(plan(run_context(app), start="base")) == ["aaa111", "bbb222", "ccc333"]
 
 
+def test_databases_that_are_not_asked_are_one(make_app: MakeApp) -> None:
+    app = make_app(LOST, LINE)
+    (app.parent / "migrations" / "env.py").write_text(
+        "from alembic import context\n"
+        "for _ in range(2):\n"
+        "    context.configure(dialect_name='postgresql')\n"
+        "    context.run_migrations()\n"
+    )
+
+    assert ids(plan(run_context(app), start="bbb222")) == ["ccc333"]
+
+
 def test_an_env_py_without_an_offline_mode_is_told(make_app: MakeApp, sqlite_url: str) -> None:
     app = make_app(sqlite_url, LINE)
     (app.parent / "migrations" / "env.py").write_text(foreign_env())

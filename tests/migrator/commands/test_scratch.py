@@ -1,8 +1,14 @@
-"""A throw-away database at the rows of a version table, and runs within it."""
+"""A scratch database at the rows of a version table, and runs within it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from support.database import heads, rows, tables
 from support.history import MakeApp, Revision, create_table
+from support.scratches import left_over
 
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.commands.migration import downgrade
@@ -44,3 +50,37 @@ def test_it_is_not_made_to_outlive_a_crash(make_app: MakeApp, postgresql_url: st
 
     with scratch(context, ()) as made:
         assert rows(made.url, "SHOW synchronous_commit") == [("off",)]
+
+
+@contextmanager
+def interrupting(start: str) -> Iterator[None]:
+    """Raise KeyboardInterrupt after a statement that begins with `start`, as a signal does."""
+    left = [start]
+
+    def interrupt(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if left and statement.startswith(left[0]):
+            left.clear()
+            raise KeyboardInterrupt
+
+    event.listen(Engine, "after_cursor_execute", interrupt)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "after_cursor_execute", interrupt)
+    assert not left
+
+
+@pytest.mark.parametrize(
+    "start", ["CREATE DATABASE migrate_s", "ALTER DATABASE migrate_s", "CREATE DATABASE migrate_t"]
+)
+@pytest.mark.usefixtures("temporary_folder")
+def test_a_signal_while_it_is_made_leaves_none(
+    start: str, make_app: MakeApp, postgresql_url: str
+) -> None:
+    context = build_context(load_settings(str(make_app(postgresql_url, FORK[:2]))))
+    before = left_over(postgresql_url)
+
+    with pytest.raises(KeyboardInterrupt), interrupting(start), scratch(context):
+        pass
+
+    assert left_over(postgresql_url) <= before

@@ -1,12 +1,15 @@
 """The linter: what it finds, statement by statement, and what is left out."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from myapp.migrator.base.sent import Sent
 from myapp.migrator.base.verdicts import Verdict
+from myapp.migrator.database import linter
 from myapp.migrator.database.linter import installed_linter, lint
+from myapp.migrator.revisions import allowances
 
 SQUAWK = str(installed_linter())
 
@@ -107,6 +110,15 @@ def test_one_safe_way_for_two_findings_is_told_once() -> None:
     first, second = lint(SQUAWK, [Sent("ALTER TABLE a ADD PRIMARY KEY (id)")])
 
     assert (bool(first.remedy), second.remedy) == (True, "")
+
+
+def test_squawk_knows_each_rule_that_is_named_here() -> None:
+    same = {name for names in allowances._SAME.values() for name in names}
+    known = ",".join(same | linter._ERRORS | linter._LEFT_OUT | linter._NOT_DOWNWARDS)
+
+    done = subprocess.run([SQUAWK, "--exclude", known], input="", capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_nothing_is_found_in_nothing() -> None:

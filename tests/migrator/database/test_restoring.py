@@ -17,13 +17,15 @@ SCHEMA = (
     "CREATE TABLE pets (id serial PRIMARY KEY, owner int REFERENCES people)",
     "CREATE TABLE roles (id serial PRIMARY KEY, name text)",
     "INSERT INTO roles (name) VALUES ('admin')",
+    'CREATE TABLE "odd%%s" (x int)',
     "CREATE SEQUENCE numbers START 7",
     "CREATE MATERIALIZED VIEW names AS SELECT name FROM people",
 )
 #: What the tables and the sequences say.
 LOOK = (
     "SELECT 'people', count(*), 0 FROM people UNION ALL SELECT 'pets', count(*), 0 FROM pets"
-    " UNION ALL SELECT name, id, 0 FROM roles UNION ALL"
+    " UNION ALL SELECT name, id, 0 FROM roles"
+    " UNION ALL SELECT 'odd', count(*), 0 FROM \"odd%%s\" UNION ALL"
     " SELECT 'ids', last_value, is_called::int FROM people_id_seq UNION ALL"
     " SELECT 'numbers', last_value, is_called::int FROM numbers"
 )
@@ -52,6 +54,7 @@ def restorer(postgresql_url: str) -> Iterator[Restorer]:
         "INSERT INTO people (name) SELECT repeat(md5(n::text), 900) FROM generate_series(1, 20) n",
         "WITH owner AS (INSERT INTO people (name) VALUES ('Ann') RETURNING id)"
         " INSERT INTO pets (owner) SELECT id FROM owner",
+        'INSERT INTO "odd%%s" VALUES (1)',
         "SELECT nextval('numbers')",
         "SELECT setval('numbers', 9, false)",
         "ANALYZE",

@@ -1,6 +1,8 @@
 """The start of an application whose database is not where its code expects it."""
 
 import os
+import re
+import shlex
 import tempfile
 import threading
 import time
@@ -337,6 +339,18 @@ def test_the_ini_file_is_where_the_application_says(
         configured(in_registry | given, hand_over(ini) if how == "directive" else bool)
     said = f"The application does not start. {PENDING}\nHint:  {APPLY}"
     assert str(caught.value) == said.replace("CONFIG_URI", str(ini))
+
+
+def test_the_command_is_one_to_type_also_where_the_path_has_a_space(
+    settings: dict[str, str], make_ini: MakeIni, tmp_path: Path
+) -> None:
+    (tmp_path / "my app").mkdir()
+    ini = make_ini(settings, name="my app/it's.ini")
+    with pytest.raises(ConfigurationError) as caught:
+        configured({**settings, "migrate.on_pending": "refuse"}, hand_over(ini))
+    typed = re.search("`(.*)`", str(caught.value).splitlines()[1])
+    assert typed
+    assert shlex.split(typed[1]) == ["myapp-migrate", str(ini), "upgrade"]
 
 
 def test_values_that_are_no_text_are_understood(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import alembic.command
 import pytest
 import webtest
 from pyramid.config import Configurator
@@ -24,6 +25,7 @@ from support.history import MakeApp, Revision, add_revision, create_table
 from support.ini import MakeIni, logging_to
 from support.web import Served, configured, gunicorn, pserve
 
+from myapp.migrator.config import alembic_config
 from myapp.migrator.pyramid.button import local_path
 
 PROJECT = Path(__file__).parents[3]
@@ -131,6 +133,15 @@ def test_a_message_is_text(app: Application) -> None:
     assert "<script>alert" not in page
 
 
+def test_the_page_says_what_the_button_drops_as_the_terminal_asks(make_page: MakePage) -> None:
+    drop = Revision("ccc333", "bbb222", "Drop a", upgrade="op.drop_table('a')")
+    app = make_page(drop)
+    assert "Drops" not in app.page().text  # this run makes the table itself
+    alembic.command.upgrade(alembic_config(app.ini), "bbb222")
+    app.web.app.registry["migrate.standing"].look()
+    assert app.page().html.find("p", class_="drops").text == "Drops table a."
+
+
 def test_the_page_loads_nothing_and_stands_in_no_frame(app: Application) -> None:
     page = app.page()
     policy = page.headers["Content-Security-Policy"]
@@ -180,6 +191,56 @@ def test_the_page_asks_nothing_of_the_application(make_page: MakePage) -> None:
         config.set_root_factory(fail)
 
     assert make_page(configure=configure).page().status_int == 503
+
+
+def change_policy(handler: Callable[[Any], Any], registry: object) -> Callable[[Any], Any]:
+    """Return the tween of an application that sets headers of its own."""
+
+    def tween(request: Any) -> Any:
+        response = handler(request)
+        response.headers["Content-Security-Policy"] = "default-src 'self'"
+        return response
+
+    return tween
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_page_stands_before_the_tweens_of_the_application(
+    when: str, app: Application, sqlite_url: str
+) -> None:
+    settings = {
+        "sqlalchemy.url": sqlite_url,
+        "alembic.script_location": str(app.migrations),
+        "migrate.on_pending": "page",
+    }
+    with Configurator(settings=settings) as config:
+        if when == "before":
+            config.add_tween(f"{__name__}.change_policy")
+        config.include("myapp.migrator.pyramid")
+        if when == "after":
+            config.add_tween(f"{__name__}.change_policy")
+    web = webtest.TestApp(config.make_wsgi_app(), extra_environ=LOCAL)
+    page = web.get("/", headers=HTML, status=503)
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_a_list_of_tweens_has_to_name_the_page(app: Application, sqlite_url: str) -> None:
+    name = "myapp.migrator.pyramid.page.pending_page"
+    settings = {
+        "sqlalchemy.url": sqlite_url,
+        "alembic.script_location": str(app.migrations),
+        "migrate.on_pending": "page",
+        "pyramid.tweens": "pyramid.tweens.excview_tween_factory",
+    }
+    with pytest.raises(ConfigurationError) as raised:
+        configured(settings)
+    assert str(raised.value) == (
+        "The application does not start. `pyramid.tweens` lists the tweens, and the page of"
+        " `migrate.on_pending = page` is not among them.\n"
+        f"Hint:  begin the list with `{name}`, or write `migrate.on_pending = warn`."
+    )
+    listed = configured(settings | {"pyramid.tweens": f"{name} {settings['pyramid.tweens']}"})
+    assert listed.get("/", headers=HTML, status=503)
 
 
 def test_static_files_and_health_pass(app: Application) -> None:
@@ -418,6 +479,7 @@ def test_two_clicks_at_once_both_lead_to_the_page_whichever_worker_hears_them(
         clicks = [pool.submit(asked_for, served, cookie, **fields) for _ in range(2)]
         while not all(click.done() for click in clicks):
             asked_for(served)  # the third worker has just seen what is pending
+            time.sleep(0.1)
         answers = [
             (status, headers["Location"])
             for status, headers, _ in (click.result() for click in clicks)

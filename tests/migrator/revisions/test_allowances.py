@@ -16,7 +16,7 @@ FOUND = Verdict("ban-drop-column", "error", "Dropping a column may break existin
 
 
 def test_a_comment_allows_a_rule_for_a_reason() -> None:
-    text = "def upgrade():\n    x = 1  # migrate: allow ban-drop-column because nobody reads it.\n"
+    text = "def upgrade():\n    x = 1  # Migrate: allow BAN-drop-column because nobody reads it.\n"
 
     assert allowances_in(text) == (Allowance("ban-drop-column", "nobody reads it.", 2),)
 
@@ -98,6 +98,11 @@ def test_a_comment_allows_a_danger_by_the_linters_name_and_the_traces(
         ("allow ban-drop-column", "The comment allows ban-drop-column without a reason."),
         ("allow ban-drop-column because", "The comment allows ban-drop-column without a reason."),
         ("allow", "The comment allows nothing: it names no rule."),
+        (
+            "allow ban-drop-column, renaming-table because of two",
+            "The comment allows ban-drop-column, renaming-table: each rule needs a comment of its"
+            " own.",
+        ),
     ],
 )
 def test_a_comment_without_a_reason_allows_nothing_and_is_found(comment: str, message: str) -> None:

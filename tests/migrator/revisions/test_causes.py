@@ -12,6 +12,7 @@ UNKNOWN = "No safe way is known: run it when nobody needs the table."
     ("sql", "rules"),
     [
         ("ALTER TABLE t ADD n integer", []),
+        ("ALTER TABLE t ADD CHECK (a > 0) NOT VALID, ADD UNIQUE USING INDEX i", []),
         ("ALTER TABLE t ADD n integer NOT NULL DEFAULT now()", []),
         ("ALTER TABLE t ADD n text DEFAULT 'a DEFAULT random()' COLLATE \"C\"", []),
         ("ALTER TABLE t ADD n integer CHECK (n > 0)", ["check-validated-at-once"]),

@@ -63,7 +63,12 @@ CASES = [
     Case("check-validated-at-once", altered("ADD COLUMN n integer DEFAULT 7 CHECK (n > 0)")),
     Case("set-not-null-scans", 'op.alter_column("{t}", "a", nullable=False)'),
     Case("unique-constraint-builds-index", 'op.create_unique_constraint("{t}_u", "{t}", ["a"])'),
-    Case("unique-constraint-builds-index", altered("ADD COLUMN n text UNIQUE")),
+    Case("unique-constraint-builds-index", altered("ADD COLUMN n text UNIQUE DEFERRABLE")),
+    Case(
+        "unique-constraint-builds-index",
+        altered("ADD UNIQUE NULLS NOT DISTINCT (a) INCLUDE (b) WITH (fillfactor = 70)"),
+    ),
+    Case("check-validated-at-once", altered("ADD CHECK (a > 0 AND b <> '') NO INHERIT")),
     Case("primary-key-builds-index", 'op.create_primary_key("{t}_p", "{t}", ["a"])'),
     Case(
         "type-change-rewrites",

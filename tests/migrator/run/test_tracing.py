@@ -8,7 +8,7 @@ import psycopg2
 import psycopg2.errors
 import pytest
 from support.database import change
-from support.history import MakeApp, Revision
+from support.history import MakeApp, Revision, foreign_env
 
 from myapp.migrator.base.traces import MODES, TracedRevision, TracedStatement, waiting_for
 from myapp.migrator.bridge.configuration import build_context
@@ -72,6 +72,24 @@ def test_locks_are_let_go_with_a_savepoint(traced: Traced) -> None:
     assert (kept.is_undone, kept.following) == (False, 1)
 
 
+def test_a_transaction_of_the_whole_run_holds_its_locks_to_the_end(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    revisions = [
+        Revision("r00", upgrade=MADE),
+        Revision("r01", "r00", upgrade='op.execute("ALTER TABLE t ADD z integer")'),
+        Revision("r02", "r01", upgrade='op.execute("SELECT 1")\nop.execute("SELECT 2")'),
+    ]
+    app = make_app(postgresql_url, revisions)
+    env = foreign_env(options="transaction_per_migration=False")
+    (app.parent / "migrations" / "env.py").write_text(env)
+
+    first, second = observe(build_context(load_settings(str(app))), ("r00",)).revisions
+
+    assert [each.following for each in first.statements] == [2]
+    assert [(each.transaction, each.following) for each in second.statements] == [(1, 1), (1, 0)]
+
+
 def test_each_connection_has_a_transaction_of_its_own(traced: Traced) -> None:
     (revision,) = traced(
         'op.execute("SELECT 1")\n'
@@ -121,6 +139,34 @@ def test_what_others_wait_for_is_seen_outside_a_transaction_each_time(traced: Tr
     assert [locks(each) for each in built] == [{"t": "SHARE"}] * 8
     (index,) = [each for each in again.touched if each.is_index]
     assert (index.name, index.mode) == ("t_a", "ACCESS EXCLUSIVE")
+
+
+def test_a_commit_that_is_a_statement_ends_the_transaction(traced: Traced) -> None:
+    (revision,) = traced(
+        'op.execute("LOCK TABLE t IN SHARE MODE")\n'
+        'op.execute("COMMIT")\n'
+        'op.execute("CREATE INDEX CONCURRENTLY u_id ON u (id)")\n'
+        'op.execute("CREATE INDEX u_id2 ON u (id)")'
+    )
+
+    locked, _, concurrent, plain = revision.statements
+    assert (locked.is_undone, locked.following, locked.transaction) == (False, 0, 1)
+    assert [each.transaction for each in (concurrent, plain)] == [None, None]
+    assert (locks(concurrent), locks(plain)) == ({"u": "SHARE UPDATE EXCLUSIVE"}, {"u": "SHARE"})
+
+
+def test_a_table_that_is_locked_meanwhile_hides_no_other(traced: Traced) -> None:
+    (revision,) = traced(
+        "other = op.get_bind().engine.connect()\n"
+        'other.execute(sa.text("LOCK TABLE t IN ACCESS EXCLUSIVE MODE"))\n'
+        "with op.get_context().autocommit_block():\n"
+        "    for number in range(4):\n"
+        '        op.execute(f"CREATE INDEX u_{number} ON u (id)")\n'
+        "other.close()"
+    )
+
+    _, *built = revision.statements
+    assert [locks(each) for each in built] == [{"u": "SHARE"}] * 4
 
 
 def test_an_index_that_nobody_uses_any_more_keeps_nobody_waiting(traced: Traced) -> None:

@@ -1,0 +1,11 @@
+"""Run SQL that is whole: names and values stand in it, quoted, and no parameters."""
+
+from typing import Any
+
+from sqlalchemy import CursorResult
+from sqlalchemy.engine import Connection
+
+
+def run_whole(connection: Connection, sql: str) -> CursorResult[Any]:
+    """Run `sql`. A `%` in it is itself, where a driver would take it for a parameter."""
+    return connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
