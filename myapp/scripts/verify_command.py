@@ -43,10 +43,10 @@ def verify(
     downgrades, docstrings, lint and trace. The live database is not written to. The exit
     status is that of the first step that failed.
     """
-    from ..migrator.commands import verification
+    from ..migrator.commands import chosen_steps, verification
     from . import verify_output, whole_files
 
-    verification.chosen(steps, skip)
+    chosen_steps.chosen(steps, skip)
     for path in filter(None, (junit, markdown)):
         whole_files.require_writable(path)
     if junit:

@@ -83,13 +83,19 @@ def annotations(found: Verification) -> Iterator[str]:
     """Yield what GitHub shows beside the lines of a pull request.
 
     https://docs.github.com/actions/reference/workflow-commands-for-github-actions has the form, and
-    actions/toolkit's `core/src/command.ts` what is escaped.
+    actions/toolkit's `core/src/command.ts` what is escaped. A file is named as the repository has
+    it, wherever in it the command runs.
     """
+    top = os.environ.get("GITHUB_WORKSPACE")
     levels = {"error": "error", "warning": "warning", "note": "notice"}
     for proof in found.proofs:
         for each in proof.verdicts:
             level = "notice" if each.allowed is not None else levels[each.level]
-            properties = {"file": short(each.path), "line": each.line, "title": _rule(proof, each)}
+            properties = {
+                "file": short(each.path, top),
+                "line": each.line,
+                "title": _rule(proof, each),
+            }
             told = ",".join(
                 f"{name}={_escaped(str(value), ':,')}"
                 for name, value in properties.items()
@@ -170,12 +176,9 @@ def _rule(proof: Proof, verdict: Verdict) -> str:
     return proof.step if proof.step == verdict.rule else f"{proof.step}: {verdict.rule}"
 
 
-def short(path: str | None) -> str | None:
-    """Return a path as seen from the working directory, if it is below that."""
-    if path is None:
-        return None
-    folder = os.path.join(os.getcwd(), "")
-    return path.removeprefix(folder)
+def short(path: str | None, top: str | None = None) -> str | None:
+    """Return a path as seen from `top`, or from the working directory, if it is below that."""
+    return path and path.removeprefix(os.path.join(top or os.getcwd(), ""))
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -464,6 +464,15 @@ def test_verbose_shows_the_sql_of_each_revision_as_it_runs(
     )
 
 
+def test_verbose_shows_a_percent_sign_as_it_is_written(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    written = "op.execute('SELECT 7 % 4')\nop.get_bind().exec_driver_sql('SELECT 1 %% 2', ())"
+    ini = make_app(postgresql_url, [Revision("aaaa1", upgrade=written)])
+    told = invoke(ini, "upgrade", "-v").stderr
+    assert "\n    SELECT 7 % 4\n    SELECT 1 %% 2\n" in told
+
+
 def test_verbose_shows_what_a_revision_asks(make_app: MakeApp, sqlite_url: str) -> None:
     asks = "op.get_bind().execute(sa.text('SELECT 1 + 1')).scalar()"
     ini = make_app(sqlite_url, [Revision("aaaa1", upgrade=asks)])

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from support import postgresql
 from support.command import Result, invoke
-from support.database import tables
+from support.database import rows, tables
 from support.history import MakeApp, Revision, create_table, foreign_env
 from support.models import MakeModels
 from support.processes import Start, until, write_env
 from support.scratches import left_over
+from support.sessions import plain_user
 
 from myapp.migrator.base.proofs import STEPS
 
@@ -37,7 +38,13 @@ ENUM = Revision(
 @pytest.fixture(autouse=True)
 def _surroundings(temporary_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep scratch files among the test's own, and what a CI service sets away."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "CI_DEFAULT_BRANCH", "GIT_DIR"):
+    for name in (
+        "GITHUB_ACTIONS",
+        "GITHUB_BASE_REF",
+        "CI_DEFAULT_BRANCH",
+        "GIT_DIR",
+        "GITHUB_WORKSPACE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -592,6 +599,30 @@ def test_with_a_scratch_url_the_configured_server_need_not_be_there(
     assert "| revision | line | object | lock | what waits | what is done |\n" in written
 
 
+def test_a_role_that_may_only_read_is_enough_beside_a_scratch_url(
+    make_app: MakeApp,
+    postgresql_server: str,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change = Revision("ccc333", "bbb222", upgrade="op.add_column('a', sa.Column('x', sa.Integer))")
+    new = Revision(**{**vars(change), "downgrade": "op.drop_column('a', 'x')"})
+    monkeypatch.setenv("SHOP_URL", postgresql_url)
+    ini = make_app("${SHOP_URL}", [*LINE, new])
+    assert invoke(ini, "upgrade", "bbb222").returncode == 0
+    with plain_user(postgresql_server, postgresql_url) as url:
+        postgresql.execute(postgresql_url, "GRANT SELECT ON alembic_version TO public")
+        monkeypatch.setenv("SHOP_URL", f"{url}&options=-cdefault_transaction_read_only%3Don")
+        comment = ini.parent / "comment.md"
+        words = ["--since", "bbb222", "--markdown", str(comment), "--skip", "lint"]
+        result = invoke(ini, "verify", *words, "--scratch-url", postgresql_server)
+    assert result.returncode == 0, result
+    assert re.search(
+        r"\| a \| ACCESS EXCLUSIVE \|.* (bytes|kB)(, about 0 rows)? \|\n", comment.read_text()
+    )
+    assert rows(postgresql_url, "SELECT version_num FROM alembic_version") == [("bbb222",)]
+
+
 def test_a_database_of_sqlite_is_the_same_to_the_byte(make_app: MakeApp, sqlite_url: str) -> None:
     ini = make_app(sqlite_url, LINE)
     assert invoke(ini, "upgrade", "aaa111").returncode == 0
@@ -691,6 +722,10 @@ def test_findings_are_shown_at_their_lines_on_github(
         ' the schema is another one than before `upgrade()`:%0A+ index "i%25,:" is left over\n'
     )
     json.loads(result.stdout)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    monkeypatch.chdir(tmp_path / "migrations")
+    below = invoke(ini, "verify", "-q", "--step", "stairway").stderr
+    assert below.startswith("::error file=migrations/versions/ccc333_.py,line=16,")
 
 
 def test_an_odd_name_is_text_in_every_report(

@@ -18,6 +18,7 @@ from ..bridge.operations import described, leaves
 from ..database.engine import server_version
 from ..database.linter import findings, installed_linter
 from ..database.listening import listening
+from ..database.statements import as_written
 from ..settings.redaction import redacted
 from .comparison import compare, describe_operations
 from .migration import upgrade
@@ -85,14 +86,21 @@ class Rehearsal:
         return verdicts
 
     def _note(
-        self, connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any
+        self,
+        connection: Connection,
+        cursor: Any,
+        statement: str,
+        parameters: Any,
+        context: Any,
+        many: bool,
     ) -> None:
         """Keep a statement that a new revision sends, with the line that sends it."""
         self._version = self._version or server_version(connection)
         for frame, line in traceback.walk_stack(None):
             if id_ := self._new.get(frame.f_code.co_filename):
                 is_alone = connection.get_execution_options().get("isolation_level")
-                sent = Sent(redacted(statement.strip()), line, is_alone != "AUTOCOMMIT")
+                sql = as_written(statement, context).strip()
+                sent = Sent(redacted(sql), line, is_alone != "AUTOCOMMIT")
                 self.sent[id_].append(sent)
                 if not parameters:
                     self._without_parameters[id_].append(sent)

@@ -5,12 +5,11 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from ..base.errors import HistoryError, SettingsError, UsageError
+from ..base.errors import HistoryError, SettingsError
 from ..base.forks import Fork
 from ..base.plans import TableSize
 from ..base.proofs import NEEDS, STEPS, Observer, Proof, Verification
 from ..base.results import Revision
-from ..base.spelling import nearest
 from ..base.traces import TracedRevision
 from ..base.verdicts import Verdict
 from ..bridge.context import RunContext
@@ -18,6 +17,7 @@ from ..bridge.loading import ScriptHistory, load_history
 from ..bridge.models import place_of
 from ..revisions.fork import fork
 from ..run.plan import plan_upgrade
+from .chosen_steps import chosen
 from .comparison import NoModels, without_caches
 from .inspection import bad_downgrades, broken, heads_to_join, irreversible, undocumented
 from .novelty import Novelty, novelty, rows_before
@@ -51,33 +51,6 @@ def verify(
         proving = _Proving(context, names, since, scratch_url, observer or Observer(), stack)
         proving.with_sizes = with_sizes
         return proving.all()
-
-
-def chosen(steps: Collection[str], skip: Collection[str]) -> list[str]:
-    """Return the names of the steps to take, in their order.
-
-    Raises UsageError for an unknown one.
-    """
-    for name in (*steps, *skip):
-        if name not in STEPS:
-            near = nearest(name, STEPS)
-            raise UsageError(
-                f"`{name}` is no step of `verify`. The steps are: {', '.join(STEPS)}.",
-                hint=f"did you mean `{near}`?" if near else "name one of these.",
-            )
-    wanted = set(steps or STEPS)
-    for name in reversed(list(STEPS)):
-        if name in wanted and name in NEEDS:
-            wanted.add(NEEDS[name])
-    left = [name for name in STEPS if name in wanted and name not in skip]
-    left = [name for name in left if name not in NEEDS or NEEDS[name] in left]
-    left = [name for name in left if name not in NEEDS or NEEDS[name] in left]
-    if not left:
-        raise UsageError(
-            "No step of `verify` is left.",
-            hint="each step but `imports` needs another one; take a name out of `--skip`.",
-        )
-    return left
 
 
 @dataclass

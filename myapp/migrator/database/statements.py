@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import ExecutionContext
 
 from ..settings.redaction import redacted
 from .listening import listening
@@ -31,9 +32,17 @@ def statements_told(tell: Callable[[str], object]) -> Iterator[None]:
     It doesn't use SQLAlchemy's logger, since an `env.py` may change how that is set up.
     """
 
-    def told(connection: Connection, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def told(
+        connection: Connection, cursor: Any, sent: str, parameters: Any, context: Any, many: bool
+    ) -> None:
         shown = f" -- {_Shortened().repr(parameters)}" if parameters else ""
-        tell(statement.strip() + shown)
+        tell(as_written(sent, context).strip() + shown)
 
     with listening(before_cursor_execute=told):
         yield
+
+
+def as_written(sent: str, context: ExecutionContext) -> str:
+    """Return a statement as its author has it: for some drivers, SQLAlchemy doubles each `%`."""
+    is_doubled = context.compiled and context.dialect.paramstyle in ("format", "pyformat")
+    return sent.replace("%%", "%") if is_doubled else sent

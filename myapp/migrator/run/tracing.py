@@ -14,6 +14,7 @@ from ..base.traces import TracedRevision, TracedStatement
 from ..base.watcher import Watcher
 from ..database.listening import listening
 from ..database.lock_trace import Held, Relations, relations_of, taken, touched
+from ..database.statements import as_written
 from ..database.transactions import is_autocommit
 from .traced_file import on_sqlite
 from .traced_session import Clock, Seen, TracedSession
@@ -141,8 +142,7 @@ class Tracer(Watcher):
     ) -> None:
         if self._is_of_the_run(statement):
             return
-        if context.compiled and connection.dialect.paramstyle in ("format", "pyformat"):
-            statement = statement.replace("%%", "%")  # SQLAlchemy doubles it for the driver
+        statement = as_written(statement, context)
         line = self._line()
         if connection.dialect.name != "postgresql":
             if line is not None:
