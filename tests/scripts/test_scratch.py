@@ -386,6 +386,32 @@ def test_a_scratch_url_that_leads_nowhere_is_named_as_the_cause(
     assert postgresql.PASSWORD not in result.stderr
 
 
+BAD_URLS = [
+    ("postgresql+foo://x@127.0.0.1/x", " names `postgresql+foo`, which SQLAlchemy doesn't know."),
+    ("postgresql+pg8000://x@127.0.0.1/x", " needs the driver `pg8000`, which is not installed."),
+    ("postgresql://x@127.0.0.1/x?foo=1", " has a parameter that can't be used: invalid dsn"),
+]
+
+
+@pytest.mark.parametrize(("url", "wrong"), BAD_URLS)
+def test_a_scratch_url_that_cannot_be_used_is_named(
+    url: str, wrong: str, make_app: MakeApp
+) -> None:
+    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
+    result = invoke(ini, "scratch", "--scratch-url", url, "--", "true")
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"Error: The scratch URL{wrong}")
+    assert "sqlalchemy.url" not in result.stderr
+
+
+@pytest.mark.parametrize(("url", "wrong"), BAD_URLS)
+def test_so_is_a_lock_url(url: str, wrong: str, make_app: MakeApp, postgresql_url: str) -> None:
+    result = invoke(make_app(postgresql_url, LINE, {"migrate.lock_url": url}), "upgrade")
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"Error: `migrate.lock_url`{wrong}")
+    assert "sqlalchemy.url" not in result.stderr
+
+
 def test_sqlite_takes_no_scratch_url(make_app: MakeApp, sqlite_url: str) -> None:
     result = invoke(
         make_app(sqlite_url, LINE), "scratch", "--scratch-url", "sqlite:///x", "--", "true"
