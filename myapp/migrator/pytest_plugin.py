@@ -28,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--migrate-ini",
         metavar="INI_FILE",
-        help="The .ini file of migrated_database, and NAME=VALUE pairs after it.",
+        help="The .ini file of migrated_database, and NAME=VALUE pairs after it. Write it with `=`,"
+        " or pytest looks for tests there.",
     )
     parser.addini(
         "migrate_ini",
@@ -148,13 +149,13 @@ def _ini_file(config: pytest.Config) -> tuple[str, dict[str, str]]:
         _fail(
             f"There is no .ini file for migrated databases in {folder}: neither"
             f" {' nor '.join(_INI_FILES)}.",
-            "name it with `--migrate-ini INI_FILE`, or `migrate_ini` in pytest's settings.",
+            "name it with `--migrate-ini=INI_FILE`, or `migrate_ini` in pytest's settings.",
         )
     config_uri, *pairs = words
     if any("=" not in pair for pair in pairs):
         _fail(
             f"`{' '.join(words).strip()}` is not an .ini file with NAME=VALUE pairs after it.",
-            "write `--migrate-ini 'testing.ini name=value'`, with quotes.",
+            "write `--migrate-ini='testing.ini name=value'`, with quotes.",
         )
     return str(folder / config_uri), dict(pair.split("=", 1) for pair in pairs)
 

@@ -165,7 +165,7 @@ def test_without_an_ini_file_it_says_what_to_type(pytester: pytest.Pytester) -> 
     assert told(result) == (
         f"Error: There is no .ini file for migrated databases in {pytester.path}: neither"
         " testing.ini nor development.ini.\n"
-        "Hint:  name it with `--migrate-ini INI_FILE`, or `migrate_ini` in pytest's settings."
+        "Hint:  name it with `--migrate-ini=INI_FILE`, or `migrate_ini` in pytest's settings."
     )
 
 
@@ -179,7 +179,7 @@ def test_an_ini_file_that_is_not_there_is_told(pytester: pytest.Pytester) -> Non
 def test_what_is_no_ini_file_with_variables_is_told(typed: str, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(ONE)
     result = pytester.runpytest_inprocess("--migrate-ini", typed)
-    assert "Hint:  write `--migrate-ini 'testing.ini name=value'`, with quotes." in told(result)
+    assert "Hint:  write `--migrate-ini='testing.ini name=value'`, with quotes." in told(result)
 
 
 def test_pytests_settings_name_the_ini_file_and_its_variables(
