@@ -67,7 +67,10 @@ def _locks(found: Verification) -> Iterator[str]:
 def _locked(found: Verification) -> Iterator[tuple[str, ...]]:
     for revision in found.new:
         traced = found.traced.get(revision.revision)
-        for statement in traced.statements if traced else ():
+        if traced is None:
+            continue
+        sizes = None if found.sizes is None else traced.sizes(found.sizes)
+        for statement in traced.statements:
             for touched in statement.touched:
                 if touched.is_new:
                     yield (
@@ -77,7 +80,7 @@ def _locked(found: Verification) -> Iterator[tuple[str, ...]]:
                         touched.mode or "",
                         ", ".join(touched.waiting) or "nothing",
                         _done(touched),
-                        *(() if found.sizes is None else (_size(found.sizes.get(touched.table)),)),
+                        *(() if sizes is None else (_size(sizes.get(touched.table)),)),
                     )
 
 

@@ -64,10 +64,7 @@ def without_secrets(found: Verification, redact: Callable[[str], str]) -> Verifi
     """Return the same without secrets in what revisions, libraries and databases have said."""
     proofs = tuple(
         proof._replace(
-            verdicts=tuple(
-                each._replace(message=redact(each.message), sql=redact(each.sql))
-                for each in proof.verdicts
-            ),
+            verdicts=tuple(each.redacted(redact) for each in proof.verdicts),
             notes=tuple(map(redact, proof.notes)),
         )
         for proof in found.proofs

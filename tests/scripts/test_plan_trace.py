@@ -159,6 +159,34 @@ def test_each_schema_has_its_own_sizes(make_app: MakeApp, postgresql_url: str) -
     assert text.index("error set-not-null-scans") > text.index("the same 1 revision")
 
 
+def test_a_schema_with_nothing_to_do_needs_no_scratch_database(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    app = make_app(postgresql_url, [Revision("aaa111", upgrade=MADE)])
+    env = app.parent / "migrations" / "env.py"
+    log = app.parent / "opened"
+    made = "connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS \"{tenant}\"'))"
+    name = "connection.execute(text('SELECT current_database()')).scalar()"
+    opened = f"with open({str(log)!r}, 'a') as log: print({name}, file=log)"
+
+    def tenants(*names: str) -> str:
+        return schemas_env(postgresql_url, names).replace(
+            "connection.execute(text(f'SET",
+            f"{made}\n        {opened}\n        connection.execute(text(f'SET",
+        )
+
+    env.write_text(tenants("one"))
+    assert invoke(app, "upgrade").returncode == 0
+    env.write_text(tenants("one", "two"))
+    log.unlink()
+
+    done = invoke(app, "plan", "--trace", "--json")
+
+    assert [each["schema"] for each in json.loads(done.stdout)["revisions"]] == ["two"]
+    names = set(log.read_text().split()) - {make_url(postgresql_url).database}
+    assert len(names) == 1
+
+
 def test_the_way_down_may_drop_what_came_with_the_code(ini: Path) -> None:
     path = ini.parent / "migrations" / "versions" / "aaa111_.py"
     path.write_text(

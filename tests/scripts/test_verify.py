@@ -792,3 +792,33 @@ def test_no_secret_of_the_settings_is_in_what_is_written(
     assert result.returncode == 1
     assert "ValueError: ***" in result.stdout
     assert postgresql.PASSWORD not in result.stdout + result.stderr + comment.read_text()
+
+
+def test_no_secret_is_in_a_safe_way_or_in_why_something_is_allowed(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    check = f"op.create_check_constraint('c', 'a', \"'{postgresql.PASSWORD}' <> ''\")"
+    ini = make_app(postgresql_url, [*LINE, Revision("ccc333", "bbb222", upgrade=check)])
+    comment = tmp_path / "comment.md"
+    words = ["--step", "trace", "--since", "bbb222", "--markdown", str(comment)]
+    dangerous = invoke(ini, "verify", *words)
+    assert "op.create_check_constraint(" in dangerous.stdout
+    marked(ini, "ccc333", f"allow check-validated-at-once because {postgresql.PASSWORD} is short")
+    allowed = invoke(ini, "verify", *words)
+    assert (dangerous.returncode, allowed.returncode) == (10, 0)
+    assert "allowed because *** is short" in allowed.stdout
+    assert postgresql.PASSWORD not in dangerous.stdout + allowed.stdout + comment.read_text()
+
+
+def test_a_table_that_gets_another_name_keeps_its_size(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    renaming = Revision("ccc333", "bbb222", upgrade="op.rename_table('a', 'x')")
+    adding = Revision("ddd444", "ccc333", upgrade="op.add_column('x', sa.Column('n', sa.Integer))")
+    ini = make_app(postgresql_url, [*LINE, renaming, adding])
+    assert invoke(ini, "upgrade", "bbb222").returncode == 0
+    comment = tmp_path / "comment.md"
+    words = ["--step", "trace", "--since", "bbb222", "--markdown", str(comment)]
+    assert invoke(ini, "verify", *words).returncode == 10
+    assert "| x | ACCESS EXCLUSIVE |" in comment.read_text()
+    assert "not there yet" not in comment.read_text()

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .results import Direction, Revision, VersionTable
 from .verdicts import Verdict
+
+if TYPE_CHECKING:
+    from .plans import TableSize
 
 Judgement = Literal["harmless", "short", "dangerous"]
 
@@ -105,6 +108,11 @@ class TracedRevision:
     statements: tuple[TracedStatement, ...]
     findings: tuple[Verdict, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def sizes(self, live: "Mapping[str, TableSize]") -> "Mapping[str, TableSize]":
+        """Return the sizes of the `live` tables by their first names and those they were given."""
+        given = {new: live[first] for new, first in self.renamed.items() if first in live}
+        return {**live, **given}
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,11 @@ def traced_plan(
     Raises what `plan` and `scratch` raise.
     """
     made, places = plan_and_places(context, target, direction=direction, tag=tag)
-    if not made.revisions:
-        return made
     down = direction == "downgrade"
+    moved = {each.table for each in made.revisions}
     seen: dict[tuple[str, ...], Trace] = {}
     found: list[TracedRevision] = []
-    for place in places:
+    for place in (each for each in places if each.table in moved):
         rows = place.table.rows
         if rows not in seen:
             seen[rows] = observe(
@@ -164,11 +163,7 @@ def _judged(
 ) -> Iterable[TracedRevision]:
     for each in revisions:
         path = each.revision.path
-        known = dict(sizes) if sizes is not None else None
-        for new, first in each.renamed.items():
-            if known is not None and first in known:
-                known[new] = known[first]
-        statements, verdicts = judged(each, known)
+        statements, verdicts = judged(each, None if sizes is None else each.sizes(sizes))
         given = allowances_of(path)
         # A comment that gives no reason is told by the plan itself.
         found = allowed(verdicts, [one for one in given if one.reason], path)
