@@ -18,6 +18,7 @@ from support.models import MakeModels
 from support.processes import Start, until, write_env
 from support.scratches import left_over
 from support.sessions import plain_user
+from support.tenants import schemas_env
 
 from myapp.migrator.base.proofs import STEPS
 
@@ -822,3 +823,16 @@ def test_a_table_that_gets_another_name_keeps_its_size(
     assert invoke(ini, "verify", *words).returncode == 10
     assert "| x | ACCESS EXCLUSIVE |" in comment.read_text()
     assert "not there yet" not in comment.read_text()
+
+
+def test_what_is_the_same_in_each_schema_is_told_once(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    made = "connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS \"{tenant}\"'))"
+    env = schemas_env(postgresql_url, ["one", "two"])
+    env = env.replace("connection.execute(", f"{made}\n        connection.execute(", 1)
+    new = Revision("ccc333", "bbb222", upgrade="op.drop_column('a', 'id')")
+    ini = make_app(postgresql_url, [*LINE, new])
+    (ini.parent / "migrations" / "env.py").write_text(env)
+    found = findings(ini, "--step", "trace", "--since", "bbb222", status=10)
+    assert [each[:3] for each in found] == [("trace", "ccc333", 13)]

@@ -23,9 +23,10 @@ def chosen(steps: Collection[str], skip: Collection[str]) -> list[str]:
     for name in reversed(list(STEPS)):
         if name in wanted and name in NEEDS:
             wanted.add(NEEDS[name])
-    left = [name for name in STEPS if name in wanted and name not in skip]
-    left = [name for name in left if name not in NEEDS or NEEDS[name] in left]
-    left = [name for name in left if name not in NEEDS or NEEDS[name] in left]
+    left: list[str] = []
+    for name in STEPS:
+        if name in wanted and name not in skip and NEEDS.get(name) in (None, *left):
+            left.append(name)
     if not left:
         raise UsageError(
             "No step of `verify` is left.",

@@ -239,10 +239,10 @@ class _Proving:
         rows = rows_before(self._loaded, self._ids, self._new.ids)
         seen = observe(self._context, rows, scratch_url=self._scratch_url)
         found = _Found(self._new.told, notes=list(seen.notes))
-        for each in seen.revisions:
-            if each.revision.revision in self._new.ids:
-                self._traced[each.revision.revision] = each
-                found.verdicts += each.findings
+        # Where env.py opens several schemas, each has the same.
+        new = [each for each in seen.revisions if each.revision.revision in self._new.ids]
+        found.verdicts += dict.fromkeys(verdict for each in new for verdict in each.findings)
+        self._traced = {each.revision.revision: each for each in new}
         if self.with_sizes and self._traced:
             self._sizes = live_sizes(self._context, self._loaded)
         if seen.error:

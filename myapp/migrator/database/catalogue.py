@@ -41,6 +41,11 @@ class SchemaObject(NamedTuple):
     facts: Facts
 
     @property
+    def key(self) -> tuple[str, str]:
+        """How a catalogue knows it."""
+        return self.kind, self.name
+
+    @property
     def definition(self) -> str:
         """All that is known of it, a line for each fact."""
         return "\n".join(f"{name}: {value}" for name, value in self.facts.items())
@@ -105,7 +110,7 @@ def catalogue(connection: Connection, without: Collection[str] = ()) -> Catalogu
     hidden = {("table", each) for each in without}
     found: dict[tuple[str, str], SchemaObject] = {}
     for each in objects(connection):
-        key = each.kind, each.name
+        key = each.key
         if key in hidden or each.of in hidden:
             hidden.add(key)  # its columns have sequences
         else:
@@ -132,7 +137,7 @@ def differences(expected: Catalogue, found: Catalogue) -> tuple[Difference, ...]
     others = in_order((expected[key] for key in told if key in expected), expected)
     first = [each for each in reversed(more) if each.kind in DROPPED_FIRST]
     last = [each for each in reversed(more) if each.kind not in DROPPED_FIRST]
-    keys = [(each.kind, each.name) for each in (*first, *others, *last)]
+    keys = [each.key for each in (*first, *others, *last)]
     return tuple(Difference(*key, expected.get(key), found.get(key)) for key in keys)
 
 

@@ -43,7 +43,7 @@ def identity(one: SchemaObject, expected: Catalogue) -> str:
     """Return the clause that makes a column one of identity, with what its sequence has."""
     clause = f"GENERATED {one.facts['identity']} AS IDENTITY"
     for each in expected.values():
-        if each.kind == "sequence" and each.of == (one.kind, one.name):
+        if each.kind == "sequence" and each.of == one.key:
             usual = f"{_plain(table_of(one))}_{_plain(one.bare)}_seq"
             more = [] if _plain(each.name) == usual else [f"SEQUENCE NAME {each.name}"]
             facts = each.facts

@@ -45,7 +45,7 @@ def created(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
         yield from enabling(one)
     if one.kind in ("column", "domain"):
         return
-    parts = [each for each in expected.values() if each.of == (one.kind, one.name)]
+    parts = [each for each in expected.values() if each.of == one.key]
     for each in in_order(parts, expected):
         if each.kind == "column":  # its table has it
             yield from commented(each, each.facts.get("comment")) if "comment" in each.facts else ()
@@ -65,7 +65,7 @@ def _owned(one: SchemaObject, expected: Catalogue) -> Iterator[SchemaObject]:
     for each in expected.values():
         if each.kind == "sequence" and "owned by" in each.facts and each.of:
             column = expected[each.of]
-            if (one.kind, one.name) in (column.of, each.of):
+            if one.key in (column.of, each.of):
                 yield each
 
 
@@ -132,7 +132,7 @@ def _table(one: SchemaObject, expected: Catalogue) -> Iterator[str]:
     if "partition of" in facts:
         yield f"{start} PARTITION OF {facts['partition of']} {facts['bound']}{by}{options}"
     else:
-        of = (one.kind, name)
+        of = one.key
         columns = (each for each in expected.values() if (each.kind, each.of) == ("column", of))
         clauses = [column_clause(each, expected) for each in columns]
         inherits = f" INHERITS ({facts['inherits']})" if "inherits" in facts else ""

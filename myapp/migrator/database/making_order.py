@@ -40,24 +40,24 @@ def in_order(objects: Iterable[SchemaObject], catalogue: Catalogue) -> list[Sche
     ordered = sorted(objects, key=_place)
     if len(ordered) < 2:
         return ordered
-    texts = {_key(each): [each.name, *needed(each)] for each in ordered}
+    texts = {each.key: [each.name, *needed(each)] for each in ordered}
     for each in catalogue.values():
-        if each.of in texts and _key(each) not in texts:
+        if each.of in texts and each.key not in texts:
             texts[each.of] += needed(each)
     known = {called(each): each for each in reversed(ordered) if each.kind != ORDER}
     made: list[SchemaObject] = []
     begun: set[tuple[str, str]] = set()
 
     def make(one: SchemaObject) -> None:
-        begun.add(_key(one))
-        for name in names_in("\n".join(texts[_key(one)])):
+        begun.add(one.key)
+        for name in names_in("\n".join(texts[one.key])):
             other = known.get(name)
-            if other and _key(other) not in begun:
+            if other and other.key not in begun:
                 make(other)
         made.append(one)
 
     for each in ordered:
-        if _key(each) not in begun:
+        if each.key not in begun:
             make(each)
     return made
 
@@ -73,10 +73,6 @@ def names_in(text: str) -> Iterator[str]:
     for found in re.finditer(_NAMES, text):
         parts = re.findall(_NAME, found[0])
         yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-
-
-def _key(one: SchemaObject) -> tuple[str, str]:
-    return one.kind, one.name
 
 
 def is_named_only(kind: str) -> bool:

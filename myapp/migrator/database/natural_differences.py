@@ -82,7 +82,7 @@ def without_natural(expected: Schema, found: Schema) -> tuple[Catalogue, Catalog
     }
     for each in expected.catalogue.values():
         one = _for_role(each, expected.owner, found.owner)
-        ones[one.kind, one.name] = one
+        ones[one.key] = one
     for key, either in {**ones, **found.catalogue}.items():
         wanted, other = ones.get(key), found.catalogue.get(key)
         left, right = dict(wanted.facts) if wanted else {}, dict(other.facts) if other else {}

@@ -41,7 +41,7 @@ def with_names_of(found: Catalogue, renamed: Renamed) -> Catalogue:
             fact: value if fact == "comment" else again(value) for fact, value in each.facts.items()
         }
         one = SchemaObject(each.kind, again(each.name), of, facts)
-        made[one.kind, one.name] = one
+        made[one.key] = one
     return made
 
 

@@ -43,7 +43,7 @@ def undo_all(
             continue
         statements, note = undo(Difference(*key, one, other), expected)
         others = _in_the_way(other, now, statements, names) if other else []
-        again = [expected.get(_key(o), o) for o in others if one or _key(o) in expected]
+        again = [expected.get(o.key, o) for o in others if one or o.key in expected]
         before = [s for o in reversed(others) for s in dropped(o)]
         after = [s for o in again for s in created(o, expected)]
         yield [*before, *statements, *after], note
@@ -60,13 +60,13 @@ def _follow(
 ) -> None:
     """Let `now` be what it is after some objects are dropped, and others made or changed."""
     for each in gone:
-        for part in _with_parts(_key(each), now):
+        for part in _with_parts(each.key, now):
             del now[part]
     for each in made:
-        is_new = _key(each) not in now
-        now[_key(each)] = each
-        if is_new and _key(each) in expected:
-            now |= {part: expected[part] for part in _with_parts(_key(each), expected)}
+        is_new = each.key not in now
+        now[each.key] = each
+        if is_new and each.key in expected:
+            now |= {part: expected[part] for part in _with_parts(each.key, expected)}
 
 
 class _Names(dict[int, set[str]]):
@@ -99,7 +99,7 @@ def _in_the_way(
                     find(each, _IN_THE_WAY)
 
     find(other, kinds)
-    gone = {*found, _key(other)}
+    gone = {*found, other.key}
     # What is a part of another one goes and comes with it.
     return in_order((each for each in found.values() if each.of not in gone), now)
 
@@ -110,7 +110,7 @@ def _refers(one: SchemaObject, names: set[str], to: SchemaObject) -> bool:
         return to.bare in names and (one.of == to.of or to.of[1] in names)
     if to.kind == "table" and one.kind == "constraint":
         is_key = one.facts["definition"].startswith("FOREIGN KEY")
-        return is_key and one.of != _key(to) and to.name in names
+        return is_key and one.of != to.key and to.name in names
     return called(to) in names
 
 
@@ -125,7 +125,3 @@ def _with_parts(key: tuple[str, str], of: Catalogue) -> list[tuple[str, str]]:
         if one.of in found:
             found[each] = None
     return [*found]
-
-
-def _key(one: SchemaObject) -> tuple[str, str]:
-    return one.kind, one.name

@@ -1,6 +1,7 @@
 """What a statement that changes a schema says: its tables, columns and constraints."""
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 _NAME = r'(?:"(?:[^"]|"")+"|\w+)'
@@ -135,19 +136,8 @@ def plain(name: str) -> str:
 
 def top_level(text: str) -> list[str]:
     """Return the parts of `text` between the commas that stand outside of brackets and quotes."""
-    parts, depth, quote = [""], 0, ""
-    for char in text:
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        else:
-            depth += (char in "([") - (char in ")]")
-        if char == "," and not depth and not quote:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return [part.strip() for part in parts]
+    commas = [at for at, char in enumerate(masked(text)) if char == ","]
+    return [text[at + 1 : end].strip() for at, end in pairwise([-1, *commas, len(text)])]
 
 
 def masked(text: str) -> str:
@@ -167,17 +157,8 @@ def masked(text: str) -> str:
 
 def closing(text: str) -> int:
     """Return where the bracket closes that was opened before `text`; its length if it doesn't."""
-    depth, quote = 1, ""
-    for at, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        else:
-            depth += (char == "(") - (char == ")")
-        if not depth:
-            return at
-    return len(text)
+    at = masked(f"({text}").find(")")
+    return len(text) if at < 0 else at - 1
 
 
 def _action(action: str) -> tuple[str, re.Match[str] | None]:
