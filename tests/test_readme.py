@@ -207,6 +207,29 @@ def test_the_page_lists_who_was_written(number, dbsession, testapp):
     assert "Ann" in testapp.get("/", status=200)
 """
 
+# What the cookiecutter's conftest.py has, as far as its fixture `app` is concerned.
+COOKIECUTTERS_CONFTEST = """\
+import pytest
+
+
+def main(global_config, *, dbengine):
+    return dbengine
+
+
+@pytest.fixture(scope="session")
+def app_settings():
+    return {}
+
+
+"""
+COOKIECUTTERS_TESTS = """\
+from sqlalchemy import inspect
+
+
+def test_the_engine_leads_to_a_migrated_database(app):
+    assert "users" in inspect(app).get_table_names()
+"""
+
 
 def test_the_conftest_runs_tests_of_the_application(project: Path, database_url: str) -> None:
     ini = project / "development.ini"
@@ -216,6 +239,11 @@ def test_the_conftest_runs_tests_of_the_application(project: Path, database_url:
     folder.mkdir()
     (folder / "conftest.py").write_text(block("python", "webtest.TestApp"))
     (folder / "test_app.py").write_text(APPLICATION_TESTS)
+    cookiecutters = folder / "cookiecutters"
+    cookiecutters.mkdir()
+    app = block("python", "dbengine=migrated_engine")
+    (cookiecutters / "conftest.py").write_text(COOKIECUTTERS_CONFTEST + app)
+    (cookiecutters / "test_engine.py").write_text(COOKIECUTTERS_TESTS)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."],
         capture_output=True,
@@ -226,7 +254,7 @@ def test_the_conftest_runs_tests_of_the_application(project: Path, database_url:
         timeout=60,
     )
 
-    assert "2 passed" in done.stdout, done.stdout
+    assert "3 passed" in done.stdout, done.stdout
     with connection_to(database_url) as connection:
         assert inspect(connection).get_table_names() == []
 
