@@ -32,7 +32,8 @@ os.environ.pop("MYAPP_MIGRATE_INI", None)
 
 def _is_roomy(folder: Path) -> bool:
     """Tell whether there is room for all files of the tests, programs among them."""
-    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < 4 << 30:
+    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if not os.access(folder, os.W_OK) or min(memory, shutil.disk_usage(folder).free) < 6 << 30:
         return False
     return not os.statvfs(folder).f_flag & os.ST_NOEXEC
 

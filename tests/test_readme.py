@@ -103,6 +103,10 @@ def normalised(text: str, project: Path) -> str:
 
 def test_every_command_prints_what_the_readme_shows(project: Path, postgresql_url: str) -> None:
     shown = normalised("".join(blocks("console")), project)
+    # As in a clone: git tells `verify` which revisions are new.
+    as_me = "git -c user.name=me -c user.email=me@example.com"
+    begin = f"git init -qb main && git add -A && {as_me} commit -qm version"
+    subprocess.run(["bash", "-c", begin], check=True, cwd=project, env=environ(project))
 
     told = transcript(project, postgresql_url)
     for name in (as_shown, name_of):
@@ -166,6 +170,30 @@ def test_a_fleet_is_compared_with_one_expected_schema(
     assert [each.statements for each in found["differences"]] == [("DROP INDEX by_hand",)]
 
 
+def test_a_trace_finds_what_the_readme_shows(
+    project: Path, make_ini: MakeIni, postgresql_url: str
+) -> None:
+    folder = project / "myapp/migrations"
+    ini = make_ini({"sqlalchemy.url": postgresql_url, "alembic.script_location": str(folder)})
+    assert invoke(ini, "upgrade").returncode == 0
+    rows = "INSERT INTO users (name) SELECT 'u' || i FROM generate_series(1, 20000) i"
+    change(postgresql_url, rows, "ANALYZE users")
+    (folder / "versions/aaa111_.py").write_text(
+        '"""Index users by name."""\n\nfrom alembic import op\n\n'
+        "revision, down_revision = 'aaa111', 'c85d3f6a1e90'\n\n\n"
+        "def upgrade():\n    op.create_index('ix_users_name', 'users', ['name'])\n"
+    )
+    result = invoke(ini, "plan", "--trace")
+    told, shown = (
+        re.sub(r"\(line \d+\)", "(line)", normalised(text, project))
+        for text in (result.stdout, block("text", "dangerous"))
+    )
+    told = "".join(
+        line for line in told.splitlines(keepends=True) if "concurrent-index" not in line
+    )
+    assert shown in told
+
+
 APPLICATION_TESTS = """\
 import pytest
 from myapp.models import User
@@ -179,6 +207,29 @@ def test_the_page_lists_who_was_written(number, dbsession, testapp):
     assert "Ann" in testapp.get("/", status=200)
 """
 
+# What the cookiecutter's conftest.py has, as far as its fixture `app` is concerned.
+COOKIECUTTERS_CONFTEST = """\
+import pytest
+
+
+def main(global_config, *, dbengine):
+    return dbengine
+
+
+@pytest.fixture(scope="session")
+def app_settings():
+    return {}
+
+
+"""
+COOKIECUTTERS_TESTS = """\
+from sqlalchemy import inspect
+
+
+def test_the_engine_leads_to_a_migrated_database(app):
+    assert "users" in inspect(app).get_table_names()
+"""
+
 
 def test_the_conftest_runs_tests_of_the_application(project: Path, database_url: str) -> None:
     ini = project / "development.ini"
@@ -188,6 +239,11 @@ def test_the_conftest_runs_tests_of_the_application(project: Path, database_url:
     folder.mkdir()
     (folder / "conftest.py").write_text(block("python", "webtest.TestApp"))
     (folder / "test_app.py").write_text(APPLICATION_TESTS)
+    cookiecutters = folder / "cookiecutters"
+    cookiecutters.mkdir()
+    app = block("python", "dbengine=migrated_engine")
+    (cookiecutters / "conftest.py").write_text(COOKIECUTTERS_CONFTEST + app)
+    (cookiecutters / "test_engine.py").write_text(COOKIECUTTERS_TESTS)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."],
         capture_output=True,
@@ -198,7 +254,7 @@ def test_the_conftest_runs_tests_of_the_application(project: Path, database_url:
         timeout=60,
     )
 
-    assert "2 passed" in done.stdout, done.stdout
+    assert "3 passed" in done.stdout, done.stdout
     with connection_to(database_url) as connection:
         assert inspect(connection).get_table_names() == []
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -28,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--migrate-ini",
         metavar="INI_FILE",
-        help="The .ini file of migrated_database, and NAME=VALUE pairs after it.",
+        help="The .ini file of migrated_database, and NAME=VALUE pairs after it. Write it with `=`,"
+        " or pytest looks for tests there.",
     )
     parser.addini(
         "migrate_ini",
@@ -56,16 +57,23 @@ def migrated_engine(_migrated_scratch: Scratch, _migrated_pool: ScratchPool) -> 
 def migrated_connection(_migrated_once: _Once) -> Iterator[Connection]:
     """Yield a connection in a transaction, which is rolled back after the test.
 
-    All tests of a process share its database. A session joins it:
-    `Session(migrated_connection, join_transaction_mode="create_savepoint")`.
+    All tests of a process share its database. `Session(migrated_connection)` joins it, and commits
+    into savepoints.
     """
-    with _migrated_once.engine().connect() as connection:
-        transaction = connection.begin()
+    from sqlalchemy.exc import SQLAlchemyError
+
+    engine = _migrated_once.engine()
+    is_as_before = False
+    with engine.connect() as connection:
+        connection.begin()
+        savepoint = connection.begin_nested()
         yield connection
-        is_kept = not transaction.is_active  # the test has committed it
-        if not is_kept:
-            transaction.rollback()
-    if is_kept:
+        if savepoint.is_active:
+            with suppress(SQLAlchemyError):  # it fails when SQL has ended the transaction
+                savepoint.rollback()
+                is_as_before = True
+    engine.dispose()  # locks of a session outlive its transactions
+    if not is_as_before or _migrated_once.is_written:
         _migrated_once.close()
 
 
@@ -120,18 +128,27 @@ class _Once:
         self._pool = pool
         self._stack = ExitStack()
         self._engine: Engine | None = None
+        #: Whether a connection of the engine has committed.
+        self.is_written = False
 
     def engine(self) -> Engine:
         """Return an engine of the database, which is made at the first call."""
         if self._engine is None:
+            from sqlalchemy.event import listen
+
+            self.is_written = False
             self._engine = self._pool.engine(self._stack.enter_context(self._pool.database()))
             self._stack.callback(self._engine.dispose)
+            listen(self._engine, "commit", self._note)
         return self._engine
 
     def close(self) -> None:
         """Give the database back. The next call makes another one."""
         self._engine = None
         self._stack.close()
+
+    def _note(self, _: Connection) -> None:
+        self.is_written = True
 
 
 def _ini_file(config: pytest.Config) -> tuple[str, dict[str, str]]:
@@ -148,13 +165,13 @@ def _ini_file(config: pytest.Config) -> tuple[str, dict[str, str]]:
         _fail(
             f"There is no .ini file for migrated databases in {folder}: neither"
             f" {' nor '.join(_INI_FILES)}.",
-            "name it with `--migrate-ini INI_FILE`, or `migrate_ini` in pytest's settings.",
+            "name it with `--migrate-ini=INI_FILE`, or `migrate_ini` in pytest's settings.",
         )
     config_uri, *pairs = words
     if any("=" not in pair for pair in pairs):
         _fail(
             f"`{' '.join(words).strip()}` is not an .ini file with NAME=VALUE pairs after it.",
-            "write `--migrate-ini 'testing.ini name=value'`, with quotes.",
+            "write `--migrate-ini='testing.ini name=value'`, with quotes.",
         )
     return str(folder / config_uri), dict(pair.split("=", 1) for pair in pairs)
 

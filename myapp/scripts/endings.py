@@ -10,6 +10,16 @@ from ..migrator.settings.redaction import redacted
 
 #: The commands that write to scratch databases only.
 _APART = {"drift", "plan", "scratch", "verify"}
+#: What to type where all arguments of a command are missing.
+_EXAMPLES = {
+    "downgrade": "`{cmd} downgrade -1`, or name a revision or `base`",
+    "edit": "`{cmd} edit head`, or name another revision",
+    "init": "`{cmd} init PACKAGE/migrations`, the folder to make",
+    "merge": "`{cmd} merge heads`, or name the revisions to join",
+    "scratch": "`{cmd} scratch -- pytest`, or another command after `--`",
+    "show": "`{cmd} show head`, or name another revision",
+    "stamp": "`{cmd} stamp head`, or name another revision or `base`",
+}
 
 
 def unexpected(error: BaseException) -> InternalError:
@@ -36,6 +46,8 @@ def interrupted(interrupt: BaseException, command: str | None = None) -> Interru
 def misused(error: click.ClickException, command: str | None) -> UsageError:
     """Return Click's error as one of ours."""
     message = error.format_message()
+    if isinstance(error, click.MissingParameter) and command in _EXAMPLES:
+        return UsageError(message, hint=f"type {_EXAMPLES[command]}.")
     return UsageError(
         message if message.endswith((".", "?")) else f"{message}.",
         hint=f"`{{cmd}} {command} --help` shows what it takes."

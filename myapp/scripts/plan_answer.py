@@ -1,7 +1,7 @@
 """A plan as text for people, and as a document."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -132,10 +132,19 @@ def _alike(planned: Iterable[PlannedRevision]) -> list[PlannedRevision]:
     return [replace(each, table=nowhere, tables=(), findings=(), traced=()) for each in planned]
 
 
-def _steps(planned: Iterable[PlannedRevision], plan: Plan) -> str:
-    count = len(tuple(planned))
+def _steps(planned: Sequence[PlannedRevision], plan: Plan) -> str:
+    count = len(planned)
     way = "up" if plan.direction == "upgrade" else "down"
-    return f"{count} revision{'' if count == 1 else 's'} {way} to {plan.target}"
+    return f"{count} revision{'' if count == 1 else 's'} {way} to {_end(planned, plan)}"
+
+
+def _end(planned: Sequence[PlannedRevision], plan: Plan) -> str:
+    """Return where a run ends: `-1` and `+2` don't say it."""
+    if not planned or plan.target[:1] not in ("-", "+"):
+        return plan.target
+    last = planned[-1].revision
+    is_up = plan.direction == "upgrade"
+    return last.revision if is_up else ", ".join(last.down_revisions) or "base"
 
 
 def _heading(planned: PlannedRevision) -> str:

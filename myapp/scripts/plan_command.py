@@ -11,7 +11,7 @@ from .group import option
 from .session import Session
 
 _NO_LINTER = (
-    "Squawk is not installed, so no linter has looked at the SQL: `pip install 'myapp[lint]'`."
+    "Squawk is not installed, so no linter has looked at the SQL: `pip install squawk-cli`."
 )
 
 
@@ -21,7 +21,7 @@ _NO_LINTER = (
 @option("--from", "start", type=REVISION, metavar="REVISION", help="Begin here; ask no database.")
 @option("--strict", is_flag=True, help="End with status 10 when an error is found.")
 @option("--trace", is_flag=True, help="Run it in a scratch database, and show what it locks.")
-@option("--scratch-url", help="Trace on this PostgreSQL server, not the configured one.")
+@option("--scratch-url", help="Trace on this PostgreSQL server, not the live one.")
 @option("--tag", help="A tag that env.py can ask for.")
 @click.pass_obj
 def plan(

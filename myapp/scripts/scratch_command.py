@@ -1,4 +1,4 @@
-"""The command that runs another one with a throw-away database."""
+"""The command that runs another one with a scratch database."""
 
 import re
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def _names(ctx: click.Context, param: click.Parameter, names: Sequence[str]) -> 
     callback=_names,
     help="Set this variable to its URL too.",
 )
-@option("--scratch-url", help="Make it on this PostgreSQL server instead of the configured one.")
+@option("--scratch-url", help="Make it on this PostgreSQL server instead of the live one.")
 @option("--fresh", is_flag=True, help="Run all revisions, instead of copying an earlier result.")
 @click.pass_obj
 def scratch(
@@ -48,9 +48,9 @@ def scratch(
     scratch_url: str | None,
     fresh: bool,
 ) -> object:
-    """Run COMMAND with a throw-away database at the heads.
+    """Run COMMAND with a scratch database at the heads.
 
-    Its URL is in the environment variable DATABASE_URL. The configured database is not touched.
+    Its URL is in the environment variable DATABASE_URL. The live database is not touched.
     The exit status is that of COMMAND, which stands after `--`.
     """
     from ..migrator.commands import scratch

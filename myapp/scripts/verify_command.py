@@ -24,7 +24,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @option(
     "--since", metavar="REV", help="Lint and trace what is new since this revision or git commit."
 )
-@option("--scratch-url", help="Work on this PostgreSQL server instead of the configured one.")
+@option("--scratch-url", help="Work on this PostgreSQL server instead of the live one.")
 @option("--junit", type=_FILE, metavar="FILE", help="Write a report as JUnit's XML.")
 @option("--markdown", type=_FILE, metavar="FILE", help="Write a comment for a pull request.")
 @click.pass_obj
@@ -40,7 +40,7 @@ def verify(
     """Prove the revisions in a scratch database.
 
     The steps are imports, heads, upgrade, stairway (each revision up, down and up again), models,
-    downgrades, docstrings, lint and trace. The configured database is not written to. The exit
+    downgrades, docstrings, lint and trace. The live database is not written to. The exit
     status is that of the first step that failed.
     """
     from ..migrator.commands import chosen_steps, verification

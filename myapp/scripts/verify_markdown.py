@@ -98,7 +98,9 @@ def _size(table: TableSize | None) -> str:
 
 def _cell(text: str) -> str:
     """Return text for a cell of a table, in which nothing is Markdown or HTML."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+!|~@:-])", r"\\\1", html.escape(text, quote=False))
+    # A colon before a blank begins neither an emoji nor a link.
+    special = r"([\\`*_{}\[\]()#+!|~@-]|:(?=\S))"
+    escaped = re.sub(special, r"\\\1", html.escape(text, quote=False))
     return "<br>".join(escaped.splitlines())
 
 

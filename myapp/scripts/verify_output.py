@@ -108,30 +108,36 @@ def require_junitparser() -> None:
     except ImportError:
         raise UsageError(
             "`--junit` needs the library junitparser, which is not installed.",
-            hint="run `pip install 'myapp[verify]'`, or `pip install junitparser`.",
+            hint="run `pip install junitparser`.",
         ) from None
 
 
 def write_junit(path: Path, found: Verification) -> None:
-    """Write a test case for each step, and for each finding that stops it."""
+    """Write a test case for each step, under the same name in every run: a CI's history needs it.
+
+    One that failed has a single failure, with all findings: some services read no second one.
+    """
     from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
     suite = TestSuite("verify")
     for proof in found.proofs:
-        refused = proof.refused
-        for each in refused:
-            case = TestCase(f"{proof.step} {each.revision or ''}".strip(), proof.step)
-            place = f"{short(each.path)}:{each.line}: " if each.path else ""
-            case.result = [Failure(_legal(f"{place}{each.message}"), each.rule)]
-            suite.add_testcase(case)
-        if not refused:
-            case = TestCase(proof.step, proof.step, proof.seconds)
-            if proof.skipped:
-                case.result = [Skipped(_legal(proof.skipped))]
-            suite.add_testcase(case)
+        case = TestCase(proof.step, proof.step, proof.seconds)
+        if told := [_legal(_placed(each)) for each in proof.refused]:
+            more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+            failure = Failure(f"{told[0]}{more}", proof.refused[0].rule)
+            failure.text = "\n\n".join(told)
+            case.result = [failure]
+        elif proof.skipped:
+            case.result = [Skipped(_legal(proof.skipped))]
+        suite.add_testcase(case)
     xml: Any = JUnitXml()
     xml.add_testsuite(suite)
     write_whole(path, xml.tostring())
+
+
+def _placed(verdict: Verdict) -> str:
+    place = f"{short(verdict.path)}:{verdict.line}: " if verdict.path else ""
+    return f"{place}{verdict.message}"
 
 
 def _document(proof: Proof) -> dict[str, Any]:

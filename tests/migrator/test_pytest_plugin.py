@@ -24,6 +24,10 @@ from sqlalchemy.orm import Session
 
 INSERT = sa.text("INSERT INTO b DEFAULT VALUES")
 COUNT = sa.text("SELECT count(*) FROM b")
+LOCKS = sa.text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    " AND pid = pg_backend_pid()"
+)
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -41,17 +45,32 @@ def test_schema(number, migrated_engine):
         connection.execute(sa.text("CREATE TABLE more (id int)"))
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_rolled_back(number, migrated_connection):
-    with Session(migrated_connection, join_transaction_mode="create_savepoint") as session:
+    with Session(migrated_connection) as session:
         assert session.scalar(COUNT) == 0
         session.execute(INSERT)
         session.commit()
-    with Session(migrated_connection, join_transaction_mode="create_savepoint") as session:
-        assert session.scalar(COUNT) == 1
+        session.execute(INSERT)
         session.rollback()
+        assert session.scalar(COUNT) == 1
     if number == 1:
         migrated_connection.commit()
+    if number == 2:
+        migrated_connection.execute(sa.text("COMMIT"))
+    if number == 3:
+        migrated_connection.rollback()
+        assert migrated_connection.scalar(COUNT) == 0
+        migrated_connection.rollback()
+        with migrated_connection.engine.begin() as other:
+            other.execute(INSERT)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_session(number, migrated_connection):
+    if migrated_connection.dialect.name == "postgresql":
+        assert migrated_connection.scalar(LOCKS) == 0
+        migrated_connection.execute(sa.text("SELECT pg_advisory_lock(1)"))
 
 
 def test_both(migrated_engine, migrated_connection):
@@ -84,7 +103,7 @@ def test_each_test_has_what_the_revisions_made_and_nothing_else(
     ini = make_app(database_url, LINE)
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_inprocess("--migrate-ini", ini)
-    result.assert_outcomes(passed=10)
+    result.assert_outcomes(passed=13)
     if database_url.startswith("postgresql"):
         assert tables(database_url) == set()
     else:
@@ -115,7 +134,7 @@ def test_two_workers_run_each_revision_once(
     ini = make_app(postgresql_url, [*LINE, Revision("ccc333", "bbb222", upgrade=note)])
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_subprocess("-n", "2", "--migrate-ini", ini)
-    result.assert_outcomes(passed=10)
+    result.assert_outcomes(passed=13)
     assert (tmp_path / "runs").read_text() == "x"
 
 
@@ -165,7 +184,7 @@ def test_without_an_ini_file_it_says_what_to_type(pytester: pytest.Pytester) -> 
     assert told(result) == (
         f"Error: There is no .ini file for migrated databases in {pytester.path}: neither"
         " testing.ini nor development.ini.\n"
-        "Hint:  name it with `--migrate-ini INI_FILE`, or `migrate_ini` in pytest's settings."
+        "Hint:  name it with `--migrate-ini=INI_FILE`, or `migrate_ini` in pytest's settings."
     )
 
 
@@ -179,7 +198,7 @@ def test_an_ini_file_that_is_not_there_is_told(pytester: pytest.Pytester) -> Non
 def test_what_is_no_ini_file_with_variables_is_told(typed: str, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(ONE)
     result = pytester.runpytest_inprocess("--migrate-ini", typed)
-    assert "Hint:  write `--migrate-ini 'testing.ini name=value'`, with quotes." in told(result)
+    assert "Hint:  write `--migrate-ini='testing.ini name=value'`, with quotes." in told(result)
 
 
 def test_pytests_settings_name_the_ini_file_and_its_variables(

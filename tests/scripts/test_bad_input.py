@@ -881,7 +881,12 @@ BETWEEN_HINT = "options stand before the .ini file or after the command."
         (
             "{ini} downgrade",
             "Missing argument 'REVISION'.",
-            "`myapp-migrate {ini} downgrade --help` shows what it takes.",
+            "type `myapp-migrate {ini} downgrade -1`, or name a revision or `base`.",
+        ),
+        (
+            "{ini} scratch --",
+            "Missing argument 'COMMAND...'.",
+            "type `myapp-migrate {ini} scratch -- pytest`, or another command after `--`.",
         ),
         (
             "{ini} upgrade head head",

@@ -194,7 +194,7 @@ GRANT = (
     " CREATEDB` allows it; or name a server where this user may, with `--scratch-url`.",
 )
 REFUSED = 'connection to server at "127.0.0.1", port 9 failed: Connection refused'
-SAME = ("The scratch URL names the configured database itself, where nothing may be made.",)
+SAME = ("The scratch URL names the live database itself, where nothing may be made.",)
 SITUATIONS: list[tuple[Callable[[Case], Path], tuple[str, ...], int, tuple[str, ...]]] = [
     (past, ("plan aaa111", "plan --trace aaa111"), 0, ("which is past aaa111",)),
     (past, ("plan --down fff999", "scratch --at fff999 -- true"), 2, ("no revision `fff999`",)),

@@ -124,7 +124,7 @@ def test_a_document_has_it_all(ini: Path) -> None:
     [
         ("plan", "is at aaa111 (add a).\n"),
         ("plan base", "is at aaa111 (add a), which is past base.\nTo see the way back, type"),
-        ("plan --down -1", "is at aaa111 (add a): 1 revision down to -1.\n"),
+        ("plan --down -1", "is at aaa111 (add a): 1 revision down to base.\n"),
         ("plan --from base -q", "aaa111  add a\n"),
     ],
 )
@@ -283,8 +283,7 @@ def test_a_missing_linter_is_told_once(make_app: MakeApp, monkeypatch: pytest.Mo
 
     assert (done.returncode, done.stderr) == (
         0,
-        "Squawk is not installed, so no linter has looked at the SQL:"
-        " `pip install 'myapp[lint]'`.\n",
+        "Squawk is not installed, so no linter has looked at the SQL: `pip install squawk-cli`.\n",
     )
     assert invoke(app, "plan", "--from", "base", "-q").stderr == ""
 

@@ -1,4 +1,4 @@
-"""`scratch`: another command with a throw-away database."""
+"""`scratch`: another command with a scratch database."""
 
 import json
 import signal
@@ -337,7 +337,7 @@ def test_the_configured_database_as_the_scratch_url_is_refused(
     )
     assert result.returncode == 2
     assert result.stderr == (
-        "Error: The scratch URL names the configured database itself, where nothing may be made.\n"
+        "Error: The scratch URL names the live database itself, where nothing may be made.\n"
         "Hint:  leave it out to make scratch databases on the same server, or name another.\n"
     )
 
@@ -361,7 +361,7 @@ def test_the_configured_database_by_another_name_is_refused(
 ) -> None:
     ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
     result = invoke(ini, "scratch", "--scratch-url", scratch_url, "--", "true")
-    assert ("names the configured database itself" in result.stderr) == is_refused
+    assert ("names the live database itself" in result.stderr) == is_refused
     assert result.returncode == (2 if is_refused else 6)
 
 
@@ -384,6 +384,32 @@ def test_a_scratch_url_that_leads_nowhere_is_named_as_the_cause(
     assert 'database "nowhere" does not exist.\n' in result.stderr
     assert "Hint:  create it (`createdb nowhere`), or fix the scratch URL.\n" in result.stderr
     assert postgresql.PASSWORD not in result.stderr
+
+
+BAD_URLS = [
+    ("postgresql+foo://x@127.0.0.1/x", " names `postgresql+foo`, which SQLAlchemy doesn't know."),
+    ("postgresql+pg8000://x@127.0.0.1/x", " needs the driver `pg8000`, which is not installed."),
+    ("postgresql://x@127.0.0.1/x?foo=1", " has a parameter that can't be used: invalid dsn"),
+]
+
+
+@pytest.mark.parametrize(("url", "wrong"), BAD_URLS)
+def test_a_scratch_url_that_cannot_be_used_is_named(
+    url: str, wrong: str, make_app: MakeApp
+) -> None:
+    ini = make_app("postgresql://shop@127.0.0.1:9/shop", LINE)
+    result = invoke(ini, "scratch", "--scratch-url", url, "--", "true")
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"Error: The scratch URL{wrong}")
+    assert "sqlalchemy.url" not in result.stderr
+
+
+@pytest.mark.parametrize(("url", "wrong"), BAD_URLS)
+def test_so_is_a_lock_url(url: str, wrong: str, make_app: MakeApp, postgresql_url: str) -> None:
+    result = invoke(make_app(postgresql_url, LINE, {"migrate.lock_url": url}), "upgrade")
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"Error: `migrate.lock_url`{wrong}")
+    assert "sqlalchemy.url" not in result.stderr
 
 
 def test_sqlite_takes_no_scratch_url(make_app: MakeApp, sqlite_url: str) -> None:

@@ -14,7 +14,7 @@ def copy_project(folder: Path) -> Path:
     folder.mkdir()
     # With its bytecode, which is good for the copy: it has the times of its files.
     shutil.copytree(PROJECT / "myapp", folder / "myapp")
-    for name in ("development.ini", "production.ini"):
+    for name in (".gitignore", "development.ini", "production.ini"):
         shutil.copy(PROJECT / name, folder)
     (folder / ".venv").symlink_to(SCRIPTS.parent)
     return folder

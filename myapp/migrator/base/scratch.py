@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Scratch:
-    """A throw-away database.
+    """A scratch database, which is dropped after use.
 
     `url` leads to it, and holds a password. `database` is the same without it. `target` is the
     revision that was asked for, and `rows` are those of its version table. `is_copy` tells whether

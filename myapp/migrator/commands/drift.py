@@ -11,8 +11,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from ..base.drift import Change, Drift, Drifted
-from ..base.errors import DatabaseUnreachable, LockNotObtained, PendingMigrations, UsageError
+from ..base.errors import (
+    DatabaseUnreachable,
+    LockNotObtained,
+    PendingMigrations,
+    SettingsError,
+    UsageError,
+)
 from ..base.results import VersionTable
+from ..base.spelling import nearest
 from ..bridge.connection import shared_engine
 from ..bridge.context import RunContext
 from ..bridge.loading import ScriptHistory, load_history, settled
@@ -26,7 +33,7 @@ from ..database.catalogue import (
     differences,
     end_of_schema,
 )
-from ..database.making_order import is_named_only
+from ..database.making_order import KINDS, is_named_only
 from ..database.natural_differences import Schema, is_ignored, schema_of, without_natural
 from ..database.renamed_tables import renamed_tables, with_names_of
 from ..revisions import answers
@@ -60,6 +67,7 @@ def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
     there is none, UsageError when `env.py` opens several, LockNotObtained when its revisions change
     all the time, and what `scratch` raises.
     """
+    ignored = _ignored(context)
     history = load_history(context, context.reading)
     with shared_engine(context):
         tables = read_each(context, history.script)
@@ -71,13 +79,33 @@ def drift(context: RunContext, *, scratch_url: str | None = None) -> Drift:
             table, found, now = _look(context, history.script)
             if set(table.rows) == set(expected.rows) == set(now):
                 _tell_releases(context, expected.schema.release, found.release)
-                compared = compare(expected, found, context.settings.options.drift_ignore)
+                compared = compare(expected, found, ignored)
                 where = standing(history, table.rows)
                 return Drift(table, where, *compared, _named_only(found))
     raise LockNotObtained(
         "The database is migrated by another run: its revisions changed while it was looked at.",
         hint="type the command again when the other run is done.",
     )
+
+
+def _ignored(context: RunContext) -> tuple[str, ...]:
+    """Return the patterns of `migrate.drift_ignore`. Raises SettingsError for an unknown kind."""
+    patterns = context.settings.options.drift_ignore
+    for pattern in patterns:
+        first = pattern.split()[0]
+        is_open = not {"*", "?", "["}.isdisjoint(first)
+        if not is_open and not pattern.startswith(tuple(f"{kind} " for kind in KINDS)):
+            near = nearest(first, KINDS)
+            raise SettingsError(
+                f"`migrate.drift_ignore` has `{pattern}`, which does not begin with a kind of"
+                " object and a blank. So it would ignore nothing.",
+                hint=f"did you mean the kind `{near}`? It is followed by a name, as in `table"
+                " public.old_*`."
+                if near
+                else "write `KIND NAME`, as in `table public.old_*`. The kinds:"
+                f" {', '.join(KINDS)}; or `*` for any.",
+            )
+    return patterns
 
 
 def expected_schema(

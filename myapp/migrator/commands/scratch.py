@@ -1,4 +1,4 @@
-"""A throw-away database at a revision, beside the configured one, which is never written to."""
+"""A scratch database at a revision, beside the live one, which is never written to."""
 
 import hashlib
 import time
@@ -43,7 +43,7 @@ def scratch(
 
     What `env.py` opens is led there. A database at the same revision of the same files is copied,
     if an earlier run has made one, unless `is_fresh`. `scratch_url` names a PostgreSQL database
-    beside which it is made, in place of `migrate.scratch_url` and the configured one. A tuple as
+    beside which it is made, in place of `migrate.scratch_url` and the live one. A tuple as
     `target` holds the rows of a version table: none of them is an empty database.
 
     Raises SettingsError when there can be none for these settings, DatabaseUnreachable when this
@@ -177,7 +177,7 @@ def in_scratch(
 
 
 def settings_at(settings: Settings, url: str) -> Settings:
-    """Return `settings` with the scratch database at `url` in place of the configured one."""
+    """Return `settings` with the scratch database at `url` in place of the live one."""
     engine_options = {**settings.engine_options.shown(), "sqlalchemy.url": url}
     own = {key: value for key, value in settings.options.given.shown().items() if key != "lock_url"}
     return replace(

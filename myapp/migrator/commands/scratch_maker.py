@@ -15,8 +15,9 @@ from ..database.failures import database_failed
 from ..database.same_database import is_same_database
 from ..database.scratch_file import ScratchFiles, scratch_files
 from ..database.scratch_server import ScratchServer, scratch_server
-from ..database.url import engine_url
+from ..database.url import engine_url, naming
 
+_SCRATCH_URL = "The scratch URL"
 Maker = ScratchServer | ScratchFiles
 
 
@@ -51,7 +52,15 @@ def scratch_maker(context: RunContext, scratch_url: str | None) -> Iterator[Make
 @contextmanager
 def _server(context: RunContext, given: str, configured: URL) -> Iterator[ScratchServer]:
     url = _scratch_url(given, configured) if given else configured
-    theirs = engine_at(url) if given else make_engine(context.settings)
+    try:
+        theirs = engine_at(url) if given else make_engine(context.settings)
+    except SettingsError as error:
+        raise _named(error, is_given=bool(given)) from None
+    if given and is_same_database(url, configured):
+        raise SettingsError(
+            "The scratch URL names the live database itself, where nothing may be made.",
+            hint="leave it out to make scratch databases on the same server, or name another.",
+        )
     with ExitStack() as stack:
         try:
             server = until_up(context, lambda: _entered(stack, theirs, url, configured))
@@ -72,25 +81,17 @@ def _entered(stack: ExitStack, theirs: Engine, url: URL, configured: URL) -> Scr
 
 def _named(error: MigrateError, *, is_given: bool) -> MigrateError:
     if is_given:
-        error.message = error.message.replace("The database ", "The scratch URL's database ", 1)
-        error.hint = (error.hint or "").replace("`sqlalchemy.url`", "the scratch URL")
+        error.message = error.message.replace("The database ", f"{_SCRATCH_URL}'s database ", 1)
+        return naming(error, _SCRATCH_URL)
     return error
 
 
 def _scratch_url(given: str, configured: URL) -> URL:
-    """Return the URL of the database beside which scratch databases are made.
-
-    Raises SettingsError when it is the configured one.
-    """
-    url = engine_url(given, "The scratch URL")
+    """Return the URL of the database beside which scratch databases are made."""
+    url = engine_url(given, _SCRATCH_URL)
     if url.get_backend_name() != "postgresql":
         raise SettingsError(
             "The scratch URL is not one of PostgreSQL, but `sqlalchemy.url` is.",
             hint="name a PostgreSQL server where this user may create databases.",
-        )
-    if is_same_database(url, configured):
-        raise SettingsError(
-            "The scratch URL names the configured database itself, where nothing may be made.",
-            hint="leave it out to make scratch databases on the same server, or name another.",
         )
     return url

@@ -40,7 +40,7 @@ def verify(
 
     A step brings those that it needs. `since` is the commit, or the revision, after which
     revisions are new; by default the commit at which this branch left git's default branch. The
-    configured database is not written to; it is read only `with_sizes` of what is locked, if it
+    live database is not written to; it is read only `with_sizes` of what is locked, if it
     answers at once. `observer` is told of each step.
 
     Raises UsageError for a name that is no step, BadRevision for a `since` that nothing has, and

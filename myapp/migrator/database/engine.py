@@ -34,11 +34,7 @@ def make_engine(settings: Settings) -> Engine:
     try:
         made = engine_from_config(options, prefix="sqlalchemy.")
     except ModuleNotFoundError as error:
-        package = _PACKAGES.get(str(error.name), error.name)
-        raise SettingsError(
-            f"`sqlalchemy.url` needs the driver `{error.name}`, which is not installed.",
-            hint=f"run `pip install '{package}'`, or name another driver in `sqlalchemy.url`.",
-        ) from None
+        raise _no_driver(error) from None
     except Exception as error:
         raise _bad_option(settings, error) from error
     if made.dialect.name == "sqlite":
@@ -77,8 +73,15 @@ def own_engine(theirs: Engine, made: Callable[[Any], None] | None = None) -> Eng
 
 
 def engine_at(url: URL) -> Engine:
-    """Return an engine of the PostgreSQL database at `url`, which has no options but the URL's."""
-    return create_engine(url, poolclass=NullPool)
+    """Return an engine of the PostgreSQL database at `url`, which has no options but the URL's.
+
+    Raises SettingsError, about `sqlalchemy.url`, when its driver is unknown or isn't installed.
+    """
+    _check(url)
+    try:
+        return create_engine(url, poolclass=NullPool)
+    except ModuleNotFoundError as error:
+        raise _no_driver(error) from None
 
 
 def open_connection(made: Engine, settings: Settings) -> Connection:
@@ -100,6 +103,14 @@ def open_connection(made: Engine, settings: Settings) -> Connection:
 def server_version(connection: Connection) -> str:
     """Return the version of the server, as `15.4`; empty where its driver doesn't tell."""
     return ".".join(map(str, connection.dialect.server_version_info or ()))
+
+
+def _no_driver(error: ModuleNotFoundError) -> SettingsError:
+    package = _PACKAGES.get(str(error.name), error.name)
+    return SettingsError(
+        f"`sqlalchemy.url` needs the driver `{error.name}`, which is not installed.",
+        hint=f"run `pip install '{package}'`, or name another driver in `sqlalchemy.url`.",
+    )
 
 
 def _check(url: URL) -> None:

@@ -20,12 +20,13 @@ _OTHERS = (
     " AND backend_type IN ('client backend', 'parallel worker')"
 )
 # What a session has written is counted when it ends, for the tables of the system too: so no
-# CREATE, ALTER or GRANT is missed. ANALYZE, which the server runs by itself, doesn't count.
+# CREATE, ALTER or GRANT is missed. ANALYZE, which the server runs by itself, doesn't count. Nor do
+# the tables that all databases share: what others do on the server stands there too.
 # https://www.postgresql.org/docs/current/monitoring-stats.html
 _WRITTEN = (
     "SELECT json_object_agg(oid::bigint, pg_stat_get_tuples_inserted(oid)"
     " + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid))"
-    " FROM pg_class WHERE relkind IN ('r', 'm')"
+    " FROM pg_class WHERE relkind IN ('r', 'm') AND NOT relisshared"
     " AND relname NOT IN ('pg_statistic', 'pg_statistic_ext_data')"
 )
 #: What belongs to the database and stands in tables that all databases share.

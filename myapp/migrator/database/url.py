@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from ..base.errors import SettingsError
+from ..base.errors import MigrateError, SettingsError
 from ..settings.url_secrets import typed_password
 
 _BARE_POSTGRESQL = {"postgres", "postgresql"}
@@ -57,6 +57,17 @@ def engine_url(url: str, named: str = "`sqlalchemy.url`") -> URL:
     if parsed.drivername in _BARE_POSTGRESQL:
         parsed = parsed.set(drivername="postgresql+psycopg2")
     return parsed
+
+
+def naming(error: MigrateError, named: str) -> MigrateError:
+    """Let an error about `sqlalchemy.url` name another URL, which is `named` as a sentence begins.
+
+    Errors of connections and drivers don't know which URL led to them.
+    """
+    within = named.replace("The ", "the ")
+    error.message = error.message.replace("`sqlalchemy.url`", named)
+    error.hint = error.hint and error.hint.replace("`sqlalchemy.url`", within)
+    return error
 
 
 def _libpqs_url(match: re.Match[str]) -> URL:

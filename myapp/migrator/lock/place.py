@@ -7,8 +7,10 @@ from ..base.errors import MigrateError, SettingsError
 from ..database.engine import engine_at
 from ..database.failures import database_failed
 from ..database.hints import TWO_CONNECTIONS
-from ..database.url import engine_url
+from ..database.url import engine_url, naming
 from ..settings.settings import Settings
+
+_LOCK_URL = "`migrate.lock_url`"
 
 
 def lock_engine(settings: Settings, theirs: Engine) -> Engine:
@@ -18,21 +20,22 @@ def lock_engine(settings: Settings, theirs: Engine) -> Engine:
     """
     if not settings.options.lock_url:
         return theirs
-    url = engine_url(settings.options.lock_url, "`migrate.lock_url`")
+    url = engine_url(settings.options.lock_url, _LOCK_URL)
     if url.get_backend_name() != "postgresql":
         raise SettingsError(
             "`migrate.lock_url` is not a PostgreSQL URL, but `sqlalchemy.url` is.",
             hint="let both name the same server and database.",
         )
-    return engine_at(url)
+    try:
+        return engine_at(url)
+    except SettingsError as error:
+        raise naming(error, _LOCK_URL) from None
 
 
 def failed(error: DBAPIError, settings: Settings) -> MigrateError:
     """Return the error of what the database refused, with the name of the setting to fix."""
     told = database_failed(error)
-    if settings.options.lock_url:
-        told.hint = (told.hint or "").replace("sqlalchemy.url", "migrate.lock_url")
-    return told
+    return naming(told, _LOCK_URL) if settings.options.lock_url else told
 
 
 def elsewhere(settings: Settings) -> SettingsError:

@@ -28,6 +28,10 @@ from .operation_code import (
 
 #: The line between the code of one revision and that of the next.
 NEXT = "# In the next revision, deployed after this one:"
+#: The line before what would stay if anything else in its revision failed.
+ALONE = "# Alone in its revision: it is not rolled back with other changes."
+_BACK = "# In its downgrade(): drop the constraint, and add it again as above."
+_OUTSIDE = re.compile(r"\b(?:autocommit_block|create_index_concurrently)\(")
 _PAGES = 1_000
 _INCLUDE = re.compile(r"INCLUDE ?\(([^)]*)\)", re.I)
 _DEFERRED = re.compile(r"\b(?:(?:NOT )?DEFERRABLE|INITIALLY)\b.*$", re.I)
@@ -79,14 +83,15 @@ def foreign_key(change: Change) -> list[str]:
             f"op.create_foreign_key(op.f({name!r}), {plain(change.table)!r}, {plain(other)!r},"
             f" {columns!r}, {others!r}{given}, postgresql_not_valid=True)"
         )
-    return [add, validate(change, name)]
+    return [add, f"{validate(change, name)}\n{_BACK}"]
 
 
 def check(change: Change) -> list[str]:
     """Return how to add a check constraint without a look at all rows under its lock."""
     name = change.name("name") or made_name(change, "", "check")
     more = change.get("rest")
-    return [new_check(change, name, change.get("condition"), more), validate(change, name)]
+    checked = f"{validate(change, name)}\n{_BACK}"
+    return [new_check(change, name, change.get("condition"), more), checked]
 
 
 def set_not_null(change: Change) -> list[str]:
@@ -250,4 +255,5 @@ def _using_index(change: Change, name: str, kind: str) -> list[str]:
 
 def as_text(bodies: Sequence[str]) -> str:
     """Return the bodies of several revisions as one text."""
-    return f"\n\n{NEXT}\n".join(bodies)
+    told = [f"{ALONE}\n{body}" if _OUTSIDE.search(body) else body for body in bodies]
+    return f"\n\n{NEXT}\n".join(told)

@@ -1,5 +1,6 @@
 """The `migrate.*` settings: this command's own."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -139,10 +140,11 @@ def seconds(text: str, name: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
+        value = math.nan
     if not 0 <= value < 1e6:
+        what = "less than 0" if value < 0 else "not a number of seconds"
         raise SettingsError(
-            f"`{name}` is `{text}`, which is not a number of seconds.",
+            f"`{name}` is `{text}`, which is {what}.",
             hint=f"write a number, as in `{name}{'' if name.startswith('-') else ' ='} 5`.",
         )
     return value

@@ -16,7 +16,7 @@ from support.processes import write_env
 from support.sessions import plain_user
 
 from myapp.migrator.base.drift import Drift
-from myapp.migrator.base.errors import LockNotObtained, PendingMigrations
+from myapp.migrator.base.errors import LockNotObtained, PendingMigrations, SettingsError
 from myapp.migrator.bridge.configuration import build_context
 from myapp.migrator.bridge.context import RunContext
 from myapp.migrator.commands import drift as drifts
@@ -154,6 +154,28 @@ def test_what_a_setting_names_is_ignored_with_its_parts(
     change(postgresql_url, "CREATE TABLE old_1 (id int)", "ALTER TABLE b ADD note text")
     found = drift(context)
     assert (told(found), found.ignored) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("tabel public.x", "did you mean the kind `table`? It is followed by a name, as in"),
+        ("table", "did you mean the kind `table`? It is followed by a name, as in"),
+        ("orders", "write `KIND NAME`, as in `table public.old_*`. The kinds: schema, extension,"),
+    ],
+)
+def test_a_pattern_without_a_kind_is_refused(
+    make_app: MakeApp, sqlite_url: str, pattern: str, hint: str
+) -> None:
+    patterns = f"materialized view public.sums\n  * public.b\n  [tv]* c\n  {pattern}"
+    context = upgraded(make_app(sqlite_url, LINE, {"migrate.drift_ignore": patterns}))
+    with pytest.raises(SettingsError) as raised:
+        drift(context)
+    assert raised.value.message == (
+        f"`migrate.drift_ignore` has `{pattern}`, which does not begin with a kind of object and a"
+        " blank. So it would ignore nothing."
+    )
+    assert str(raised.value.hint).startswith(hint)
 
 
 def test_two_databases_are_compared_with_one_expected_schema(

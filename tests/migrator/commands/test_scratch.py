@@ -1,4 +1,4 @@
-"""A throw-away database at the rows of a version table, and runs within it."""
+"""A scratch database at the rows of a version table, and runs within it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -39,7 +39,8 @@ def test_a_finding_names_its_statement_and_the_line_that_sends_it() -> None:
             " Use `concurrently` to avoid blocking writes.",
             line=12,
             sql="CREATE INDEX i ON users (email) -- all of them",
-            remedy="from myapp.migrator.indexes import create_index_concurrently\n\n"
+            remedy="# Alone in its revision: it is not rolled back with other changes.\n"
+            "from myapp.migrator.indexes import create_index_concurrently\n\n"
             "create_index_concurrently('i', 'users', ['email'])",
         ),
     )

@@ -21,6 +21,8 @@ SCHEMA = (
     "CREATE SEQUENCE numbers START 7",
     "CREATE MATERIALIZED VIEW names AS SELECT name FROM people",
 )
+#: What writes to the tables that all databases share.
+OTHERS = ("CREATE ROLE restoring", "COMMENT ON ROLE restoring IS 'one'", "DROP ROLE restoring")
 #: What the tables and the sequences say.
 LOOK = (
     "SELECT 'people', count(*), 0 FROM people UNION ALL SELECT 'pets', count(*), 0 FROM pets"
@@ -123,3 +125,10 @@ def test_a_session_that_is_still_writing_is_cut_off(
         with pytest.raises(psycopg2.OperationalError):
             cursor.execute("SELECT 1")
     assert rows(postgresql_url, LOOK) == before
+
+
+def test_what_others_do_on_the_server_does_not_count(
+    restorer: Restorer, postgresql_url: str
+) -> None:
+    change(postgresql_url, *OTHERS)
+    assert restorer.restore()

@@ -8,6 +8,12 @@ from support.history import MakeApp, Revision, create_table
 
 LINE = [Revision("aaa111", **create_table("a"))]
 TIMES = ["lock_patience", "lock_timeout", "lock_wait", "statement_timeout", "wait_db"]
+
+
+def wrong(value: str) -> str:
+    return "less than 0" if value.startswith("-") else "not a number of seconds"
+
+
 BAD_TIMES = ["-1", "-0.5", "soon", "nan", "inf", "-inf", "5s", "1e7", ""]
 
 
@@ -19,7 +25,7 @@ def test_a_time_that_is_none_is_refused_and_changes_nothing(
     result = invoke(make_app(sqlite_url, LINE, {f"migrate.{key}": value}), "upgrade")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"Error: `migrate.{key}` is `{value}`, which is not a number of seconds.\n"
+        f"Error: `migrate.{key}` is `{value}`, which is {wrong(value)}.\n"
         f"Hint:  write a number, as in `migrate.{key} = 5`.\n"
     )
     assert not (tmp_path / "test.sqlite").exists()
@@ -36,7 +42,7 @@ def test_so_is_one_on_the_command_line(
     result = invoke(make_app(sqlite_url, LINE), command, option, value)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"Error: `{option}` is `{value}`, which is not a number of seconds.\n"
+        f"Error: `{option}` is `{value}`, which is {wrong(value)}.\n"
         f"Hint:  write a number, as in `{option} 5`.\n"
     )
     assert not (tmp_path / "test.sqlite").exists()

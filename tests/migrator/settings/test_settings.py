@@ -405,7 +405,7 @@ def test_timeouts_are_seconds(
     assert (options.lock_timeout, options.statement_timeout) == expected
 
 
-@pytest.mark.parametrize("value", ["soon", "", "-1", "nan", "inf", "1e9", "5s"])
+@pytest.mark.parametrize("value", ["soon", "", "nan", "inf", "1e9", "5s"])
 def test_a_timeout_that_is_no_number_of_seconds_is_explained(value: str, make_ini: MakeIni) -> None:
     error = error_of(make_ini({"migrate.lock_timeout": value}))
     assert (
