@@ -66,7 +66,9 @@ def add_column(change: Change) -> list[str]:
         steps[0] = f"{_NO_SAME}\n{steps[0]}"
     is_new = "NOT NULL" in parts and not generated and not _is_varying(parts)
     is_bound = "NOT NULL" in parts or last or parts["type"].lower() in _SERIAL
-    steps += not_null(change, column) if is_bound and not is_new else []
+    # A primary key's way has that of NOT NULL in it.
+    is_left = is_bound and not is_new and "PRIMARY KEY" not in parts
+    steps += not_null(change, column) if is_left else []
     return [*steps, *_bounds(change, column, parts), *last]
 
 

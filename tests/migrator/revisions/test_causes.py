@@ -31,6 +31,13 @@ def test_each_part_that_works_on_all_rows_is_a_cause(sql: str, rules: list[str])
     assert [each.rule for each in causes(changes(sql))] == rules
 
 
+@pytest.mark.parametrize("type_", ["serial", "int GENERATED ALWAYS AS IDENTITY"])
+def test_the_column_of_a_new_primary_key_is_looked_at_once(type_: str) -> None:
+    (cause,) = causes(changes(f"ALTER TABLE t ADD n {type_} PRIMARY KEY"))
+
+    assert sum("VALIDATE CONSTRAINT" in each for each in cause.ways) == 1
+
+
 def test_a_literal_stays_as_it_is() -> None:
     (change,) = changes("UPDATE t\n  SET b = 'two  blanks -- no comment'")
 
