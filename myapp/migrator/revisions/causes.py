@@ -97,4 +97,4 @@ def remedy(rule: str, sql: str) -> str:
     else:
         every = causes(found) + [breaking(each) for each in found if each.kind in BREAKING]
         made = [each.ways for each in every if rule in names_of(each.rule)]
-    return "".join(map(safe_ways.as_text, made))
+    return safe_ways.as_text([body for ways in made for body in ways])

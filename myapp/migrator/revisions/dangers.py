@@ -134,8 +134,8 @@ class _Judge:
 
     def _is_replaced(self, at: int, change: Change) -> bool:
         """Whether the same revision puts something in the place of what goes, or did before."""
-        before = [each for one in self._changes[:at] for each in one]
-        later = [each for one in self._changes[at + 1 :] for each in one]
+        before = [each for one in self._changes[: at + 1] for each in one]
+        later = [each for one in self._changes[at:] for each in one]
         if change.kind == "rename_table":
             return any(e.kind == "create_view" and e.table == change.table for e in later)
         if change.kind == "rename_column":

@@ -91,11 +91,15 @@ class Change(NamedTuple):
 
 
 def changes(sql: str) -> list[Change]:
-    """Return the changes of one statement: several for an ALTER TABLE of several actions.
+    """Return the changes of what is sent at once: several statements, or actions of ALTER TABLE.
 
-    There is none where the statement is of another kind.
+    There is none where a statement is of another kind.
     """
-    sql = _UNREAD.sub(lambda found: found["kept"] or " ", sql).strip().rstrip("; ")
+    sql = _UNREAD.sub(lambda found: found["kept"] or " ", sql)
+    return [change for each in top_level(sql, ";") for change in _changes(each)]
+
+
+def _changes(sql: str) -> list[Change]:
     if found := _INDEX.match(sql):
         return [_change("index", found.groupdict())]
     for kind, pattern in _OTHERS.items():
@@ -134,16 +138,20 @@ def plain(name: str) -> str:
     return name
 
 
-def top_level(text: str) -> list[str]:
-    """Return the parts of `text` between the commas that stand outside of brackets and quotes."""
-    commas = [at for at, char in enumerate(masked(text)) if char == ","]
-    return [text[at + 1 : end].strip() for at, end in pairwise([-1, *commas, len(text)])]
+def top_level(text: str, separator: str = ",") -> list[str]:
+    """Return the parts of `text` between separators outside of brackets and quotes."""
+    places = [at for at, char in enumerate(masked(text)) if char == separator]
+    return [text[at + 1 : end].strip() for at, end in pairwise([-1, *places, len(text)])]
 
 
 def masked(text: str) -> str:
     """Return `text`, of the same length, with an `x` for all that stands in brackets or quotes."""
+
+    def hidden(found: re.Match[str]) -> str:
+        return found[0] if found["tag"] is None else "x" * len(found[0])
+
     shown, depth, quote = "", 0, ""
-    for char in text:
+    for char in _UNREAD.sub(hidden, text):
         is_inner = bool(depth or quote)
         if quote:
             quote = "" if char == quote else quote

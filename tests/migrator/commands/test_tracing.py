@@ -95,6 +95,19 @@ def test_each_danger_is_found(traced: Traced) -> None:
     assert all(each.remedy for each in trace.findings)
 
 
+def test_statements_that_are_sent_at_once_are_judged_one_by_one(traced: Traced) -> None:
+    renamed = "ALTER TABLE t0 RENAME TO t0_new; CREATE VIEW t0 AS SELECT * FROM t0_new"
+    bound = "ALTER TABLE t1 ADD c integer; ALTER TABLE t1 ALTER a SET NOT NULL;"
+
+    trace = traced(f'op.execute("{renamed}")', f'op.execute("{bound}")')
+
+    first, second = trace.revisions
+    assert [each.rule for each in first.findings] == []
+    (found,) = second.findings
+    assert found.rule == "set-not-null-scans"
+    assert found.remedy.startswith("op.create_check_constraint(")
+
+
 def test_what_runs_outside_a_transaction_is_watched(traced: Traced) -> None:
     trace = traced(
         "with op.get_context().autocommit_block():\n"

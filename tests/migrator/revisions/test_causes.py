@@ -4,6 +4,7 @@ import pytest
 
 from myapp.migrator.revisions.causes import causes, remedy, why_none
 from myapp.migrator.revisions.ddl import changes
+from myapp.migrator.revisions.safe_ways import NEXT
 
 UNKNOWN = "No safe way is known: run it when nobody needs the table."
 
@@ -22,6 +23,11 @@ UNKNOWN = "No safe way is known: run it when nobody needs the table."
             ["type-change-rewrites", "set-not-null-scans"],
         ),
         (
+            "ALTER TABLE t ADD n text DEFAULT ';'; ALTER TABLE t ALTER b SET NOT NULL;",
+            ["set-not-null-scans"],
+        ),
+        ("DO $$ BEGIN PERFORM 1; ALTER TABLE t ALTER b SET NOT NULL; END $$", []),
+        (
             "-- why, it's\n/* ALTER */ ALTER TABLE t -- and ;\n ADD UNIQUE (a)",
             ["unique-constraint-builds-index"],
         ),
@@ -36,6 +42,16 @@ def test_the_column_of_a_new_primary_key_is_looked_at_once(type_: str) -> None:
     (cause,) = causes(changes(f"ALTER TABLE t ADD n {type_} PRIMARY KEY"))
 
     assert sum("VALIDATE CONSTRAINT" in each for each in cause.ways) == 1
+
+
+def test_the_safe_ways_of_two_parts_follow_each_other() -> None:
+    key = "ADD FOREIGN KEY ({0}) REFERENCES o (id)"
+    both = f"ALTER TABLE t {key.format('a')}, {key.format('b')}"
+
+    lines = remedy("adding-foreign-key-constraint", both).splitlines()
+
+    assert sum(line.startswith("op.create_foreign_key(") for line in lines) == 2
+    assert lines.count(NEXT) == 3
 
 
 def test_a_literal_stays_as_it_is() -> None:
