@@ -1,6 +1,7 @@
 """The command that finds what was changed in a database by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _DRIFTED = 4
 _LONGEST = 60
+_HIDDEN = "A statement holds a secret of the settings, and is not shown."
 
 
 @cli.command("drift", connects=True)
@@ -29,7 +31,9 @@ def drift(session: Session, scratch_url: str | None) -> object:
     from ..migrator.commands import drift
 
     found = drift.drift(session.context(), scratch_url=scratch_url)
-    return DriftAnswer(found, is_quiet=session.typed.quiet)
+    redact = session.console.redactor.redact
+    differences = tuple(_without_secrets(each, redact) for each in found.differences)
+    return DriftAnswer(replace(found, differences=differences), is_quiet=session.typed.quiet)
 
 
 class DriftAnswer:
@@ -78,6 +82,17 @@ class DriftAnswer:
         for line in _named_only(found):
             yield ""
             yield _comment(line)
+
+
+def _without_secrets(one: "Drifted", redact: Callable[[str], str]) -> "Drifted":
+    """Return the same without secrets. A statement with `***` in it would do something else."""
+    facts = tuple(
+        (fact, expected and redact(expected), found and redact(found))
+        for fact, expected, found in one.facts
+    )
+    shown = tuple(each for each in one.statements if redact(each) == each)
+    note = one.note if shown == one.statements else f"{one.note} {_HIDDEN}".strip()
+    return replace(one, facts=facts, statements=shown, note=note)
 
 
 def _document(one: "Drifted") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import postgresql
 from support.command import invoke
 from support.database import change, feed, name_of, rows
 from support.history import MakeApp, Revision, create_table
@@ -252,3 +253,20 @@ def test_several_schemas_of_one_database_are_refused(ini: Path, postgresql_url: 
         "Error: env.py opens 2 databases or schemas, and `drift` compares one.\n"
         "Hint:  let env.py open one of them, as by `-x tenant=NAME`.\n"
     )
+
+
+def test_no_secret_of_the_settings_is_shown(make_app: MakeApp, postgresql_url: str) -> None:
+    made = 'op.create_table("users", sa.Column("name", sa.Text()))'
+    app = make_app(postgresql_url, [Revision("aaa111", upgrade=made)])
+    assert invoke(app, "upgrade").returncode == 0
+    literal = f"'{postgresql.PASSWORD}'"
+    postgresql.execute(postgresql_url, f"ALTER TABLE users ALTER name SET DEFAULT {literal}")
+    postgresql.execute(postgresql_url, f"ALTER TABLE users ADD CHECK (name <> {literal})")
+
+    done = invoke(app, "drift")
+    document = invoke(app, "drift", "--json")
+
+    assert done.returncode == document.returncode == 4
+    assert "default: '***'::text, and not none" in done.stdout
+    assert "ALTER TABLE public.users ALTER COLUMN name DROP DEFAULT;" in done.stdout
+    assert postgresql.PASSWORD not in done.stdout + document.stdout
