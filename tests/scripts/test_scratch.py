@@ -196,12 +196,18 @@ def test_what_a_killed_run_has_left_is_dropped_by_the_next_and_what_is_in_use_is
 
 @pytest.mark.usefixtures("nothing_is_left")
 def test_a_revision_that_fails_leaves_no_database(make_app: MakeApp, database_url: str) -> None:
-    ini = make_app(database_url, [*LINE, Revision("ccc333", "bbb222", upgrade="1 / 0")])
+    again = "op.execute('CREATE TABLE a (id int)')"
+    ini = make_app(database_url, [*LINE, Revision("ccc333", "bbb222", upgrade=again)])
     result = look(ini)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith(
-        "Error: Revision ccc333 (a change) failed and was rolled back: ZeroDivisionError"
+    error, _, rest = result.stderr.partition("\n       ")
+    assert error.startswith("Error: Revision ccc333 (a change) failed and was rolled back: ")
+    assert rest.startswith(
+        "The database stands at bbb222 (add b).\n"
+        "       It was a scratch database, which is dropped. The configured one is as it was.\n"
+        "Hint:  fix "
     )
+    assert result.stderr.endswith(", then run the command again.\n")
 
 
 def test_an_env_py_that_connects_by_itself_is_refused_before_it_writes(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 
+from ..base.errors import HalfApplied, MigrationFailed
 from ..base.scratch import Scratch
 from ..base.watcher import Watcher
 from ..bridge.configuration import build_context
@@ -22,6 +23,7 @@ from ..settings.variables import Expanded
 from .migration import upgrade
 from .scratch_maker import Maker, scratch_maker
 
+_DROPPED = "It was a scratch database, which is dropped. The configured one is as it was."
 _PLACES = {"prepend_sys_path", "script_location", "version_locations"}
 
 
@@ -119,8 +121,10 @@ class Scratches:
             for each in (target,) if isinstance(target, str) else target:
                 with in_scratch(self._context, _typed(url, self._context.settings)) as there:
                     rows = upgrade(there, each).rows
-        except BaseException:
+        except BaseException as error:
             self._maker.drop(url)
+            if isinstance(error, MigrationFailed | HalfApplied):
+                error.message += f"\n{_DROPPED}"
             raise
         return rows
 
@@ -153,7 +157,9 @@ def settings_at(settings: Settings, url: str) -> Settings:
     return replace(
         settings,
         engine_options=Expanded(engine_options),
-        options=replace(settings.options, given=Expanded(own), has_session_lock=False),
+        options=replace(
+            settings.options, given=Expanded(own), has_session_lock=False, is_thrown_away=True
+        ),
     )
 
 

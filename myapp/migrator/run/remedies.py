@@ -49,8 +49,8 @@ def what_to_do(step: Step, error: BaseException, options: Options) -> str:
     if todo:
         return f"{todo}; then run the command again."
     todo = f"fix {where_in(revision, error)}, then run the command again"
-    is_upgrade = step.direction == "upgrade"
-    if is_upgrade and isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
+    is_kept = step.direction == "upgrade" and not options.is_thrown_away
+    if is_kept and isinstance(error, DBAPIError) and matches(_THERE_ALREADY, error):
         stamp = f"`{{cmd}} stamp {revision.revision}`"
         return f"{todo}; or, if the database has all of this revision already, type {stamp}."
     return f"{todo}."

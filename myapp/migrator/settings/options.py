@@ -46,7 +46,8 @@ class Options:
     """How a run behaves towards others. Times are in seconds; a timeout of 0 means none.
 
     A revision is tried again for `lock_patience` seconds, or `retries` times; None is no limit. One
-    of the two is a limit. `on_pending` and `on_ahead` are for an application that starts.
+    of the two is a limit. `on_pending` and `on_ahead` are for an application that starts. A
+    database that `is_thrown_away` is a scratch database, whose failures leave nothing to mend.
     """
 
     given: Expanded = field(repr=False)
@@ -60,6 +61,7 @@ class Options:
     single_transaction: bool
     statement_timeout: float
     wait_db: float
+    is_thrown_away: bool = False
 
     @property
     def has_own_lock_timeout(self) -> bool:
