@@ -255,6 +255,22 @@ def test_a_user_who_may_make_none_is_told_the_grant(
     )
 
 
+def test_each_role_has_templates_of_its_own(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    ini = make_app(postgresql_url, LINE)
+    assert invoke(ini, "scratch", "--", "true").returncode == 0
+    mine = "SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = current_user"
+    with plain_user(postgresql_server, postgresql_url) as url:
+        role = url.removeprefix("postgresql://").partition(":")[0]
+        postgresql.execute(postgresql_url, f"ALTER ROLE {role} CREATEDB")
+        ini.write_text(ini.read_text().replace(f"//{postgresql.USER}:", f"//{role}:"))
+        result = invoke(ini, "scratch", "--", "true")
+        [(template,)] = rows(url, mine)
+        postgresql.execute(url, f"DROP DATABASE {template}")
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_scratch_url_makes_it_elsewhere(
     make_app: MakeApp, postgresql_server: str, postgresql_url: str
 ) -> None:

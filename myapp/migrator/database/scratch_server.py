@@ -152,8 +152,10 @@ def scratch_server(theirs: Engine, url: URL, configured: URL) -> Iterator[Scratc
     Raises DBAPIError.
     """
     place = (configured.host, configured.port, configured.database, url.database)
-    kin = hashlib.sha256(repr(place).encode()).hexdigest()[:8]
     with closing(OwnConnection(own_engine(theirs))) as connection:
+        # A role can neither copy nor drop the databases of another one.
+        role = connection.ask(lambda asked: asked.exec_driver_sql("SELECT current_user").scalar())
+        kin = hashlib.sha256(repr((*place, role)).encode()).hexdigest()[:8]
         server = ScratchServer(connection, url, kin)
         try:
             yield server
