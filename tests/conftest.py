@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -37,6 +38,9 @@ def _is_roomy(folder: Path) -> bool:
         return False
     return not os.statvfs(folder).f_flag & os.ST_NOEXEC
 
+
+# `nohup` starts the tests with SIGHUP ignored, and the processes that they send it to.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Each commit of SQLite waits for the disk, if its file is on one.
 if "TMPDIR" not in os.environ and _is_roomy(Path("/dev/shm")):  # noqa: S108 # mkdtemp makes names
