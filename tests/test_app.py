@@ -70,8 +70,8 @@ def app(make_app: Callable[..., App], database_url: str) -> App:
 
 
 @pytest.fixture
-def unreachable_url(tmp_path: Path) -> str:
-    return f"postgresql://deploy:s3cret@/nowhere?host={tmp_path}"
+def unreachable_url() -> str:
+    return "postgresql://deploy:s3cret@/nowhere?host=/nowhere"
 
 
 def test_the_page_is_friendly_before_there_is_a_table(app: App) -> None:

@@ -59,9 +59,9 @@ def test_history_in_full_tells_each_state(ini: Path) -> None:
 
 
 def test_history_without_a_database_has_no_states_and_says_why(
-    make_app: MakeApp, tmp_path: Path
+    make_app: MakeApp,
 ) -> None:
-    url = f"postgresql://deploy:s3cret@/nowhere?host={tmp_path}"
+    url = "postgresql://deploy:s3cret@/nowhere?host=/nowhere"
     result = invoke(make_app(url, REVISIONS[:1]), "history")
     assert (result.returncode, result.stdout) == (0, "<base> -> aaaa1 (head), create a\n")
     assert result.stderr.startswith("Warning: no revision is marked as applied or pending. The ")

@@ -45,8 +45,8 @@ def settings(tmp_path: Path, sqlite_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def unreachable_url(tmp_path: Path) -> str:
-    return f"postgresql://deploy:s3cret@/nowhere?host={tmp_path}"
+def unreachable_url() -> str:
+    return "postgresql://deploy:s3cret@/nowhere?host=/nowhere"
 
 
 def upgrade(settings: dict[str, str], make_ini: MakeIni) -> Path:

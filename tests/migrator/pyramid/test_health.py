@@ -212,10 +212,10 @@ def test_neither_the_root_nor_the_permissions_of_the_application_are_asked(
 
 
 def test_a_database_that_is_unreachable(
-    on_sqlite: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    on_sqlite: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Why is told by the log, once, until it is reachable again. No secret is told at all."""
-    url = f"postgresql://deploy:s3cret@/nowhere?host={tmp_path}"
+    url = "postgresql://deploy:s3cret@/nowhere?host=/nowhere"
     app = on_sqlite.app(**{"sqlalchemy.url": url})
     expected = {
         "status": "unreachable",

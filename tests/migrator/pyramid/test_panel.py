@@ -67,7 +67,7 @@ def test_the_panel_calls_nothing_applied_that_it_does_not_know(
             database.execute("INSERT INTO alembic_version VALUES ('zzz999')")
         database.close()
     else:
-        settings["sqlalchemy.url"] = f"postgresql://deploy:s3cret@/nowhere?host={tmp_path}"
+        settings["sqlalchemy.url"] = "postgresql://deploy:s3cret@/nowhere?host=/nowhere"
     found = toolbar(settings, "myapp.migrator.pyramid", "pyramid_debugtoolbar")
     assert "* bbb222 (Left)\n| * ccc333 (Right)\n|/\n* aaa111" in found
     said = {"ahead": "The database stands at zzz999, which", "unreachable": "can&#39;t be used"}
