@@ -175,7 +175,7 @@ class Execution:
             self.lock.note(step.revision.revision)
             self.observer.forget()
             number = len(plan.done) + 1
-            plan.running = Step(
+            running = Step(
                 number,
                 len(plan.steps),
                 step.revision,
@@ -183,8 +183,9 @@ class Execution:
                 plan.table,
                 self._plans.name(plan),
             )
-            watcher.step(plan.running)
+            watcher.step(running)
             start = time.perf_counter()
+            plan.running = running
             self._writer.begin_revision(connection, is_shared=self.evidence.shares_transaction)
             self.evidence.begin_revision(
                 plan.key(step.revision.revision),
@@ -197,7 +198,7 @@ class Execution:
             step.moves_row = None if self.history.graph.is_alembics else self._row.expect
             yield step
             self.evidence.end_revision(connection)
-            finished = replace(plan.running, seconds=time.perf_counter() - start)
+            finished = replace(running, seconds=time.perf_counter() - start)
             plan.running = None
             plan.written[step.revision.revision] = self._row.written
             plan.done.append(finished)
