@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from sqlite3 import OperationalError, ProgrammingError
 from typing import Any
 
@@ -123,10 +123,9 @@ class Writer:
 def _written(connection: Connection) -> tuple[int, int]:
     """Return two numbers that grow with what the connection writes: rows, and the schema."""
     driver: Any = connection.connection.driver_connection
-    cursor = connection.connection.cursor()
-    cursor.execute("PRAGMA schema_version")
-    row: Any = cursor.fetchone()
-    cursor.close()
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute("PRAGMA schema_version")
+        row: Any = cursor.fetchone()
     return driver.total_changes, row[0]
 
 

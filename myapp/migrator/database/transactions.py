@@ -1,5 +1,6 @@
 """Questions to a PostgreSQL session that go past SQLAlchemy, so that they start no transaction."""
 
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -41,13 +42,12 @@ def row_of(connection: Connection, statement: str) -> Any:
 def rows_of(connection: Connection, statement: str) -> list[Any]:
     """Run a query on the driver's connection and return its rows, none if it fails."""
     try:
-        cursor = connection.connection.cursor()
-        cursor.execute(statement)
-        rows = list(cursor.fetchall())
-        cursor.close()
+        # A cursor that a signal leaves open lets SQLite interrupt what comes after it, too.
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
     except connection.dialect.loaded_dbapi.Error:
         return []
-    return rows
 
 
 def is_autocommit(connection: Connection) -> bool:

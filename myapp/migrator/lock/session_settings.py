@@ -5,6 +5,7 @@ If a transaction is open when `env.py` calls `context.configure()`, Alembic igno
 """
 
 from collections.abc import Mapping
+from contextlib import closing
 from math import ceil
 from select import select
 from typing import Any
@@ -61,10 +62,9 @@ def execute_aside(connection: Connection, statement: str) -> Any:
     dbapi_connection = connection.connection.dbapi_connection
     assert dbapi_connection is not None  # noqa: S101 - an open connection has one
     try:
-        cursor = dbapi_connection.cursor()
-        cursor.execute(statement)
-        row = cursor.fetchone()
-        cursor.close()
+        with closing(dbapi_connection.cursor()) as cursor:
+            cursor.execute(statement)
+            row = cursor.fetchone()
         if not connection.in_transaction():
             dbapi_connection.commit()
     except connection.dialect.loaded_dbapi.Error as error:

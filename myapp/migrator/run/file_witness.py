@@ -7,6 +7,7 @@ revision can reach.
 
 import os
 import sqlite3
+from contextlib import closing
 from urllib.parse import quote
 
 from sqlalchemy.engine import Connection
@@ -120,10 +121,10 @@ def _observer(path: str) -> sqlite3.Connection:
 def _files(connection: Connection) -> set[str] | None:
     """Return the files that `connection` has open, None where one is in memory or unknown."""
     try:
-        cursor = connection.connection.cursor()
-        cursor.execute("PRAGMA database_list")
-        names = {str(name): str(path or "") for _, name, path in cursor.fetchall()}
-        cursor.close()
+        # One that a signal leaves open lets SQLite interrupt all later statements.
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute("PRAGMA database_list")
+            names = {str(name): str(path or "") for _, name, path in cursor.fetchall()}
     except connection.dialect.loaded_dbapi.Error:
         return None
     names.pop("temp", None)

@@ -11,7 +11,7 @@ differs, or where the text of a statement has a word that changes settings.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -156,10 +156,9 @@ def _quoted(text: str) -> str:
 def _rows(connection: Connection, statement: str) -> list[Any]:
     """Run a query past SQLAlchemy, so that nobody who listens takes it for the revision's."""
     try:
-        cursor = connection.connection.cursor()
-        cursor.execute(statement)
-        rows = cursor.fetchall()
-        cursor.close()
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(statement)
+            rows = cursor.fetchall()
     except connection.dialect.loaded_dbapi.Error as error:
         is_lost = connection.dialect.is_disconnect(error, connection.connection, None)
         if is_lost:
