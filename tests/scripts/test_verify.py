@@ -278,6 +278,20 @@ def test_irreversible_needs_a_reason(make_app: MakeApp, sqlite_url: str) -> None
     )
 
 
+def test_a_comment_that_is_misspelt_proves_nothing(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    marked(ini, "bbb222", "ireversible because the rows are gone")
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    (found,) = findings(ini, "--step", "docstrings", status=2)
+    assert found == (
+        "imports",
+        "bbb222",
+        19,
+        f"{path}, line 19: `# migrate: ireversible` is no comment that is known. So what it was to"
+        " say does not hold. Did you mean `# migrate: irreversible`?",
+    )
+
+
 def test_a_merge_that_does_nothing_has_nothing_to_undo(make_app: MakeApp, sqlite_url: str) -> None:
     ini = make_app(sqlite_url, [*LINE, Revision("ccc333", "bbb222")])
     assert findings(ini, "--step", "downgrades", status=0) == []
