@@ -74,7 +74,7 @@ def test_what_works_is_proven_and_the_configured_database_is_not_touched(
     assert (result.returncode, result.stdout) == (
         0,
         "Proven for 2 revisions: imports, heads, upgrade, stairway, downgrades, docstrings."
-        " Skipped: models, trace.\n",
+        " Skipped: models, lint, trace.\n",
     ), result.stderr
     if database_url.startswith("sqlite"):
         assert not Path(database_url.removeprefix("sqlite:///")).exists()
@@ -403,6 +403,46 @@ def test_an_unknown_step_is_told_with_the_known_ones(make_app: MakeApp, sqlite_u
         "Error: `stairs` is no step of `verify`. The steps are: imports, heads, upgrade, stairway,"
         " models, downgrades, docstrings, lint, trace.\n"
         "Hint:  did you mean `stairway`?\n"
+    )
+
+
+def test_what_skip_leaves_out_is_told_with_the_steps_that_need_it(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    report = ini.parent / "report.xml"
+    words = ["--skip", "upgrade", "--skip", "stairway", "--junit", str(report)]
+    result = invoke(ini, "verify", *words)
+    assert (result.returncode, result.stdout) == (
+        0,
+        "Proven for 2 revisions: imports, heads, downgrades, docstrings."
+        " Skipped: upgrade, stairway, models, lint, trace.\n",
+    )
+    needs_it = "it needs `upgrade`, which `--skip` leaves out"
+    assert f"models     skipped {needs_it}\n" in result.stderr
+    told = json.loads(invoke(ini, "verify", "--json", *words).stdout)["proofs"]
+    assert {each["step"]: each["skipped"] for each in told if each["state"] == "skipped"} == {
+        "upgrade": "`--skip` leaves it out",
+        "stairway": "`--skip` leaves it out",
+        "models": needs_it,
+        "lint": needs_it,
+        "trace": needs_it,
+    }
+    assert report.read_text().count("<skipped") == 5
+
+
+@pytest.mark.parametrize("left_out", ["lint", "upgrade", "imports"])
+def test_a_step_that_is_asked_for_and_left_out_is_an_error(
+    left_out: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    result = invoke(ini, "verify", "--step", "lint", "--step", "heads", "--skip", left_out)
+    assert (result.returncode, result.stdout) == (2, "")
+    why = "" if left_out == "lint" else ", which `lint` needs"
+    assert result.stderr == (
+        "Error: `--step lint` asks for a step that can't be taken: `--skip` leaves out"
+        f" `{left_out}`{why}.\n"
+        f"Hint:  take out `--step lint` or `--skip {left_out}`.\n"
     )
 
 
