@@ -764,6 +764,36 @@ def test_a_comment_for_a_pull_request_has_the_sql_folded_away(
     assert sorted(path.name for path in tmp_path.glob("*comment*")) == ["comment.md"]
 
 
+def test_the_sql_in_a_comment_is_the_revisions_alone(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    odd = Revision(
+        "ccc333",
+        "bbb222",
+        upgrade="""
+        from myapp.migrator.indexes import create_index_concurrently
+        op.execute("SET LOCAL lock_timeout = '7s'")
+        op.execute("ALTER TABLE a ADD CONSTRAINT c CHECK (id > 0) NOT VALID")
+        with op.get_context().autocommit_block():
+            op.execute("ALTER TABLE a VALIDATE CONSTRAINT c")
+        create_index_concurrently("i", "a", ["id"])
+        op.execute("SELECT 1")
+        """,
+    )
+    ini = make_app(postgresql_url, [*LINE, odd])
+    comment = tmp_path / "comment.md"
+    words = ["--step", "upgrade", "--since", "bbb222", "--markdown", str(comment)]
+    assert invoke(ini, "verify", *words).returncode == 0
+    sql = comment.read_text().partition("<pre>")[2].partition("</pre>")[0]
+    assert sql.splitlines() == [
+        "SET LOCAL lock_timeout = '7s';",
+        "ALTER TABLE a ADD CONSTRAINT c CHECK (id &gt; 0) NOT VALID;",
+        "ALTER TABLE a VALIDATE CONSTRAINT c;",
+        "CREATE INDEX CONCURRENTLY i ON a (id);",
+        "SELECT 1;",
+    ]
+
+
 def test_findings_are_shown_at_their_lines_on_github(
     make_app: MakeApp, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
