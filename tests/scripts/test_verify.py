@@ -266,6 +266,7 @@ def test_a_downgrade_without_effect_is_told_unless_the_file_says_why(
     assert result.returncode == 0
     assert "downgrades: allowed because the rows are gone\n" in result.stdout
     assert "stairway: ccc333 (drop a) only goes up: the rows are gone\n" in result.stdout
+    assert "stairway   passed  2 revisions up, down and up, 1 up only  " in result.stderr
 
 
 def test_irreversible_needs_a_reason(make_app: MakeApp, sqlite_url: str) -> None:

@@ -195,7 +195,9 @@ class _Proving:
         reordered: list[Verdict] = []
         for each in verdicts:
             (reordered if each.rule == REORDERED else found.verdicts).append(each)
-        found.about = f"{self._counted(self._ids[:climbed])} up, down and up"
+        both = [id_ for id_ in self._ids[:climbed] if id_ not in reasons]
+        only_up = f", {climbed - len(both)} up only" if len(both) < climbed else ""
+        found.about = f"{self._counted(both)} up, down and up{only_up}"
         for revision in self._revisions[:climbed]:
             if reason := reasons.get(revision.revision):
                 found.notes.append(f"{revision.title} only goes up: {reason}")
