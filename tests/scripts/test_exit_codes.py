@@ -22,6 +22,7 @@ from support.refusal import files, refused, told
 A = Revision("aaaa1111", message="add a", **create_table("a"))
 B = Revision("bbbb2222", "aaaa1111", message="add b", **create_table("b"))
 KEPT = replace(B, downgrade="pass  # migrate: irreversible because b is gone")
+MISSPELT = replace(B, downgrade="op.drop_table('b')  # migrate: ireversible because b is gone")
 OTHER_B = Revision("bbbb3333", "aaaa1111", message="add phone", **create_table("phone"))
 
 
@@ -63,6 +64,9 @@ MODELS = {"alembic.target_metadata": "myapp.models:Base.metadata"}
         pytest.param(Case(2, "downgrade base", (A, KEPT), "heads"), id="irreversible"),
         pytest.param(Case(2, "plan --down base", (A, KEPT), "heads"), id="a plan of that"),
         pytest.param(Case(2, "downgrade current:base --sql", (A, KEPT), "heads"), id="SQL of that"),
+        pytest.param(Case(2, "downgrade -1 -y", (A, MISSPELT), "heads"), id="misspelt comment"),
+        pytest.param(Case(2, "plan", (A, MISSPELT)), id="a plan of that comment"),
+        pytest.param(Case(0, "downgrade base -y", (A, MISSPELT), "aaaa1111"), id="no run needs it"),
         pytest.param(Case(3, "current --check-heads"), id="a revision is pending"),
         pytest.param(Case(3, "check"), id="nothing to compare with yet"),
         pytest.param(Case(4, "check", at="heads"), id="models and database differ"),

@@ -137,6 +137,36 @@ def test_a_member_that_does_not_inherit_has_to_be_that_role(
             assert invoke(ini, "upgrade").returncode == 0
 
 
+def cure_of_shop(ini: Path) -> str:
+    (found,) = {each["cure"] for each in lacking(ini)}
+    return found
+
+
+#: Its index is the table's, and has no owner of its own to be changed.
+CHANGES = "op.execute('ALTER TABLE shop ADD y int; ALTER INDEX ix_x SET (fillfactor = 90)')"
+
+
+def test_no_way_leads_to_the_rights_of_a_superuser(
+    make_app: MakeApp, postgresql_server: str, postgresql_url: str
+) -> None:
+    admin = user_of(postgresql_url)
+    with plain_user(postgresql_server, postgresql_url) as url, owner(postgresql_url) as theirs:
+        name = user_of(url)
+        execute(postgresql_url, "CREATE INDEX ix_x ON shop (x)")
+        ini = make_app(url, [Revision("aaaa1111", upgrade=CHANGES)])
+        handed_over = f"`ALTER TABLE shop OWNER TO {name};`"
+        assert cure_of_shop(ini) == f"`GRANT {theirs} TO {name};` or {handed_over}"
+        execute(postgresql_url, f"GRANT {admin} TO {theirs}")
+        assert cure_of_shop(ini) == handed_over
+        execute(postgresql_url, f"ALTER TABLE shop OWNER TO {admin}")
+        assert cure_of_shop(ini) == handed_over
+        execute(postgresql_url, f"ALTER ROLE {name} NOINHERIT", f"GRANT {admin} TO {name}")
+        assert cure_of_shop(ini) == handed_over
+        execute(postgresql_url, f"REVOKE {admin} FROM {name}", handed_over.strip("`"))
+        assert lacking(ini) == []
+        assert invoke(ini, "upgrade").returncode == 0
+
+
 def test_the_owner_of_a_schema_may_drop_what_is_in_it_and_not_alter_it(
     make_app: MakeApp, postgresql_server: str, postgresql_url: str
 ) -> None:

@@ -74,7 +74,7 @@ def test_what_works_is_proven_and_the_configured_database_is_not_touched(
     assert (result.returncode, result.stdout) == (
         0,
         "Proven for 2 revisions: imports, heads, upgrade, stairway, downgrades, docstrings."
-        " Skipped: models, trace.\n",
+        " Skipped: models, lint, trace.\n",
     ), result.stderr
     if database_url.startswith("sqlite"):
         assert not Path(database_url.removeprefix("sqlite:///")).exists()
@@ -266,6 +266,7 @@ def test_a_downgrade_without_effect_is_told_unless_the_file_says_why(
     assert result.returncode == 0
     assert "downgrades: allowed because the rows are gone\n" in result.stdout
     assert "stairway: ccc333 (drop a) only goes up: the rows are gone\n" in result.stdout
+    assert "stairway   passed  2 revisions up, down and up, 1 up only  " in result.stderr
 
 
 def test_irreversible_needs_a_reason(make_app: MakeApp, sqlite_url: str) -> None:
@@ -275,6 +276,20 @@ def test_irreversible_needs_a_reason(make_app: MakeApp, sqlite_url: str) -> None
     assert found[2:] == (
         19,
         "The comment gives no reason. Write it as `# migrate: irreversible because REASON`.",
+    )
+
+
+def test_a_comment_that_is_misspelt_proves_nothing(make_app: MakeApp, sqlite_url: str) -> None:
+    ini = make_app(sqlite_url, LINE)
+    marked(ini, "bbb222", "ireversible because the rows are gone")
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    (found,) = findings(ini, "--step", "docstrings", status=2)
+    assert found == (
+        "imports",
+        "bbb222",
+        19,
+        f"{path}, line 19: `# migrate: ireversible` is no comment that is known. So what it was to"
+        " say does not hold. Did you mean `# migrate: irreversible`?",
     )
 
 
@@ -389,6 +404,46 @@ def test_an_unknown_step_is_told_with_the_known_ones(make_app: MakeApp, sqlite_u
         "Error: `stairs` is no step of `verify`. The steps are: imports, heads, upgrade, stairway,"
         " models, downgrades, docstrings, lint, trace.\n"
         "Hint:  did you mean `stairway`?\n"
+    )
+
+
+def test_what_skip_leaves_out_is_told_with_the_steps_that_need_it(
+    make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    report = ini.parent / "report.xml"
+    words = ["--skip", "upgrade", "--skip", "stairway", "--junit", str(report)]
+    result = invoke(ini, "verify", *words)
+    assert (result.returncode, result.stdout) == (
+        0,
+        "Proven for 2 revisions: imports, heads, downgrades, docstrings."
+        " Skipped: upgrade, stairway, models, lint, trace.\n",
+    )
+    needs_it = "it needs `upgrade`, which `--skip` leaves out"
+    assert f"models     skipped {needs_it}\n" in result.stderr
+    told = json.loads(invoke(ini, "verify", "--json", *words).stdout)["proofs"]
+    assert {each["step"]: each["skipped"] for each in told if each["state"] == "skipped"} == {
+        "upgrade": "`--skip` leaves it out",
+        "stairway": "`--skip` leaves it out",
+        "models": needs_it,
+        "lint": needs_it,
+        "trace": needs_it,
+    }
+    assert report.read_text().count("<skipped") == 5
+
+
+@pytest.mark.parametrize("left_out", ["lint", "upgrade", "imports"])
+def test_a_step_that_is_asked_for_and_left_out_is_an_error(
+    left_out: str, make_app: MakeApp, sqlite_url: str
+) -> None:
+    ini = make_app(sqlite_url, LINE)
+    result = invoke(ini, "verify", "--step", "lint", "--step", "heads", "--skip", left_out)
+    assert (result.returncode, result.stdout) == (2, "")
+    why = "" if left_out == "lint" else ", which `lint` needs"
+    assert result.stderr == (
+        "Error: `--step lint` asks for a step that can't be taken: `--skip` leaves out"
+        f" `{left_out}`{why}.\n"
+        f"Hint:  take out `--step lint` or `--skip {left_out}`.\n"
     )
 
 
@@ -708,6 +763,36 @@ def test_a_comment_for_a_pull_request_has_the_sql_folded_away(
     assert "<pre>CREATE TABLE c (\n\tid INTEGER NOT NULL, \n\tPRIMARY KEY (id)\n);</pre>" in written
     assert "<script" not in written
     assert sorted(path.name for path in tmp_path.glob("*comment*")) == ["comment.md"]
+
+
+def test_the_sql_in_a_comment_is_the_revisions_alone(
+    make_app: MakeApp, postgresql_url: str, tmp_path: Path
+) -> None:
+    odd = Revision(
+        "ccc333",
+        "bbb222",
+        upgrade="""
+        from myapp.migrator.indexes import create_index_concurrently
+        op.execute("SET LOCAL lock_timeout = '7s'")
+        op.execute("ALTER TABLE a ADD CONSTRAINT c CHECK (id > 0) NOT VALID")
+        with op.get_context().autocommit_block():
+            op.execute("ALTER TABLE a VALIDATE CONSTRAINT c")
+        create_index_concurrently("i", "a", ["id"])
+        op.execute("SELECT 1")
+        """,
+    )
+    ini = make_app(postgresql_url, [*LINE, odd])
+    comment = tmp_path / "comment.md"
+    words = ["--step", "upgrade", "--since", "bbb222", "--markdown", str(comment)]
+    assert invoke(ini, "verify", *words).returncode == 0
+    sql = comment.read_text().partition("<pre>")[2].partition("</pre>")[0]
+    assert sql.splitlines() == [
+        "SET LOCAL lock_timeout = '7s';",
+        "ALTER TABLE a ADD CONSTRAINT c CHECK (id &gt; 0) NOT VALID;",
+        "ALTER TABLE a VALIDATE CONSTRAINT c;",
+        "CREATE INDEX CONCURRENTLY i ON a (id);",
+        "SELECT 1;",
+    ]
 
 
 def test_findings_are_shown_at_their_lines_on_github(

@@ -7,10 +7,10 @@ from ..base.proofs import NEEDS, STEPS
 from ..base.spelling import nearest
 
 
-def chosen(steps: Collection[str], skip: Collection[str]) -> list[str]:
-    """Return the names of the steps to take, in their order.
+def chosen(steps: Collection[str], skip: Collection[str]) -> dict[str, str]:
+    """Return the names of the steps in their order, each with why it is left out, or nothing.
 
-    Raises UsageError for an unknown one.
+    Raises UsageError for an unknown one, and for one of `steps` that `skip` leaves out.
     """
     for name in (*steps, *skip):
         if name not in STEPS:
@@ -23,13 +23,31 @@ def chosen(steps: Collection[str], skip: Collection[str]) -> list[str]:
     for name in reversed(list(STEPS)):
         if name in wanted and name in NEEDS:
             wanted.add(NEEDS[name])
-    left: list[str] = []
+    gone: dict[str, str] = {}
     for name in STEPS:
-        if name in wanted and name not in skip and NEEDS.get(name) in (None, *left):
-            left.append(name)
-    if not left:
+        if cause := name if name in skip else gone.get(NEEDS.get(name, "")):
+            gone[name] = cause
+    for name in steps:
+        if cause := gone.get(name):
+            why = "" if name == cause else f", which `{name}` needs"
+            raise UsageError(
+                f"`--step {name}` asks for a step that can't be taken: `--skip` leaves out"
+                f" `{cause}`{why}.",
+                hint=f"take out `--step {name}` or `--skip {cause}`.",
+            )
+    if wanted <= set(gone):
         raise UsageError(
             "No step of `verify` is left.",
             hint="each step but `imports` needs another one; take a name out of `--skip`.",
         )
-    return left
+    return {name: _reason(name, gone.get(name)) for name in STEPS if name in wanted}
+
+
+def _reason(name: str, cause: str | None) -> str:
+    if cause is None:
+        return ""
+    return (
+        "`--skip` leaves it out"
+        if name == cause
+        else f"it needs `{cause}`, which `--skip` leaves out"
+    )

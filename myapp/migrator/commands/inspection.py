@@ -1,7 +1,8 @@
 """What is wrong with revision files, as their text and their graph tell it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from ..base.errors import HistoryError
 from ..base.results import Revision
 from ..base.verdicts import Verdict
 from ..bridge.loading import ScriptHistory, broken_files
@@ -13,18 +14,29 @@ _MARK = "`# migrate: irreversible because REASON`"
 
 
 def broken(history: ScriptHistory) -> list[Verdict]:
-    """Return the verdicts on files that can't be compiled and imported."""
+    """Return the verdicts on files that can't be imported, or whose comments can't be read."""
+    found = [(id_, error, error.message) for id_, error in broken_files(history)]
+    found += _misspelt(history)
     return [
         Verdict(
             "imports",
             "error",
-            error.message,
+            message,
             id_,
             history.get(id_).path,
             error.details["line"] or 1,
         )
-        for id_, error in broken_files(history)
+        for id_, error, message in found
     ]
+
+
+def _misspelt(history: ScriptHistory) -> Iterator[tuple[str, HistoryError, str]]:
+    for id_ in reversed(history.ids):
+        try:
+            irreversible_in(history.get(id_).path)
+        except HistoryError as error:
+            hint = error.hint or ""
+            yield id_, error, f"{error.message} {hint[:1].upper()}{hint[1:]}"
 
 
 def heads_to_join(history: ScriptHistory) -> list[Verdict]:

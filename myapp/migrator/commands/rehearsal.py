@@ -17,7 +17,7 @@ from ..bridge.model_places import place_in_models
 from ..bridge.operations import described, leaves
 from ..database.engine import server_version
 from ..database.linter import findings, installed_linter
-from ..database.listening import listening
+from ..database.listening import is_of_the_run, listening
 from ..database.statements import as_written
 from ..settings.redaction import redacted
 from .comparison import compare, describe_operations
@@ -96,6 +96,8 @@ class Rehearsal:
     ) -> None:
         """Keep a statement that a new revision sends, with the line that sends it."""
         self._version = self._version or server_version(connection)
+        if is_of_the_run(context):
+            return
         for frame, line in traceback.walk_stack(None):
             if id_ := self._new.get(frame.f_code.co_filename):
                 is_alone = connection.get_execution_options().get("isolation_level")

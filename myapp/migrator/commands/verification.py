@@ -1,7 +1,7 @@
 """Prove in a scratch database that the revisions work, in both directions, before a deploy."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -38,17 +38,17 @@ def verify(
 ) -> Verification:
     """Take the `steps`, all by default, but for those to `skip`, and those that need one of these.
 
-    A step brings those that it needs. `since` is the commit, or the revision, after which
-    revisions are new; by default the commit at which this branch left git's default branch. The
-    live database is not written to; it is read only `with_sizes` of what is locked, if it
-    answers at once. `observer` is told of each step.
+    These are skipped with the reason. A step brings those that it needs. `since` is the commit, or
+    the revision, after which revisions are new; by default the commit at which this branch left
+    git's default branch. The live database is not written to; it is read only `with_sizes` of what
+    is locked, if it answers at once. `observer` is told of each step.
 
-    Raises UsageError for a name that is no step, BadRevision for a `since` that nothing has, and
-    what `scratch` raises.
+    Raises UsageError for a name that is no step, or a step that is asked for and can't be taken,
+    BadRevision for a `since` that nothing has, and what `scratch` raises.
     """
-    names = chosen(steps, skip)
+    reasons = chosen(steps, skip)
     with without_caches(), ExitStack() as stack:
-        proving = _Proving(context, names, since, scratch_url, observer or Observer(), stack)
+        proving = _Proving(context, reasons, since, scratch_url, observer or Observer(), stack)
         proving.with_sizes = with_sizes
         return proving.all()
 
@@ -70,14 +70,14 @@ class _Proving:
     def __init__(
         self,
         context: RunContext,
-        names: Sequence[str],
+        reasons: Mapping[str, str],
         since: str | None,
         scratch_url: str | None,
         observer: Observer,
         stack: ExitStack,
     ) -> None:
         self._context = context
-        self._names = names
+        self._reasons = reasons
         self._since = since
         self._scratch_url = scratch_url
         self._observer = observer
@@ -93,10 +93,12 @@ class _Proving:
 
     def all(self) -> Verification:
         proofs: dict[str, Proof] = {}
-        for name in self._names:
+        for name, reason in self._reasons.items():
             self._context.canceller.check()
             needed = proofs.get(NEEDS.get(name, ""))
-            if needed and needed.state != "passed":
+            if reason:
+                proof = Proof(name, skipped=reason)
+            elif needed and needed.state != "passed":
                 proof = Proof(name, skipped=f"`{needed.step}` did not pass")
             else:
                 proof = self._proof(name)
@@ -193,7 +195,9 @@ class _Proving:
         reordered: list[Verdict] = []
         for each in verdicts:
             (reordered if each.rule == REORDERED else found.verdicts).append(each)
-        found.about = f"{self._counted(self._ids[:climbed])} up, down and up"
+        both = [id_ for id_ in self._ids[:climbed] if id_ not in reasons]
+        only_up = f", {climbed - len(both)} up only" if len(both) < climbed else ""
+        found.about = f"{self._counted(both)} up, down and up{only_up}"
         for revision in self._revisions[:climbed]:
             if reason := reasons.get(revision.revision):
                 found.notes.append(f"{revision.title} only goes up: {reason}")

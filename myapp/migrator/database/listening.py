@@ -6,9 +6,12 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine.interfaces import ExecutionContext
 
 #: The execution option of engines that are this package's own, not the migrations'.
 INTERNAL = "migrate_internal"
+#: The execution option of a statement that the run sends beside a revision's, on its connection.
+OF_THE_RUN = "migrate_of_the_run"
 #: Events whose listeners return something to SQLAlchemy, with the arguments that say so.
 _CAN_CHANGE: dict[str, dict[str, bool]] = {
     "do_connect": {},
@@ -35,6 +38,11 @@ def listening(**listeners: Callable[..., Any]) -> Iterator[None]:
     finally:
         for name, listener in heard.items():
             event.remove(Engine, name, listener)
+
+
+def is_of_the_run(context: ExecutionContext) -> bool:
+    """Tell whether a statement is the run's own, though it is sent while a revision runs."""
+    return bool(context.execution_options.get(OF_THE_RUN))
 
 
 def listeners_after(dialect: Dialect, own: Callable[..., Any]) -> Iterator[Callable[..., Any]]:

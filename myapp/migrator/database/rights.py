@@ -35,21 +35,25 @@ _GIVEN = (
 _THINGS = (
     "SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'"
     " WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END"
-    " AS kind, c.oid::regclass::text AS name, relowner AS owner, relnamespace AS home, verb"
+    " AS kind, c.oid, c.oid::regclass::text AS name, relowner AS owner, relnamespace AS home, verb"
     " FROM given JOIN pg_class c ON kind = 'relation' AND c.oid = to_regclass(full_name)"
-    " UNION ALL SELECT kind, t.oid::regtype::text, typowner, typnamespace, verb"
+    " UNION ALL SELECT kind, t.oid, t.oid::regtype::text, typowner, typnamespace, verb"
     " FROM given JOIN pg_type t ON kind = 'type' AND t.oid = to_regtype(full_name)"
     " UNION ALL SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE kind END,"
-    " p.oid::regprocedure::text, proowner, pronamespace, verb"
+    " p.oid, p.oid::regprocedure::text, proowner, pronamespace, verb"
     " FROM given JOIN pg_proc p ON kind = 'function' AND proname = name"
     " JOIN pg_namespace n ON n.oid = pronamespace"
     " AND CASE WHEN schema IS NULL THEN pg_function_is_visible(p.oid) ELSE nspname = schema END"
 )
-#: Who owns what. The owner of a schema may drop what is in it
+#: Who owns what, whether that is a superuser's, and what is handed over to own it: of an index, the
+#: table. The owner of a schema may drop what is in it
 #: (https://www.postgresql.org/docs/current/sql-droptable.html), and may not alter it.
 _OWNED = (
     "WITH given AS (SELECT * FROM " + _GIVEN + "), thing AS (" + _THINGS + ")"  # noqa: S608 - all parts are constants of this file
-    " SELECT DISTINCT kind, name, pg_get_userbyid(owner)::text, pg_has_role(owner, 'MEMBER')"
+    " SELECT DISTINCT kind, name, pg_get_userbyid(owner)::text, pg_has_role(owner, 'MEMBER'),"
+    " EXISTS (SELECT FROM pg_roles r WHERE rolsuper AND pg_has_role(owner, r.oid, 'MEMBER')),"
+    " CASE kind WHEN 'index' THEN (SELECT 'TABLE ' || indrelid::regclass::text FROM pg_index"
+    " WHERE indexrelid = thing.oid) ELSE upper(kind) || ' ' || name END"
     " FROM thing JOIN pg_namespace n ON n.oid = home WHERE NOT pg_has_role(owner, 'USAGE')"
     " AND NOT (verb = 'DROP' AND pg_has_role(nspowner, 'USAGE')) ORDER BY 1, 2"
 )
@@ -141,13 +145,14 @@ def _of_schemas(ask: Ask, needs: Needs, table: VersionTable, role: _Role) -> Ite
 
 def _of_things(ask: Ask, needs: Needs, role: _Role) -> Iterator[Trouble]:
     given = [("ALTER", *each) for each in needs.owns] + [("DROP", *each) for each in needs.drops]
-    for kind, name, owner, is_member in ask(_OWNED.format(names=_given(given))):
-        ways = [f"`ALTER {kind.upper()} {name} OWNER TO {role.name};`"] if kind != "index" else []
-        if is_member:
+    for kind, name, owner, is_member, is_super, whole in ask(_OWNED.format(names=_given(given))):
+        ways = [f"`ALTER {whole} OWNER TO {role.name};`"]
+        # Whoever is a member of a superuser, or of a superuser's member, is one in effect.
+        if is_member and not is_super:
             ways = [
                 f"`ALTER ROLE {role.name} SET role = {_identifier(owner)};` lets it be that role"
             ]
-        elif role.inherits:
+        elif role.inherits and not is_super:
             ways.insert(0, f"`GRANT {_identifier(owner)} TO {role.name};`")
         yield Trouble(f"ownership of {kind} {name}, which belongs to {owner}", " or ".join(ways))
 

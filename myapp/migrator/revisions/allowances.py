@@ -9,6 +9,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..base.errors import HistoryError
 from ..base.spelling import nearest
 from ..base.verdicts import Verdict
 
@@ -39,8 +40,8 @@ _SAME = {
     "drop-table": ("ban-drop-table",),
     "drop-column": ("ban-drop-column",),
 }
-_COMMENT = re.compile(r"#\s*migrate:\s*allow\b\s*(.*)", re.IGNORECASE)
-_IRREVERSIBLE = re.compile(r"#\s*migrate:\s*irreversible\b\s*(.*)", re.IGNORECASE)
+_ALLOW, _IRREVERSIBLE = "allow", "irreversible"
+_COMMENT = re.compile(r"#\s*migrate:\s*([\w-]*)\s*(.*)", re.IGNORECASE)
 _BECAUSE = re.compile(r"because\b:?\s*(\S.*)", re.IGNORECASE)
 _RULE_AND_REASON = re.compile(r"([\w-]+)\s+because\b:?\s*(\S.*)", re.IGNORECASE)
 _SEVERAL = re.compile(r"([\w-]+(?:(?:,| and) +[\w-]+)+)\s+because\b", re.IGNORECASE)
@@ -58,23 +59,23 @@ class Allowance(NamedTuple):
 
 
 def allowances_of(path: str) -> tuple[Allowance, ...]:
-    """Return the comments of a revision file: none where it can't be read as text."""
-    return allowances_in(_text(path))
+    """Return what the comments of a revision file allow: nothing where it can't be read as text.
 
-
-def allowances_in(text: str) -> tuple[Allowance, ...]:
-    """Return the comments of a revision file's text; what stands in a string is no comment."""
-    return tuple(_found(text))
+    Raises HistoryError for a comment whose word is unknown.
+    """
+    return tuple(map(_allowance, _comments(path, _ALLOW)))
 
 
 def irreversible_in(path: str) -> Allowance | None:
     """Return the comment with which a revision file says that it can't be undone, if it has one.
 
     Its rule is `irreversible`.
+
+    Raises HistoryError for a comment whose word is unknown.
     """
-    for line, said in _matches(_text(path), _IRREVERSIBLE):
+    for line, said in _comments(path, _IRREVERSIBLE):
         reason = _BECAUSE.match(said)
-        return Allowance("irreversible", reason[1].strip() if reason else "", line)
+        return Allowance(_IRREVERSIBLE, reason[1].strip() if reason else "", line)
     return None
 
 
@@ -122,12 +123,38 @@ def _told(given: Allowance, left: Iterable[str], path: str | None) -> Verdict | 
     return None
 
 
-def _found(text: str) -> Iterator[Allowance]:
-    for line, said in _matches(text, _COMMENT):
-        whole = _RULE_AND_REASON.match(said)
-        several = _SEVERAL.match(said)
-        rule = whole[1] if whole else several[1] if several else said.partition(" ")[0]
-        yield Allowance(rule.lower(), whole[2].strip() if whole else "", line)
+def _allowance(comment: tuple[int, str]) -> Allowance:
+    line, said = comment
+    whole = _RULE_AND_REASON.match(said)
+    several = _SEVERAL.match(said)
+    rule = whole[1] if whole else several[1] if several else said.partition(" ")[0]
+    return Allowance(rule.lower(), whole[2].strip() if whole else "", line)
+
+
+def _comments(path: str, word: str) -> list[tuple[int, str]]:
+    """Return the line of each comment that begins with `word`, and what follows it."""
+    found = []
+    for line, given, said in _read(_text(path)):
+        if given.lower() not in (_ALLOW, _IRREVERSIBLE):
+            raise _unknown(path, line, given)
+        if given.lower() == word:
+            found.append((line, said))
+    return found
+
+
+def _unknown(path: str, line: int, given: str) -> HistoryError:
+    near = nearest(given.lower(), (_ALLOW, _IRREVERSIBLE))
+    told = f"# migrate: {given}".rstrip()
+    return HistoryError(
+        f"{path}, line {line}: `{told}` is no comment that is known."
+        " So what it was to say does not hold.",
+        hint=f"did you mean `# migrate: {near}`?"
+        if near
+        else "write `# migrate: allow RULE because REASON`, or"
+        " `# migrate: irreversible because REASON`.",
+        paths=[path],
+        line=line,
+    )
 
 
 def _text(path: str) -> str:
@@ -139,14 +166,14 @@ def _text(path: str) -> str:
         return ""
 
 
-def _matches(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
-    """Yield the line of each comment that matches, and what its first group has found."""
+def _read(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the line of each comment for this tool, its word, and the rest of it."""
     if "migrate:" not in text.lower():
         return
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            comment = pattern.match(token.string) if token.type == tokenize.COMMENT else None
+            comment = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None
             if comment:
-                yield token.start[0], comment[1]
+                yield token.start[0], comment[1], comment[2]
     except (tokenize.TokenError, SyntaxError):
         return  # the file itself is broken, which others tell of

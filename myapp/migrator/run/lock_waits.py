@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from ..database.listening import OF_THE_RUN
 from ..database.transactions import is_autocommit
 from .witness import Status, status_of
 
@@ -77,7 +78,7 @@ class LockWaits:
         # Other listeners note on the connection what they know of the statement that waits.
         noted = dict(vars(connection))
         try:
-            result = connection.exec_driver_sql(statement)
+            result = connection.exec_driver_sql(statement, execution_options={OF_THE_RUN: True})
             return result.scalar() if result.returns_rows else None
         finally:
             self._is_asking = False

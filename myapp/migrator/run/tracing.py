@@ -12,15 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..base.results import Step
 from ..base.traces import TracedRevision, TracedStatement
 from ..base.watcher import Watcher
-from ..database.listening import listening
+from ..database.listening import is_of_the_run, listening
 from ..database.lock_trace import Held, Relations, relations_of, taken, touched
 from ..database.statements import as_written
 from ..database.transactions import is_autocommit
 from .traced_file import on_sqlite
 from .traced_session import Clock, Seen, TracedSession
-
-#: The run itself changes the time that a revision's statement may wait for a lock.
-_OF_THE_RUN = re.compile(r"(?:SHOW|SET(?: LOCAL)?) lock_timeout\b")
 
 #: What ends a transaction, as a statement.
 _ENDS = re.compile(
@@ -120,7 +117,8 @@ class Tracer(Watcher):
                 self._know(session.last.relations)
 
     def _before(self, connection: Connection, _: Any, statement: str, *rest: Any) -> None:
-        if connection.dialect.name != "postgresql" or self._is_of_the_run(statement):
+        _, context, _ = rest
+        if connection.dialect.name != "postgresql" or self._is_of_the_run(statement, context):
             return
         with self._clock.stopped():
             session = self._session(connection)
@@ -140,7 +138,7 @@ class Tracer(Watcher):
         context: Any,
         *rest: Any,
     ) -> None:
-        if self._is_of_the_run(statement):
+        if self._is_of_the_run(statement, context):
             return
         statement = as_written(statement, context)
         line = self._line()
@@ -262,9 +260,9 @@ class Tracer(Watcher):
         tables = {oid for oid, each in relations.items() if each.name.split(".")[-1] == name}
         return {oid: each for oid, each in relations.items() if each.table not in tables}
 
-    def _is_of_the_run(self, statement: str) -> bool:
+    def _is_of_the_run(self, statement: str, context: Any) -> bool:
         """Whether a statement touches nothing but what belongs to the run itself."""
-        if self._step is None or _OF_THE_RUN.match(statement):
+        if self._step is None or is_of_the_run(context):
             return True
         return self._line() is None and self._step.table.name in statement
 

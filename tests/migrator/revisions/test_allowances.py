@@ -4,21 +4,28 @@ from pathlib import Path
 
 import pytest
 
+from myapp.migrator.base.errors import HistoryError
 from myapp.migrator.base.verdicts import Verdict
 from myapp.migrator.revisions.allowances import (
     Allowance,
-    allowances_in,
     allowances_of,
+    irreversible_in,
     judged,
 )
 
 FOUND = Verdict("ban-drop-column", "error", "Dropping a column may break existing clients.")
 
 
-def test_a_comment_allows_a_rule_for_a_reason() -> None:
+def allowances_in(folder: Path, text: str) -> tuple[Allowance, ...]:
+    path = folder / "a.py"
+    path.write_text(text)
+    return allowances_of(str(path))
+
+
+def test_a_comment_allows_a_rule_for_a_reason(tmp_path: Path) -> None:
     text = "def upgrade():\n    x = 1  # Migrate: allow BAN-drop-column because nobody reads it.\n"
 
-    assert allowances_in(text) == (Allowance("ban-drop-column", "nobody reads it.", 2),)
+    assert allowances_in(tmp_path, text) == (Allowance("ban-drop-column", "nobody reads it.", 2),)
 
 
 @pytest.mark.parametrize(
@@ -27,11 +34,43 @@ def test_a_comment_allows_a_rule_for_a_reason() -> None:
         "s = '# migrate: allow ban-drop-column because it is text'",
         "# migrate: irreversible because it drops",
         "# migrations allow this",
-        "def broken(:  # migrate:\n  '''",
+        "def broken(:  # migrate\n  ''' migrate: x",
     ],
 )
-def test_other_text_allows_nothing(text: str) -> None:
-    assert allowances_in(text) == ()
+def test_other_text_allows_nothing(tmp_path: Path, text: str) -> None:
+    assert allowances_in(tmp_path, text) == ()
+
+
+EITHER = (
+    "write `# migrate: allow RULE because REASON`, or `# migrate: irreversible because REASON`."
+)
+
+
+@pytest.mark.parametrize(
+    ("comment", "told", "hint"),
+    [
+        ("ireversible because x", "ireversible", "did you mean `# migrate: irreversible`?"),
+        ("Allows drop-table because x", "Allows", "did you mean `# migrate: allow`?"),
+        ("see the ticket", "see", EITHER),
+        ("", "", EITHER),
+    ],
+)
+def test_a_comment_of_an_unknown_word_is_an_error_for_whoever_reads_the_file(
+    tmp_path: Path, comment: str, told: str, hint: str
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(f"x = 1\n# migrate: {comment}\n")
+
+    for read in (allowances_of, irreversible_in):
+        with pytest.raises(HistoryError) as raised:
+            read(str(path))
+
+        assert raised.value.message == (
+            f"{path}, line 2: `# migrate: {told}".rstrip()
+            + "` is no comment that is known. So what it was to say does not hold."
+        )
+        assert raised.value.hint == hint
+        assert raised.value.details == {"paths": [str(path)], "line": 2}
 
 
 def test_a_file_that_is_not_there_allows_nothing(tmp_path: Path) -> None:
@@ -105,8 +144,10 @@ def test_a_comment_allows_a_danger_by_the_linters_name_and_the_traces(
         ),
     ],
 )
-def test_a_comment_without_a_reason_allows_nothing_and_is_found(comment: str, message: str) -> None:
-    allowances = allowances_in(f"\n# migrate: {comment}\n")
+def test_a_comment_without_a_reason_allows_nothing_and_is_found(
+    tmp_path: Path, comment: str, message: str
+) -> None:
+    allowances = allowances_in(tmp_path, f"\n# migrate: {comment}\n")
 
     assert judged([FOUND], allowances, "a.py") == (
         FOUND,
