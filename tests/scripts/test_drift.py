@@ -341,3 +341,16 @@ def test_a_value_of_an_enum_can_be_used_in_the_rest_of_the_script(
     assert script.index("ADD VALUE 'b'") < script.index("BEGIN;") < script.index("CREATE TABLE")
     feed(postgresql_url, script)
     assert invoke(ini, "drift").returncode == 0
+
+
+def test_a_column_that_was_renamed_is_clean_after_the_script(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """It is the last one then, which no statement changes."""
+    made = 'op.create_table("t", sa.Column("email", sa.Text()), sa.Column("x", sa.Integer()))'
+    ini = make_app(database_url, [Revision("aaa111", upgrade=made)])
+    invoke(ini, "upgrade")
+    change(database_url, "ALTER TABLE t RENAME COLUMN email TO mail")
+    feed(database_url, invoke(ini, "drift").stdout)
+    result = invoke(ini, "drift")
+    assert (result.returncode, result.stdout[:9]) == (0, "-- No dri")
