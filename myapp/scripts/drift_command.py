@@ -1,6 +1,7 @@
 """The command that finds what was changed in a database by hand."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _DRIFTED = 4
 _LONGEST = 60
+#: What PostgreSQL takes in no transaction, or gives to none before it is committed.
+_ALONE = re.compile(r"ALTER TYPE .* ADD VALUE |DROP SUBSCRIPTION ", re.DOTALL)
 _HIDDEN = "A statement holds a secret of the settings, and is not shown."
 
 
@@ -25,8 +28,8 @@ def drift(session: Session, scratch_url: str | None) -> object:
     """Find what was changed in the database by hand.
 
     It is compared with a scratch database at the same revision, and is only read. Each difference
-    is told with the statement that undoes it, as SQL that can be run. Exit status 4: there are
-    differences.
+    is told with the statement that undoes it, as SQL that can be run, in one transaction. Exit
+    status 4: there are differences.
     """
     from ..migrator.commands import drift
 
@@ -76,9 +79,7 @@ class DriftAnswer:
         count = len(found.differences)
         differences = f"{count} difference{'s' if count > 1 else ''}{ignored}"
         yield _comment(f"{name} is at {found.standing}: {differences}.")
-        for each in found.differences:
-            yield ""
-            yield from _told(each)
+        yield from _script(found.differences)
         for line in _named_only(found):
             yield ""
             yield _comment(line)
@@ -107,6 +108,25 @@ def _document(one: "Drifted") -> dict[str, Any]:
         "statements": one.statements,
         "note": one.note or None,
     }
+
+
+def _script(differences: Iterable["Drifted"]) -> Iterator[str]:
+    """Yield the differences. Either all statements work, or none is left: a DROP loses rows."""
+    alone: list[Drifted] = []
+    others: list[Drifted] = []
+    for each in differences:
+        (alone if any(map(_ALONE.match, each.statements)) else others).append(each)
+    for each in alone:
+        yield ""
+        yield from _told(each)
+    is_run = any(each.statements for each in others)
+    if is_run:
+        yield from ("", "BEGIN;")
+    for each in others:
+        yield ""
+        yield from _told(each)
+    if is_run:
+        yield from ("", "COMMIT;")
 
 
 def _told(one: "Drifted") -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`drift` as it is typed: an SQL script that undoes what was changed by hand."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from support import postgresql
 from support.command import invoke
 from support.database import change, feed, name_of, rows
 from support.history import MakeApp, Revision, create_table
+from support.postgresql import psql
 from support.processes import write_env
 from support.sessions import plain_user
 from support.tenants import schemas_env
@@ -51,7 +53,7 @@ def test_a_quiet_one_tells_differences_only(make_app: MakeApp, sqlite_url: str) 
     result = invoke(ini, "drift", "-q")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     change(sqlite_url, "DROP TABLE b")
-    assert invoke(ini, "drift", "-q").stdout.endswith("    PRIMARY KEY (id)\n);\n")
+    assert invoke(ini, "drift", "-q").stdout.endswith("    PRIMARY KEY (id)\n);\n\nCOMMIT;\n")
 
 
 def test_the_answer_is_a_script_that_undoes_the_changes(ini: Path, postgresql_url: str) -> None:
@@ -66,6 +68,8 @@ def test_the_answer_is_a_script_that_undoes_the_changes(ini: Path, postgresql_ur
     assert result.stdout == (
         f"-- {name_of(postgresql_url)} is at bbb222 (add b): 3 differences.\n"
         "\n"
+        "BEGIN;\n"
+        "\n"
         "-- index public.by_hand was added.\n"
         "DROP INDEX public.by_hand;\n"
         "\n"
@@ -78,6 +82,8 @@ def test_the_answer_is_a_script_that_undoes_the_changes(ini: Path, postgresql_ur
         "\n"
         "-- type public.mood was added.\n"
         "DROP TYPE public.mood;\n"
+        "\n"
+        "COMMIT;\n"
     )
     feed(postgresql_url, result.stdout)
     assert invoke(ini, "drift").returncode == 0
@@ -141,11 +147,15 @@ def test_what_is_known_by_its_name_only_is_said(make_app: MakeApp, postgresql_ur
     assert invoke(ini, "drift").stdout.splitlines()[1:] == [f"-- {line}"]
     change(postgresql_url, "DROP CAST (money AS int8)", "CREATE PUBLICATION p")
     assert invoke(ini, "drift").stdout.partition("\n\n")[2] == (
+        "BEGIN;\n"
+        "\n"
         "-- cast (pg_catalog.money AS bigint) is missing.\n"
         "-- Nothing but its name is known: its revision says how it is made.\n"
         "\n"
         "-- publication p was added.\n"
         "DROP PUBLICATION p;\n"
+        "\n"
+        "COMMIT;\n"
         "\n"
         "-- Of some objects only the names are compared:"
         " 1 of the kind collation, 1 of the kind publication.\n"
@@ -174,12 +184,16 @@ def test_what_is_lost_is_said(ini: Path, postgresql_url: str) -> None:
     change(postgresql_url, "ALTER TABLE a ADD note text")
     result = invoke(ini, "drift")
     assert result.stdout.partition("\n\n")[2] == (
+        "BEGIN;\n"
+        "\n"
         "-- column public.a.note was added.\n"
         "-- Its values are lost.\n"
         "ALTER TABLE public.a DROP COLUMN note;\n"
         "\n"
         "-- schema mine was added.\n"
         "-- All that is in it has to go first.\n"
+        "\n"
+        "COMMIT;\n"
     )
 
 
@@ -270,3 +284,73 @@ def test_no_secret_of_the_settings_is_shown(make_app: MakeApp, postgresql_url: s
     assert "default: '***'::text, and not none" in done.stdout
     assert "ALTER TABLE public.users ALTER COLUMN name DROP DEFAULT;" in done.stdout
     assert postgresql.PASSWORD not in done.stdout + document.stdout
+
+
+def test_a_table_that_was_renamed_and_then_changed_keeps_its_rows(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    made = 'op.create_table("users", sa.Column("id", sa.Integer(), primary_key=True),'
+    made += ' sa.Column("email", sa.String(50), unique=True), sa.Column("a", sa.Integer()))'
+    ini = make_app(postgresql_url, [Revision("aaa111", upgrade=made)])
+    invoke(ini, "upgrade")
+    change(
+        postgresql_url,
+        "INSERT INTO users (email) VALUES ('me')",
+        "ALTER TABLE users RENAME TO people",
+        "ALTER TABLE people ALTER email TYPE text",
+    )
+    feed(postgresql_url, invoke(ini, "drift").stdout)
+    assert rows(postgresql_url, "SELECT email FROM users") == [("me",)]
+    assert invoke(ini, "drift").returncode == 0
+
+
+def test_a_script_of_which_one_statement_fails_drops_nothing(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    """A table that doesn't look as the one that is missing has taken the names of its parts."""
+    ini = make_app(postgresql_url, LINE)
+    invoke(ini, "upgrade")
+    change(
+        postgresql_url,
+        "INSERT INTO b DEFAULT VALUES",
+        "ALTER TABLE b RENAME TO mine",
+        "ALTER TABLE mine ADD x int, ADD y int",
+    )
+    script = invoke(ini, "drift").stdout
+    assert "DROP TABLE public.mine;\n" in script
+    command = [psql(), postgresql_url, "--no-psqlrc"]  # which goes on after an error
+    done = subprocess.run(command, input=script, capture_output=True, check=True, encoding="utf-8")
+    assert done.stdout.splitlines()[-1] == "ROLLBACK"
+    assert rows(postgresql_url, "SELECT id FROM mine") == [(1,)]
+
+
+def test_a_value_of_an_enum_can_be_used_in_the_rest_of_the_script(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    """No transaction can use a value that it adds."""
+    made = "CREATE TYPE mood AS ENUM ('a', 'b'); CREATE TABLE t (x int, m mood DEFAULT 'b')"
+    ini = make_app(postgresql_url, [Revision("aaa111", upgrade=f"op.execute({made!r})")])
+    invoke(ini, "upgrade")
+    change(
+        postgresql_url,
+        "DROP TABLE t",
+        "DROP TYPE mood",
+        "CREATE TYPE mood AS ENUM ('a')",
+    )
+    script = invoke(ini, "drift").stdout
+    assert script.index("ADD VALUE 'b'") < script.index("BEGIN;") < script.index("CREATE TABLE")
+    feed(postgresql_url, script)
+    assert invoke(ini, "drift").returncode == 0
+
+
+def test_a_column_that_was_renamed_is_clean_after_the_script(
+    make_app: MakeApp, database_url: str
+) -> None:
+    """It is the last one then, which no statement changes."""
+    made = 'op.create_table("t", sa.Column("email", sa.Text()), sa.Column("x", sa.Integer()))'
+    ini = make_app(database_url, [Revision("aaa111", upgrade=made)])
+    invoke(ini, "upgrade")
+    change(database_url, "ALTER TABLE t RENAME COLUMN email TO mail")
+    feed(database_url, invoke(ini, "drift").stdout)
+    result = invoke(ini, "drift")
+    assert (result.returncode, result.stdout[:9]) == (0, "-- No dri")

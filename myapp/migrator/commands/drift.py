@@ -27,6 +27,7 @@ from ..bridge.place import version_table
 from ..bridge.version_row import aside
 from ..bridge.version_table import examine, read_each
 from ..database.catalogue import (
+    ORDER,
     Catalogue,
     Difference,
     SchemaObject,
@@ -157,7 +158,8 @@ def compare(
     }
     if renamed:
         there = with_names_of(there, renamed)
-    every = differences(wanted, there)
+    # A column that a statement adds again is the last one: no statement could undo that.
+    every = [each for each in differences(wanted, there) if each.kind != ORDER]
     told = []
     for each in every:
         side = each.expected or each.found

@@ -23,7 +23,7 @@ _BEFORE_TABLES = ("collation", "foreign-data wrapper", "server", "user mapping")
 #: What else there is, which nothing needs.
 _OTHERS = ("publication namespace", "subscription", "transform")
 #: Every kind that PostgreSQL's objects can have.
-KINDS = (*_KINDS, *_BEFORE_TABLES, *_NAMED, *_OTHERS)
+KINDS = (*(kind for kind in _KINDS if kind != ORDER), *_BEFORE_TABLES, *_NAMED, *_OTHERS)
 #: What stands in the way of changes of other things, and is dropped before these.
 DROPPED_FIRST = set(_KINDS[_KINDS.index("view") :])
 _CALLED = {"function", "procedure", "aggregate"}

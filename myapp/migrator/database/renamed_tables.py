@@ -7,22 +7,34 @@ from .catalogue import Catalogue, SchemaObject
 
 #: The names that tables were given, by those that are expected.
 Renamed = Mapping[str, str]
+_Columns = Mapping[str, str]
 
 
 def renamed_tables(expected: Catalogue, found: Catalogue) -> Renamed:
-    """Return the tables that are there under another name: two columns or more are all the same.
+    """Return the tables that are there under another name: most of their columns are the same.
 
-    Where it could be one of two, it is neither.
+    Two columns or more have to be. Tables of which all columns have the same types, too, are found
+    first. Where it could be one of two, it is neither.
     """
-    missing = [name for name in _tables(expected) if ("table", name) not in found]
-    added = [name for name in _tables(found) if ("table", name) not in expected]
+    missing = {name for name in _tables(expected) if ("table", name) not in found}
+    added = {name for name in _tables(found) if ("table", name) not in expected}
     if not missing or not added:
         return {}
-    pairs = [
-        (one, other) for one in missing for other in added if _is_same(one, other, expected, found)
-    ]
-    ones, others = [one for one, _ in pairs], [other for _, other in pairs]
-    return {one: to for one, to in pairs if ones.count(one) == others.count(to) == 1}
+    wanted = {name: _columns(name, expected) for name in sorted(missing)}
+    there = {name: _columns(name, found) for name in sorted(added)}
+    renamed: dict[str, str] = {}
+    for is_same in (_is_same, _is_much_the_same):
+        pairs = [
+            (one, other)
+            for one, columns in wanted.items()
+            for other, others in there.items()
+            if one not in renamed and other not in renamed.values()
+            if expected["table", one].of == found["table", other].of  # one schema
+            if is_same(columns, others)
+        ]
+        ones, others = [one for one, _ in pairs], [other for _, other in pairs]
+        renamed |= {one: to for one, to in pairs if ones.count(one) == others.count(to) == 1}
+    return renamed
 
 
 def with_names_of(found: Catalogue, renamed: Renamed) -> Catalogue:
@@ -49,17 +61,20 @@ def _tables(catalogue: Catalogue) -> Iterator[str]:
     return (name for kind, name in catalogue if kind == "table")
 
 
-def _is_same(name: str, other: str, expected: Catalogue, found: Catalogue) -> bool:
-    if expected["table", name].of != found["table", other].of:
-        return False  # another schema
-    one, two = _columns(name, expected), _columns(other, found)
-    return len(one) > 1 and one == two
+def _is_same(columns: _Columns, others: _Columns) -> bool:
+    return len(columns) > 1 and columns == others
 
 
-def _columns(name: str, catalogue: Catalogue) -> set[tuple[str, str]]:
+def _is_much_the_same(columns: _Columns, others: _Columns) -> bool:
+    shared = len(columns.keys() & others.keys())
+    return shared > 1 and shared * 2 > max(len(columns), len(others))
+
+
+def _columns(name: str, catalogue: Catalogue) -> _Columns:
+    """Return the types of a table's columns."""
     table = ("table", name)
     return {
-        (each.bare, each.facts.get("type", ""))
+        each.bare: each.facts.get("type", "")
         for each in catalogue.values()
         if each.of == table and each.kind == "column"
     }
