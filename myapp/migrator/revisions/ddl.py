@@ -65,7 +65,7 @@ _NAMES = rf"(?:{_NAME}\s*\.\s*)?{_NAME}"
 _NAMED = re.compile(
     r"\b(?:TABLE|EXISTS|ONLY|ON|UPDATE|INTO|FROM|JOIN|USING|REFERENCES|PARTITION|TRUNCATE|COPY|LOCK"
     r"|ANALYZE|CLUSTER|VACUUM|VIEW|INDEX|CONCURRENTLY)\b\s*"
-    rf"(?=(?P<names>{_NAMES}(?:(?:\s+{_NAME}){{0,2}}\s*,\s*{_NAMES})*))",
+    rf"(?=COLUMN\s+(?P<owner>{_NAMES})\s*\.|(?P<names>{_NAMES}(?:(?:\s+{_NAME}){{0,2}}\s*,\s*{_NAMES})*))",
     re.I,
 )
 _EACH_NAMED = re.compile(rf"(?:^|,)\s*(?:(?P<schema>{_NAME})\s*\.\s*)?(?P<name>{_NAME})")
@@ -148,7 +148,7 @@ def named(sql: str) -> set[tuple[str | None, str]]:
     return {
         (each["schema"] and _folded(each["schema"]), _folded(each["name"]))
         for found in _NAMED.finditer(_UNREAD.sub(read, sql))
-        for each in _EACH_NAMED.finditer(found["names"])
+        for each in _EACH_NAMED.finditer(found["owner"] or found["names"])
     }
 
 

@@ -129,6 +129,7 @@ def test_what_runs_outside_a_transaction_is_watched(traced: Traced) -> None:
         ("ALTER TABLE t0 ADD n integer", "DROP TABLE IF EXISTS public.t0", ["drop-table"]),
         ("LOCK TABLE t0", "ALTER TABLE T0 RENAME TO gone", ["rename-table"]),
         ("ALTER TABLE t0 ADD n integer", "ALTER TABLE t0 ADD CHECK (n > 0) NOT VALID", []),
+        ("LOCK TABLE t0", "COMMENT ON COLUMN public.t0.a IS 'of t1'", []),
         ("LOCK TABLE t0", "DO $$ BEGIN ALTER TABLE t0 ADD n integer; END $$", []),
         ("LOCK TABLE t0", "INSERT INTO t0 VALUES (2, 'b')", []),
     ],
