@@ -116,7 +116,7 @@ def test_a_statement_of_a_loop_is_told_once() -> None:
 
     assert [line for line in lines((update,) * 3) if isinstance(line, str)] == [
         "      t: ROW EXCLUSIVE, held already",
-        "  2 statements are run once more.",
+        "  2 statements do what one above does.",
     ]
 
 
