@@ -32,7 +32,8 @@ def lines(traced: tuple[TracedStatement, ...]) -> Iterator[Line]:
         yield from (f"      {_touched(touched)}" for touched in each.touched)
         yield from (f"      {sentence}" for sentence in _sentences(each))
     if again:
-        yield f"  {again} {'statement does' if again == 1 else 'statements do'} what one above does."
+        verb = "statement does" if again == 1 else "statements do"
+        yield f"  {again} {verb} what one above does."
     others = sum(not each.touched for each in traced)
     if others:
         statements = "statement touches" if others == 1 else "statements touch"
