@@ -201,7 +201,8 @@ def _transaction(planned: PlannedRevision) -> str:
         return (
             "In one transaction with the whole run." if planned.is_shared else "In a transaction."
         )
-    if any(each.is_transactional for each in planned.statements):
+    seen = [each.transaction is not None for each in planned.traced or ()]
+    if any(seen or [each.is_transactional for each in planned.statements]):
         return "Partly outside a transaction: what fails there is not rolled back."
     return "Outside a transaction: what fails is not rolled back."
 

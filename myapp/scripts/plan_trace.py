@@ -17,14 +17,23 @@ _UNSEEN = "(sent past SQLAlchemy)"
 
 def lines(traced: tuple[TracedStatement, ...]) -> Iterator[Line]:
     """Yield the statements that touched something, in order, and how many others there were."""
+    told, again = set(), 0
     for each in traced:
         if not each.touched:
             continue
+        same = (each.sql, each.line, each.touched)
+        if each.judgement != "dangerous" and same in told:
+            again += 1  # a loop over rows
+            continue
+        told.add(same)
         line = f" (line {each.line})" if each.line else ""
         style = f"  {click.style(each.judgement, fg=_COLORS[each.judgement])}"
         yield (style, f"{line}: {_short(each.sql)}")
         yield from (f"      {_touched(touched)}" for touched in each.touched)
         yield from (f"      {sentence}" for sentence in _sentences(each))
+    if again:
+        verb = "statement does" if again == 1 else "statements do"
+        yield f"  {again} {verb} what one above does."
     others = sum(not each.touched for each in traced)
     if others:
         statements = "statement touches" if others == 1 else "statements touch"
@@ -52,6 +61,7 @@ def document(traced: tuple[TracedStatement, ...] | None) -> list[dict[str, Any]]
                     "table": touched.table,
                     "is_index": touched.is_index,
                     "lock": touched.mode,
+                    "is_new": touched.is_new,
                     "is_rewritten": touched.is_rewritten,
                     "is_scanned": touched.is_scanned,
                 }
@@ -64,6 +74,8 @@ def document(traced: tuple[TracedStatement, ...] | None) -> list[dict[str, Any]]
 
 def _touched(touched: Touched) -> str:
     words = [touched.mode or "no lock seen"]
+    if touched.mode and not touched.is_new:
+        words.append("held already")
     if touched.is_rewritten:
         words.append("rewritten")
     elif touched.is_scanned:

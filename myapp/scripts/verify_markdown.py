@@ -52,7 +52,7 @@ def _markdown(found: Verification) -> Iterator[str]:
 
 def _locks(found: Verification) -> Iterator[str]:
     """Yield a table of what the new revisions lock of what is there before them."""
-    rows = list(_locked(found))
+    rows = dict.fromkeys(_locked(found))  # a loop does the same many times
     if not rows:
         return
     if found.sizes is None:
@@ -72,16 +72,15 @@ def _locked(found: Verification) -> Iterator[tuple[str, ...]]:
         sizes = None if found.sizes is None else traced.sizes(found.sizes)
         for statement in traced.statements:
             for touched in statement.touched:
-                if touched.is_new:
-                    yield (
-                        revision.revision,
-                        str(statement.line or ""),
-                        touched.name,
-                        touched.mode or "",
-                        ", ".join(touched.waiting) or "nothing",
-                        _done(touched),
-                        *(() if sizes is None else (_size(sizes.get(touched.table)),)),
-                    )
+                yield (
+                    revision.revision,
+                    str(statement.line or ""),
+                    touched.name,
+                    touched.mode or "",
+                    ", ".join(touched.waiting) or "nothing",
+                    _done(touched),
+                    *(() if sizes is None else (_size(sizes.get(touched.table)),)),
+                )
 
 
 def _done(touched: Touched) -> str:

@@ -70,9 +70,53 @@ def test_strict_counts_what_the_trace_finds(ini: Path, postgresql_url: str) -> N
             "table": "users",
             "is_index": False,
             "lock": "ACCESS EXCLUSIVE",
+            "is_new": True,
             "is_rewritten": False,
             "is_scanned": True,
         }
+    ]
+
+
+def test_a_column_that_goes_under_a_lock_that_is_held_already_is_dangerous(
+    ini: Path, postgresql_url: str
+) -> None:
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    typed = 'op.alter_column("users", "name", type_=sa.Text())'
+    code = path.read_text().replace('op.alter_column("users", "name", nullable=False)', typed)
+    path.write_text(code.replace('op.execute("SELECT 1")', 'op.drop_column("users", "name")'))
+
+    done = invoke(ini, "plan", "--trace", "--strict")
+
+    told = done.stdout.splitlines()
+    at = told.index("  dangerous (line 14): ALTER TABLE users DROP COLUMN name")
+    assert told[at + 1] == "      users: ACCESS EXCLUSIVE, held already"
+    assert "  error drop-column (line 14): users.name: running code may still use" in done.stdout
+    assert "touches nothing" not in done.stdout
+    assert done.returncode == 10
+
+
+def test_the_heading_tells_what_was_seen_outside_a_transaction(ini: Path) -> None:
+    path = ini.parent / "migrations" / "versions" / "bbb222_.py"
+    block = (
+        "for (n,) in op.get_bind().execute(sa.text('SELECT 1')).all():\n"
+        "        with op.get_context().autocommit_block():\n"
+        "            op.execute('VACUUM users')"
+    )
+    path.write_text(path.read_text().replace('op.execute("SELECT 1")', block))
+
+    done = invoke(ini, "plan", "--trace")
+
+    assert "  Partly outside a transaction: what fails there is not rolled back." in done.stdout
+    assert "In a transaction." not in done.stdout
+
+
+def test_a_statement_of_a_loop_is_told_once() -> None:
+    touched = Touched("t", "t", "ROW EXCLUSIVE", is_new=False)
+    update = TracedStatement("UPDATE t SET a = %(a)s", 3, 1, (touched,))
+
+    assert [line for line in lines((update,) * 3) if isinstance(line, str)] == [
+        "      t: ROW EXCLUSIVE, held already",
+        "  2 statements do what one above does.",
     ]
 
 

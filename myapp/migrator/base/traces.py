@@ -46,7 +46,7 @@ class Touched(NamedTuple):
     """A table or an index that was there before, and what a statement did to it.
 
     `mode` is the strongest lock that its transaction then held on it, None if none was seen;
-    `is_new`: the statement itself has taken it. `table` is the table of an index, or the same.
+    `is_new`: it wasn't held before the statement. `table` is the table of an index, or the same.
     """
 
     name: str

@@ -132,6 +132,9 @@ def _joined(plan: Plan, seen: Trace) -> Plan:
             each = replace(
                 each,
                 traced=traced.statements,
+                # What the rendering can't follow is seen here.
+                is_transactional=each.is_transactional
+                and all(one.transaction is not None for one in traced.statements),
                 findings=(*_weighed(each.findings, traced), *traced.findings),
             )
         revisions.append(each)

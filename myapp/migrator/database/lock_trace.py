@@ -1,7 +1,7 @@
 """What each statement locks, rewrites and scans, as PostgreSQL shows it while it runs."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ..base.traces import MODES, Touched
+from ..revisions.ddl import named
 from .engine import own_engine
 from .own_connection import OwnConnection
 from .transactions import rows_of
@@ -158,10 +159,31 @@ def relations_of(connection: Connection) -> Relations:
     return {oid: Relation(*rest) for oid, *rest in rows_of(connection, _RELATIONS)}
 
 
+def named_in(statement: str, relations: Relations) -> set[int]:
+    """Return what a statement names, and the tables of the indexes among it.
+
+    `pg_locks` doesn't tell of a lock that is taken once more in the same transaction.
+    """
+    numbers = {each.name: oid for oid, each in relations.items()}
+    found = {
+        numbers.get(f"{schema}.{name}", numbers.get(name)) if schema else numbers.get(name)
+        for schema, name in named(statement)
+    }
+    return {number for oid in found if oid for number in (oid, relations[oid].table)}
+
+
 def touched(
-    there: Relations, before: Relations, after: Relations, held_before: Held, held: Held
+    there: Relations,
+    before: Relations,
+    after: Relations,
+    held_before: Held,
+    held: Held,
+    used: Collection[int] = (),
 ) -> tuple[Touched, ...]:
-    """Return what happened to the relations that were `there`, between two looks."""
+    """Return what happened to the relations that were `there`, between two looks.
+
+    What is `used` counts, whether its lock is new or not.
+    """
     found = []
     for oid in there:
         old = before.get(oid)
@@ -177,7 +199,7 @@ def touched(
             # Nobody uses what CONCURRENTLY drops. Else the lock on the table is as strong.
             mode = min(mode, held.get(old.table, mode))
         is_scanned = bool(new and not is_index and new.scans > old.scans)
-        if is_new or is_rewritten or is_scanned:
+        if is_new or is_rewritten or is_scanned or oid in used:
             table = before.get(old.table) or old
             name = None if mode is None else MODES[mode]
             found.append(
@@ -186,9 +208,13 @@ def touched(
     return tuple(sorted(found))
 
 
-def taken(there: Relations, before: Held, held: Held) -> Held:
-    """Return the locks of `held` that are new, on what was `there`."""
-    return {oid: mode for oid, mode in held.items() if oid in there and mode > before.get(oid, -1)}
+def taken(there: Relations, before: Held, held: Held, used: Collection[int] = ()) -> Held:
+    """Return the locks of `held` that are new or on what is `used`, on what was `there`."""
+    return {
+        oid: mode
+        for oid, mode in held.items()
+        if oid in there and (mode > before.get(oid, -1) or oid in used)
+    }
 
 
 def _run(own: OwnConnection, statement: str) -> bool:

@@ -68,9 +68,12 @@ class ScratchServer:
         try:
             self._execute(f"CREATE DATABASE {template} TEMPLATE {url.database}")
             self._execute(f"ALTER DATABASE {template} ALLOW_CONNECTIONS false")
+            self._note_use(template)
         except DBAPIError:
             return  # another run has made it, or env.py has left a connection open
-        self._note_use(template)
+        except BaseException:
+            self._drop(template)  # anyone might connect to it, and nobody could copy it then
+            raise
         for old in self._names(_TEMPLATE)[_KEPT:]:
             with suppress(DBAPIError):  # it is being copied
                 self._drop(old)

@@ -60,6 +60,16 @@ _OTHERS = {
 }
 _COPIES = re.compile(r"INSERT INTO \W?_alembic_tmp_(\w+)", re.I)
 
+#: After these words stand tables. A name is only looked at, as it may be such a word itself.
+_NAMES = rf"(?:{_NAME}\s*\.\s*)?{_NAME}"
+_NAMED = re.compile(
+    r"\b(?:TABLE|EXISTS|ONLY|ON|UPDATE|INTO|FROM|JOIN|USING|REFERENCES|PARTITION|TRUNCATE|COPY|LOCK"
+    r"|ANALYZE|CLUSTER|VACUUM|VIEW|INDEX|CONCURRENTLY)\b\s*"
+    rf"(?=COLUMN\s+(?P<owner>{_NAMES})\s*\.|(?P<names>{_NAMES}(?:(?:\s+{_NAME}){{0,2}}\s*,\s*{_NAMES})*))",
+    re.I,
+)
+_EACH_NAMED = re.compile(rf"(?:^|,)\s*(?:(?P<schema>{_NAME})\s*\.\s*)?(?P<name>{_NAME})")
+
 #: Literals and quoted names stay as they are; comments and blanks are one blank.
 _UNREAD = re.compile(
     r"""(?P<kept>'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"""
@@ -125,6 +135,23 @@ def renamed_column(sql: str) -> tuple[str, str] | None:
     return None
 
 
+def named(sql: str) -> set[tuple[str | None, str]]:
+    """Return the schemas and names of what a statement names where tables and indexes stand.
+
+    Not each of them need be one. The body of DO is looked through, too.
+    """
+
+    def read(found: re.Match[str]) -> str:
+        kept = found["kept"] or " "
+        return "''" if kept.startswith("'") else kept
+
+    return {
+        (each["schema"] and _folded(each["schema"]), _folded(each["name"]))
+        for found in _NAMED.finditer(_UNREAD.sub(read, sql))
+        for each in _EACH_NAMED.finditer(found["owner"] or found["names"])
+    }
+
+
 def copied_by(sql: str) -> str | None:
     """Return the table that a batch operation copies as a whole, by this statement."""
     found = _COPIES.match(sql.strip())
@@ -136,6 +163,11 @@ def plain(name: str) -> str:
     if name.startswith('"'):
         return name[1:-1].replace('""', '"')
     return name
+
+
+def _folded(name: str) -> str:
+    """Return a name of SQL as PostgreSQL keeps it."""
+    return plain(name) if name.startswith('"') else name.lower()
 
 
 def top_level(text: str, separator: str = ",") -> list[str]:

@@ -13,7 +13,7 @@ from ..base.results import Step
 from ..base.traces import TracedRevision, TracedStatement
 from ..base.watcher import Watcher
 from ..database.listening import is_of_the_run, listening
-from ..database.lock_trace import Held, Relations, relations_of, taken, touched
+from ..database.lock_trace import Held, Relations, named_in, relations_of, taken, touched
 from ..database.statements import as_written
 from ..database.transactions import is_autocommit
 from .traced_file import on_sqlite
@@ -180,7 +180,10 @@ class Tracer(Watcher):
             session.end()
         elif not is_alone:
             session.let_go(now.held)
-        found = touched(there, before.relations, now.relations, before.held, now.held)
+        used = named_in(statement, before.relations)
+        if not is_alone:
+            used &= now.held.keys()
+        found = touched(there, before.relations, now.relations, before.held, now.held, used)
         if not found and not statement:
             return
         is_missed = any(each.mode is None for each in found)
@@ -196,7 +199,7 @@ class Tracer(Watcher):
         if is_alone:
             self._statements.append(record)
         else:
-            locks: Held = taken(there, before.held, now.held)
+            locks: Held = taken(there, before.held, now.held, used)
             session.add(self._statements, record, locks, before.at)
 
     def _unseen(self, session: TracedSession, now: Seen) -> None:

@@ -71,7 +71,8 @@ def interrupting(start: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "start", ["CREATE DATABASE migrate_s", "ALTER DATABASE migrate_s", "CREATE DATABASE migrate_t"]
+    "start",
+    [f"{how} DATABASE migrate_{kind}" for how in ("CREATE", "ALTER") for kind in ("s", "t")],
 )
 @pytest.mark.usefixtures("temporary_folder")
 def test_a_signal_while_it_is_made_leaves_none(
@@ -84,3 +85,5 @@ def test_a_signal_while_it_is_made_leaves_none(
         pass
 
     assert left_over(postgresql_url) <= before
+    templates = "SELECT FROM pg_database WHERE starts_with(datname, 'migrate_t') AND datallowconn"
+    assert rows(postgresql_url, templates) == []

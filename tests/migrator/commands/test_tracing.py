@@ -121,6 +121,30 @@ def test_what_runs_outside_a_transaction_is_watched(traced: Traced) -> None:
     assert not_null.touched[0].is_scanned
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "rules"),
+    [
+        ("ALTER TABLE t0 ADD n integer", "ALTER TABLE t0 DROP COLUMN b", ["drop-column"]),
+        ("ALTER TABLE t0 ADD n integer", 'alter table only "t0" rename a to z', ["rename-column"]),
+        ("ALTER TABLE t0 ADD n integer", "DROP TABLE IF EXISTS public.t0", ["drop-table"]),
+        ("LOCK TABLE t0", "ALTER TABLE T0 RENAME TO gone", ["rename-table"]),
+        ("ALTER TABLE t0 ADD n integer", "ALTER TABLE t0 ADD CHECK (n > 0) NOT VALID", []),
+        ("LOCK TABLE t0", "COMMENT ON COLUMN public.t0.a IS 'of t1'", []),
+        ("LOCK TABLE t0", "DO $$ BEGIN ALTER TABLE t0 ADD n integer; END $$", []),
+        ("LOCK TABLE t0", "INSERT INTO t0 VALUES (2, 'b')", []),
+    ],
+)
+def test_a_lock_that_is_held_already_is_judged_like_a_new_one(
+    traced: Traced, first: str, second: str, rules: list[str]
+) -> None:
+    trace = traced(f"op.execute({first!r})\nop.execute({second!r})")
+
+    locked, again = (each.touched[0] for each in trace.revisions[0].statements)
+    assert (locked.name, locked.mode, locked.is_new) == ("t0", "ACCESS EXCLUSIVE", True)
+    assert (again.name, again.mode, again.is_new) == ("t0", "ACCESS EXCLUSIVE", False)
+    assert [each.rule for each in trace.findings] == rules
+
+
 def test_a_new_table_is_nobodys(traced: Traced) -> None:
     trace = traced(
         'op.create_table("fresh", sa.Column("a", sa.Integer()))',

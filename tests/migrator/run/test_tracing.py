@@ -72,6 +72,18 @@ def test_locks_are_let_go_with_a_savepoint(traced: Traced) -> None:
     assert (kept.is_undone, kept.following) == (False, 1)
 
 
+def test_a_savepoint_lets_a_lock_go_for_each_statement_that_used_it(traced: Traced) -> None:
+    (revision,) = traced(
+        "with op.get_bind().begin_nested() as savepoint:\n"
+        '    op.execute("ALTER TABLE t ADD z integer")\n'
+        '    op.execute("ALTER TABLE t DROP z")\n'
+        "    savepoint.rollback()"
+    )
+
+    told = [(each.is_undone, each.following) for each in revision.statements if each.touched]
+    assert told == [(True, 1), (True, 0)]
+
+
 def test_a_transaction_of_the_whole_run_holds_its_locks_to_the_end(
     make_app: MakeApp, postgresql_url: str
 ) -> None:
