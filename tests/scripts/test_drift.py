@@ -400,3 +400,19 @@ def test_a_long_fact_is_cut_where_nothing_differs(
 
 def test_what_differs_in_blanks_only_is_shown_with_them() -> None:
     assert both_shown("a\n b", "a b") == ("'a\\n b'", "'a b'")
+
+
+def test_a_subscription_is_dropped_outside_of_the_transaction(
+    ini: Path, postgresql_url: str
+) -> None:
+    """One with a slot can't be dropped in it."""
+    change(
+        postgresql_url,
+        "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p"
+        " WITH (connect = false, enabled = false, slot_name = NONE)",
+        "CREATE INDEX by_hand ON a (id)",
+    )
+    script = invoke(ini, "drift").stdout
+    feed(postgresql_url, script)
+    assert script.index("DROP SUBSCRIPTION s;") < script.index("BEGIN;")
+    assert invoke(ini, "drift").returncode == 0
