@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _DRIFTED = 4
 _LONGEST = 60
+#: How much is shown before the place where two definitions differ.
+_BEFORE = 30
 #: What PostgreSQL takes in no transaction, or gives to none before it is committed.
 _ALONE = re.compile(r"ALTER TYPE .* ADD VALUE |DROP SUBSCRIPTION ", re.DOTALL)
 _HIDDEN = "A statement holds a secret of the settings, and is not shown."
@@ -134,7 +136,8 @@ def _told(one: "Drifted") -> Iterator[str]:
     what = {"added": "was added", "missing": "is missing", "changed": "was changed"}[one.change]
     yield _comment(f"{name} {what}{'.' if not one.facts else ':'}")
     for fact, expected, found in one.facts:
-        yield _comment(f"  {fact}: {_shown(found)}, and not {_shown(expected)}")
+        one_text, other_text = both_shown(found, expected)
+        yield _comment(f"  {fact}: {one_text}, and not {other_text}")
     yield from map(_comment, one.note.splitlines())
     for statement in one.statements:
         yield f"{statement};"
@@ -152,8 +155,22 @@ def _comment(text: str) -> str:
     return f"-- {' '.join(text.splitlines())}"
 
 
-def _shown(fact: str | None) -> str:
-    if fact is None:
-        return "none"
-    line = " ".join(fact.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST].rstrip()}..."
+def both_shown(found: str | None, expected: str | None) -> tuple[str, str]:
+    """Return both sides of a fact on one line each, cut where they are long and the same."""
+    one, other = (" ".join((fact or "none").split()) for fact in (found, expected))
+    if one == other:  # blanks differ
+        one, other = repr(found), repr(expected)
+    begin = 0
+    if max(len(one), len(other)) > _LONGEST:
+        pairs = enumerate(zip(one, other, strict=False))
+        same = next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+        begin = max(same - _BEFORE, 0)
+        if begin:  # at a word, where there is one
+            begin = one.find(" ", begin, same) + 1 or begin
+    return _cut(one, begin), _cut(other, begin)
+
+
+def _cut(line: str, begin: int) -> str:
+    end = begin + _LONGEST
+    start, rest = ("..." if begin else ""), ("..." if len(line) > end else "")
+    return f"{start}{line[begin:end].rstrip()}{rest}"

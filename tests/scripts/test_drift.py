@@ -15,6 +15,8 @@ from support.processes import write_env
 from support.sessions import plain_user
 from support.tenants import schemas_env
 
+from myapp.scripts.drift_command import both_shown
+
 LINE = [
     Revision("aaa111", message="add a", **create_table("a")),
     Revision("bbb222", "aaa111", message="add b", **create_table("b")),
@@ -354,3 +356,63 @@ def test_a_column_that_was_renamed_is_clean_after_the_script(
     feed(database_url, invoke(ini, "drift").stdout)
     result = invoke(ini, "drift")
     assert (result.returncode, result.stdout[:9]) == (0, "-- No dri")
+
+
+def test_of_long_definitions_the_part_that_differs_is_shown(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    made = "CREATE TABLE people (email text, name text);"
+    made += " CREATE UNIQUE INDEX ix_people_email ON people (email)"
+    ini = make_app(postgresql_url, [Revision("aaa111", upgrade=f"op.execute({made!r})")])
+    invoke(ini, "upgrade")
+    change(
+        postgresql_url,
+        "DROP INDEX ix_people_email",
+        "CREATE UNIQUE INDEX ix_people_email ON people (name, email)",
+    )
+    assert (
+        "--   definition: ...public.people USING btree (name, email), and not"
+        " ...public.people USING btree (email)\n"
+    ) in invoke(ini, "drift").stdout
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "shown"),
+    [
+        ("short", None, ("short", "none")),
+        ("a\n b", "a c", ("a b", "a c")),
+        ("x" * 70, None, ("x" * 60 + "...", "none")),
+        ("x" * 70, "y", ("x" * 60 + "...", "y")),
+        ("x" * 70, "x" * 69, ("..." + "x" * 31, "..." + "x" * 30)),
+        ("lower(" + "x" * 60, "lower(y)", ("lower(" + "x" * 54 + "...", "lower(y)")),
+        (
+            "a " * 40 + "one" + " z" * 40,
+            "a " * 40 + "two",
+            ("..." + "a " * 14 + "one" + " z" * 14 + "...", "..." + "a " * 14 + "two"),
+        ),
+    ],
+)
+def test_a_long_fact_is_cut_where_nothing_differs(
+    found: str, expected: str | None, shown: tuple[str, str]
+) -> None:
+    assert both_shown(found, expected) == shown
+
+
+def test_what_differs_in_blanks_only_is_shown_with_them() -> None:
+    assert both_shown("a\n b", "a b") == ("'a\\n b'", "'a b'")
+
+
+def test_a_subscription_is_dropped_outside_of_the_transaction(
+    ini: Path, postgresql_url: str
+) -> None:
+    """One with a slot can't be dropped in it."""
+    change(
+        postgresql_url,
+        "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p"
+        " WITH (connect = false, enabled = false, slot_name = NONE)",
+        "CREATE INDEX by_hand ON a (id)",
+    )
+    script = invoke(ini, "drift").stdout
+    feed(postgresql_url, script)
+    assert script.index("DROP SUBSCRIPTION s;") < script.index("BEGIN;")
+    assert invoke(ini, "drift").returncode == 0
