@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from . import column_ways, relation_ways, safe_ways
 from .allowances import names_of
+from .column_ways import REQUIRED
 from .ddl import Change, changes
 
 Ways = Callable[[Change], list[str]]
@@ -23,7 +24,7 @@ _WORK: dict[str, tuple[str, Ways]] = {
 }
 #: For what the linter alone minds, by its rule: the kind of change, and the safe way.
 _LINTED: dict[str, tuple[str, Ways]] = {
-    "adding-required-field": ("add_column", column_ways.required),
+    REQUIRED: ("add_column", column_ways.required),
     "ban-concurrent-index-creation-in-transaction": ("index", safe_ways.index),
     "require-concurrent-index-deletion": ("drop_index", relation_ways.drop_index),
     "require-concurrent-partition-detach": ("detach", relation_ways.detach),
@@ -39,6 +40,7 @@ BREAKING: dict[str, tuple[str, str]] = {
 _NO_WAY = {
     "exclude": "PostgreSQL builds an EXCLUDE constraint in no other way.",
     "domain": "PostgreSQL has no other way for a domain; a check on each table has one.",
+    "update": "It makes a column of itself: if it stops midway, batches would change rows twice.",
     "attach": "Its safe way is a check of the same bounds that is valid, but these can't be read.",
 }
 _REPACK = "The extension pg_repack does the same without that lock."
@@ -58,7 +60,8 @@ def causes(found: Iterable[Change]) -> list[Cause]:
     for each in found:
         if each.kind == "add_column":
             if rule := column_ways.rule(each):
-                made.append(Cause(rule, column_ways.add_column(each)))
+                way: Ways = column_ways.required if rule == REQUIRED else column_ways.add_column
+                made.append(Cause(rule, way(each)))
         elif each.kind in _WORK and not each.get("rest").upper().endswith("NOT VALID"):
             rule, way = _WORK[each.kind]
             made.append(Cause(rule, way(each)))
@@ -72,6 +75,18 @@ def breaking(change: Change, type_: str | None = None) -> Cause:
         return Cause(rule, safe_ways.rename_column(change, type_))
     way: Ways = getattr(safe_ways, change.kind)
     return Cause(rule, way(change))
+
+
+def apart(sql: Iterable[str]) -> list[str]:
+    """Return how to run statements one after another: in its safe way each that has one."""
+    made = []
+    for each in sql:
+        found = changes(each)
+        works = causes(found)
+        is_whole = bool(works) and len(works) == len(found) and all(one.ways for one in works)
+        ways = [body for one in works for body in one.ways]
+        made += ways if is_whole else safe_ways.alone([each])
+    return made
 
 
 def is_of_work(rule: str) -> bool:

@@ -18,6 +18,8 @@ from .operation_code import (
     trigger,
 )
 
+#: The linter's rule for a column whose value the rows that are there can't have.
+REQUIRED = "adding-required-field"
 _CLAUSE = re.compile(
     r"\b(?:CONSTRAINT (?P<name>\S+) )?(?P<clause>NOT NULL|NULL|(?<!BY )(?<!SET )DEFAULT|GENERATED"
     r"|CHECK|UNIQUE|PRIMARY KEY|REFERENCES|COLLATE)\b(?<!SET NULL)",
@@ -52,7 +54,9 @@ def rule(change: Change) -> str | None:
         return "primary-key-builds-index"
     if "UNIQUE" in parts:
         return "unique-constraint-builds-index"
-    return "check-validated-at-once" if "CHECK" in parts else None
+    if "CHECK" in parts:
+        return "check-validated-at-once"
+    return REQUIRED if "NOT NULL" in parts and "DEFAULT" not in parts else None
 
 
 def add_column(change: Change) -> list[str]:

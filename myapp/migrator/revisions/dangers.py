@@ -6,8 +6,8 @@ from dataclasses import replace
 from ..base.plans import TableSize
 from ..base.traces import WHOLE_FILE, Judgement, TracedRevision, TracedStatement
 from ..base.verdicts import Level, Verdict
-from . import safe_ways
-from .causes import BREAKING, breaking, causes, why_none
+from . import row_ways, safe_ways
+from .causes import BREAKING, apart, breaking, causes, why_none
 from .ddl import Change, changes, plain
 
 #: A table of fewer rows and fewer bytes is small: it is gone through in a few milliseconds.
@@ -167,12 +167,14 @@ class _Judge:
                 if each.transaction == statement.transaction and each.waiting
             ]
             if large and blocking:
+                ways = row_ways.rows(change, statement.parameters)
+                why = "" if ways else f" {why_none(statement.sql)}"
                 yield self._verdict(
                     statement,
                     "rows-changed-under-lock",
                     f"{large[0]} is changed as a whole in the transaction of"
-                    f" `{_short(blocking[0].sql)}`, whose lock is held until the commit.",
-                    safe_ways.rows(change, statement.parameters),
+                    f" `{_short(blocking[0].sql)}`, whose lock is held until the commit.{why}",
+                    ways,
                 )
 
     def _several(self, at: int, statement: TracedStatement) -> Iterator[Verdict]:
@@ -195,7 +197,7 @@ class _Judge:
             "several-tables-locked",
             f"{_listed(sorted(more))} is locked while {_listed(sorted(earlier))} still is, until"
             " the commit. Sessions that use them in another order end in a deadlock.",
-            safe_ways.alone(sql),
+            apart(sql),
         )
 
 

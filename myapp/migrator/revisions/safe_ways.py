@@ -4,7 +4,7 @@ Each function returns the bodies of `upgrade()` of one revision after another.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from .ddl import Change, changes, closing, plain, top_level
 from .operation_code import (
@@ -32,7 +32,6 @@ NEXT = "# In the next revision, deployed after this one:"
 ALONE = "# Alone in its revision: it is not rolled back with other changes."
 _BACK = "# In its downgrade(): drop the constraint, and add it again as above."
 _OUTSIDE = re.compile(r"\b(?:autocommit_block|create_index_concurrently)\(")
-_PAGES = 1_000
 _INCLUDE = re.compile(r"INCLUDE ?\(([^)]*)\)", re.I)
 _DEFERRED = re.compile(r"\b(?:(?:NOT )?DEFERRABLE|INITIALLY)\b.*$", re.I)
 _TAIL = re.compile(r"(ON DELETE|ON UPDATE) (CASCADE|RESTRICT|NO ACTION|SET NULL|SET DEFAULT)", re.I)
@@ -201,30 +200,6 @@ def drop_table(change: Change) -> list[str]:
         "pass  # deploy the code that no longer uses the table",
         f"# migrate: allow drop-table because no running code uses {plain(change.table)}\n"
         f"op.drop_table({plain(change.table)!r}{schema_argument(change)})",
-    ]
-
-
-def rows(change: Change, parameters: Mapping[str, object] | None) -> list[str]:
-    """Return how to change all rows of a table: some pages at a time, each in its transaction."""
-    table = change.sql_table
-    where = f" AND ({change.get('where')})" if change.get("where") else ""
-    doing = f"DELETE FROM {table}"  # noqa: S608 - shown
-    if change.kind == "update":
-        doing = f"UPDATE {table} SET {change.get('set')}"  # noqa: S608 - shown
-    sql = f"{doing} WHERE ctid >= CAST(:first AS tid) AND ctid < CAST(:last AS tid){where}"
-    sql = re.sub(r"%\((\w+)\)s(?:::[\w ]+)?", r":\1", sql)
-    given = "".join(f", {key!r}: {value!r}" for key, value in (parameters or {}).items())
-    size = f"SELECT pg_relation_size('{table}') / current_setting('block_size')::int"
-    size = size.replace("::", r"\:\:")
-    return [
-        f"bind = op.get_bind()\n"
-        f"with op.get_context().autocommit_block():\n"
-        f"    pages = bind.scalar(sa.text({size!r}))\n"
-        f"    for page in range(0, pages + 1, {_PAGES}):\n"
-        f"        bind.execute(\n"
-        f"            sa.text({sql!r}),\n"
-        f'            {{"first": f"({{page}},0)", "last": f"({{page + {_PAGES}}},0)"{given}}},\n'
-        f"        )"
     ]
 
 

@@ -16,6 +16,9 @@ from myapp.migrator.commands.planning import plan
 from myapp.migrator.commands.tracing import observe
 from myapp.migrator.config import run_context
 from myapp.migrator.database.catalogue import Catalogue, catalogue, differences
+from myapp.migrator.revisions.causes import apart, remedy, why_none
+from myapp.migrator.revisions.ddl import changes
+from myapp.migrator.revisions.row_ways import rows
 from myapp.migrator.revisions.safe_ways import NEXT
 
 
@@ -42,6 +45,7 @@ def altered(action: str) -> str:
 ODD = 'app."O dd"'
 LONG, COLUMN = "l" * 60, "c" * 50
 ADD = 'op.add_column("{t}", sa.Column("n", sa.Integer()))'
+KEYED = ADD.format(t="keyed")
 CASES = [
     Case("index-not-concurrent", 'op.create_index("{t}_i", "{t}", ["a", sa.text("lower(b)")])'),
     Case(
@@ -107,7 +111,12 @@ CASES = [
     ),
     Case("drop-table", 'op.drop_table("{t}")'),
     Case("drop-column", 'op.drop_column("{t}", "b")'),
-    Case("rows-changed-under-lock", f'{ADD}\nop.execute("UPDATE {{t}} SET n = a + 1")', before=ADD),
+    Case(
+        "rows-changed-under-lock",
+        f'{KEYED}\nop.execute("UPDATE keyed SET n = a + 1")',
+        before=KEYED,
+    ),
+    Case("adding-required-field", executed("ALTER TABLE bare ADD n boolean NOT NULL")),
     Case(
         "several-tables-locked",
         f'{ADD}\nop.add_column("other", sa.Column("n", sa.Integer()))',
@@ -148,6 +157,8 @@ MADE = "\n".join(
         ),
         f'CREATE SCHEMA app; CREATE TABLE {ODD} ("a\'b" integer); INSERT INTO {ODD} VALUES (1)',
         f"CREATE TABLE {LONG} (a integer); INSERT INTO {LONG} VALUES (1)",
+        "CREATE TABLE bare (a integer)",
+        "CREATE TABLE keyed (a integer PRIMARY KEY); INSERT INTO keyed VALUES (1), (2)",
         "CREATE TABLE parent (k integer) PARTITION BY RANGE (k)",
         "CREATE TABLE part (k integer); INSERT INTO part VALUES (1)",
         "CREATE INDEX part_k ON part (k)",
@@ -237,3 +248,64 @@ def test_each_safe_way_ends_in_the_same_schema_and_is_not_dangerous(
         for case, table in zip(CASES, TABLES, strict=True)
         for kind, name in case.different.items()
     }
+
+
+def test_batches_change_each_row_once_though_rows_move(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    with connection_to(postgresql_url) as connection:
+        connection.exec_driver_sql(
+            """
+            CREATE TABLE moved (
+                "Id" integer PRIMARY KEY, n integer, wide text, times integer DEFAULT 0);
+            CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN NEW.times := OLD.times + 1; RETURN NEW; END $$;
+            INSERT INTO moved SELECT i, 0, repeat('x', 500) FROM generate_series(1, 36000) i;
+            DELETE FROM moved WHERE mod("Id", 3) = 0;
+            CREATE TRIGGER counted BEFORE UPDATE ON moved FOR EACH ROW EXECUTE FUNCTION counted();
+            """
+        )
+    with connection_to(postgresql_url) as connection:
+        apart_of_it = connection.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with apart_of_it.connect() as alone:
+            alone.exec_driver_sql("VACUUM moved")
+    (change,) = changes("""UPDATE moved SET n = (SELECT max(1) WHERE "Id" > 0)""")
+    app = make_app(postgresql_url, [Revision("r000", None, upgrade=rows(change, None)[0])])
+
+    upgrade(run_context(app))
+
+    with connection_to(postgresql_url) as connection:
+        found = connection.exec_driver_sql("SELECT n, times, count(*) FROM moved GROUP BY 1, 2")
+        assert [tuple(row) for row in found] == [(1, 1, 24_000)]
+
+
+@pytest.mark.parametrize("key", ["", ", PRIMARY KEY (a, b)"])
+def test_batches_need_a_primary_key_of_one_column(
+    make_app: MakeApp, postgresql_url: str, key: str
+) -> None:
+    table = executed(f"CREATE TABLE t (a integer, b integer{key})")
+    (change,) = changes("DELETE FROM t")
+    body = rows(change, None)[0]
+    app = make_app(postgresql_url, [Revision("r000", None, upgrade=f"{table}\n{body}")])
+
+    with pytest.raises(Exception, match="the batches need a primary key of one column"):
+        upgrade(run_context(app))
+
+
+@pytest.mark.parametrize("sets", ["n = n + 1", 'a = b, b = "a"', "n = coalesce(t.N, 0)"])
+def test_what_makes_a_column_of_itself_has_no_batches(sets: str) -> None:
+    (change,) = changes(f"UPDATE t SET {sets} WHERE c")
+
+    assert rows(change, None) == []
+    assert why_none(f"UPDATE t SET {sets}") == (
+        "It makes a column of itself: if it stops midway, batches would change rows twice."
+    )
+
+
+def test_statements_apart_go_their_own_safe_ways() -> None:
+    first, *others = apart(["ALTER TABLE a ADD n integer", "ALTER TABLE b ADD n integer NOT NULL"])
+
+    assert first == "op.execute('ALTER TABLE a ADD n integer')"
+    assert others == remedy("adding-required-field", "ALTER TABLE b ADD n integer NOT NULL").split(
+        f"\n\n{NEXT}\n"
+    )
