@@ -115,11 +115,13 @@ def fill(change: Change, column: str, value: str, *, may_be_null: bool = True) -
         f"UPDATE {table} SET {name} = {value} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table}"  # noqa: S608 - shown
         f" WHERE {name} IS NULL{more} LIMIT {_BATCH} FOR UPDATE))"
     )
+    # A row that another session changed meanwhile is left out of its batch.
+    left = f"SELECT EXISTS (SELECT FROM {table} WHERE {name} IS NULL{more})"  # noqa: S608 - shown
     return (
         f"bind = op.get_bind()\n"
         f"with op.get_context().autocommit_block():\n"
-        f"    while bind.execute({text_clause(sql)}).rowcount:\n"
-        f"        pass"
+        f"    while bind.scalar({text_clause(left)}):\n"
+        f"        bind.execute({text_clause(sql)})"
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from myapp.migrator.config import run_context
 from myapp.migrator.database.catalogue import Catalogue, catalogue, differences
 from myapp.migrator.revisions.causes import apart, remedy, why_none
 from myapp.migrator.revisions.ddl import changes
+from myapp.migrator.revisions.operation_code import fill
 from myapp.migrator.revisions.row_ways import rows
 from myapp.migrator.revisions.safe_ways import NEXT
 
@@ -277,6 +279,29 @@ def test_batches_change_each_row_once_though_rows_move(
     with connection_to(postgresql_url) as connection:
         found = connection.exec_driver_sql("SELECT n, times, count(*) FROM moved GROUP BY 1, 2")
         assert [tuple(row) for row in found] == [(1, 1, 24_000)]
+
+
+def test_a_fill_goes_on_after_a_row_that_another_session_changed(
+    make_app: MakeApp, postgresql_url: str
+) -> None:
+    with connection_to(postgresql_url) as connection:
+        connection.exec_driver_sql("CREATE TABLE t (n integer, a integer)")
+        connection.exec_driver_sql("INSERT INTO t VALUES (NULL, 1)")
+    (change,) = changes("DELETE FROM t")
+    body = fill(change, "n", "7", may_be_null=False)
+    app = make_app(postgresql_url, [Revision("r000", None, upgrade=body)])
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    with ThreadPoolExecutor() as threads:
+        with connection_to(postgresql_url) as connection:
+            connection.exec_driver_sql("UPDATE t SET a = 2")
+            run = threads.submit(upgrade, run_context(app))
+            while not connection.exec_driver_sql(waiting).scalar() and not run.done():
+                pass
+        run.result()
+
+    with connection_to(postgresql_url) as connection:
+        assert connection.exec_driver_sql("SELECT n FROM t").scalar() == 7
 
 
 @pytest.mark.parametrize("key", ["", ", PRIMARY KEY (a, b)"])
