@@ -7,6 +7,7 @@ from alembic import op
 from sqlalchemy.sql.elements import ColumnElement, TextClause
 
 from .base.errors import MigrationFailed
+from .base.quoting import literal
 from .database.invalid_indexes import in_the_way
 from .database.whole_sql import run_whole
 
@@ -63,10 +64,10 @@ def create_index_concurrently(
         return
     quote = context.dialect.identifier_preparer.quote
     table = f"{quote(schema)}.{quote(table_name)}" if schema else quote(table_name)
-    found = _FOUND.format(name=_literal(index_name), table=_literal(table))
+    found = _FOUND.format(name=literal(index_name), table=literal(table))
     drop = _DROP_INVALID.format(found=found) if context.as_sql else None
     if not context.as_sql:
-        rows = _rows(_STANDING.format(found=f"i.indisvalid AND {found}", table=_literal(table)))
+        rows = _rows(_STANDING.format(found=f"i.indisvalid AND {found}", table=literal(table)))
         if rows:
             _require_alike(index_name, columns, options, rows[0])
             return
@@ -135,7 +136,3 @@ def _require_alike(
 
 def _rows(query: str) -> list[Any]:
     return [*run_whole(op.get_bind(), query)]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -8,6 +8,8 @@ from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import AlterColumnOp, MigrateOperation
 
+from ..base.quoting import literal
+
 
 class EnumType(NamedTuple):
     """An enum; `schema` is None for the default one. `is_ours`: the models want it to be made."""
@@ -84,7 +86,7 @@ class EnumWriter:
 
     def add(self, enum: EnumType, *, is_implied: bool) -> EnumOp:
         """Make a type. If `is_implied`, a `create_table` makes it; a `drop_table` drops none."""
-        labels = ", ".join(map(_literal, enum.labels))
+        labels = ", ".join(map(literal, enum.labels))
         return EnumOp(
             f"add enum {enum.title} ({labels})",
             [] if is_implied else [self._create(enum)],
@@ -128,7 +130,7 @@ class EnumWriter:
         name = self._named(before)
         if set(before.labels) <= set(after.labels):
             return [
-                f"ALTER TYPE {name} ADD VALUE {_literal(label)}{_place(label, before, after)}"
+                f"ALTER TYPE {name} ADD VALUE {literal(label)}{_place(label, before, after)}"
                 for label in after.labels
                 if label not in before.labels
             ]
@@ -155,7 +157,7 @@ class EnumWriter:
             yield f"{alter} SET DEFAULT {default}"
 
     def _create(self, enum: EnumType) -> str:
-        return f"CREATE TYPE {self._named(enum)} AS ENUM ({', '.join(map(_literal, enum.labels))})"
+        return f"CREATE TYPE {self._named(enum)} AS ENUM ({', '.join(map(literal, enum.labels))})"
 
     def _named(self, enum: EnumType) -> str:
         return self._dotted(enum.schema, enum.name)
@@ -164,13 +166,9 @@ class EnumWriter:
         return ".".join(self._quote(name) for name in names if name)
 
 
-def _literal(label: str) -> str:
-    return "'{}'".format(label.replace("'", "''"))
-
-
 def _title(before: EnumType, after: EnumType) -> str:
-    added = [f"add {_literal(label)}" for label in after.labels if label not in before.labels]
-    gone = [f"remove {_literal(label)}" for label in before.labels if label not in after.labels]
+    added = [f"add {literal(label)}" for label in after.labels if label not in before.labels]
+    gone = [f"remove {literal(label)}" for label in before.labels if label not in after.labels]
     return f"change enum {before.title}: {', '.join(added + gone)}"
 
 
@@ -178,4 +176,4 @@ def _place(label: str, before: EnumType, after: EnumType) -> str:
     """Return where a new value goes; PostgreSQL puts it at the end if that isn't said."""
     following = after.labels[after.labels.index(label) + 1 :]
     place = next((each for each in following if each in before.labels), None)
-    return f" BEFORE {_literal(place)}" if place else ""
+    return f" BEFORE {literal(place)}" if place else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..base.quoting import literal
 from .catalogue import Catalogue, SchemaObject, end_of_schema
 from .columns_postgresql import (
     SET_LATER,
@@ -174,9 +175,9 @@ def _policy(one: SchemaObject) -> str:
 
 def commented(one: SchemaObject, comment: str | None) -> list[str]:
     """Return the statement that gives an object a comment, or none."""
-    literal = "NULL" if comment is None else "'" + comment.replace("'", "''") + "'"
+    text = "NULL" if comment is None else literal(comment)
     kind = "CONSTRAINT" if one.kind == "domain constraint" else one.kind.upper()
-    return [f"COMMENT ON {kind} {one.name} IS {literal}"]
+    return [f"COMMENT ON {kind} {one.name} IS {text}"]
 
 
 def granted(one: SchemaObject, wanted: str, found: str) -> Iterator[str]:

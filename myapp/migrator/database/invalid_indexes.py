@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.quoting import literal
 from .lexing import statements
 
 #: Whether a session is at work on the index now. Such a session has locked the index, or else its
@@ -106,7 +107,7 @@ def in_the_way(sql: str, ask: Ask) -> InvalidIndex | None:
         made = _CREATE_INDEX.match(statement)
         if made is None or (name := _as_stored(made["name"])) not in names:
             continue
-        where = _IN_SCHEMA.format(name=_literal(name), table=_literal(made["table"]))
+        where = _IN_SCHEMA.format(name=literal(name), table=literal(made["table"]))
         for row in ask(_SELECT + where):
             index = InvalidIndex(*row)
             if not (index.is_partitioned and made["only"]):
@@ -121,7 +122,3 @@ def _as_stored(name: str) -> str:
     else:
         name = "".join(char.lower() if char.isascii() else char for char in name)
     return name.encode()[:_LONGEST_NAME].decode(errors="ignore")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ..base.quoting import escape_literal, quoted
 from ..base.results import VersionTable
 from ..base.status_report import Trouble
 from ..revisions.calls import Name
@@ -86,7 +87,7 @@ def lacking_on_server(
     don't exist yet are passed over: a revision makes them, and its role owns them.
     """
     ((name, *rest),) = ask(_ROLE)
-    role = _Role(_identifier(name), *rest)
+    role = _Role(quoted(name), *rest)
     here = tuple(_of_place(ask, table, role))
     if role.is_superuser:
         return here, True
@@ -102,7 +103,7 @@ def lacking_on_server(
 def _of_place(ask: Ask, table: VersionTable, role: _Role) -> Iterator[Trouble]:
     """Yield what keeps everybody from writing the version table."""
     ((is_standby, only_reads, has_schema),) = ask(
-        _PLACE.format(schema=_literal(table.schema or ""))
+        _PLACE.format(schema=escape_literal(table.schema or ""))
     )
     if is_standby:
         yield Trouble(
@@ -118,7 +119,7 @@ def _of_place(ask: Ask, table: VersionTable, role: _Role) -> Iterator[Trouble]:
         schema = table.schema or ""
         yield Trouble(
             f"schema {schema}, in which the version table is to be made",
-            f"`CREATE SCHEMA {_identifier(schema)};`",
+            f"`CREATE SCHEMA {quoted(schema)};`",
         )
 
 
@@ -126,7 +127,7 @@ def _of_database(needs: Needs, role: _Role) -> Iterator[Trouble]:
     if needs.of_database and not role.creates:
         yield Trouble(
             f"CREATE on database {role.database}: a schema or an extension is pending",
-            f"`GRANT CREATE ON DATABASE {_identifier(role.database)} TO {role.name};`",
+            f"`GRANT CREATE ON DATABASE {quoted(role.database)} TO {role.name};`",
         )
 
 
@@ -134,10 +135,10 @@ def _of_schemas(ask: Ask, needs: Needs, table: VersionTable, role: _Role) -> Ite
     schemas = set(needs.creates)
     if not ask(f"SELECT {_regclass(table)} IS NOT NULL")[0][0]:
         schemas.add(table.schema)
-    names = ", ".join("NULL" if each is None else _literal(each) for each in schemas)
+    names = ", ".join("NULL" if each is None else escape_literal(each) for each in schemas)
     for schema, creates in sorted(ask(_SCHEMAS.format(names=names))):
         if not creates:
-            name = _identifier(schema)
+            name = quoted(schema)
             yield Trouble(
                 f"CREATE on schema {schema}", f"`GRANT CREATE ON SCHEMA {name} TO {role.name};`"
             )
@@ -149,11 +150,9 @@ def _of_things(ask: Ask, needs: Needs, role: _Role) -> Iterator[Trouble]:
         ways = [f"`ALTER {whole} OWNER TO {role.name};`"]
         # Whoever is a member of a superuser, or of a superuser's member, is one in effect.
         if is_member and not is_super:
-            ways = [
-                f"`ALTER ROLE {role.name} SET role = {_identifier(owner)};` lets it be that role"
-            ]
+            ways = [f"`ALTER ROLE {role.name} SET role = {quoted(owner)};` lets it be that role"]
         elif role.inherits and not is_super:
-            ways.insert(0, f"`GRANT {_identifier(owner)} TO {role.name};`")
+            ways.insert(0, f"`GRANT {quoted(owner)} TO {role.name};`")
         yield Trouble(f"ownership of {kind} {name}, which belongs to {owner}", " or ".join(ways))
 
 
@@ -194,21 +193,9 @@ def _given(things: Iterable[tuple[str, str, Name]]) -> str:
         {"verb": verb, "kind": kind, "schema": schema, "name": name}
         for verb, kind, (schema, name) in things
     ]
-    return _literal(json.dumps(listed))
+    return escape_literal(json.dumps(listed))
 
 
 def _regclass(table: VersionTable) -> str:
-    name = ".".join(_identifier(part) for part in (table.schema, table.name) if part)
-    return f"to_regclass({_literal(name)})"
-
-
-def _identifier(name: str) -> str:
-    """Return a name as SQL has it; with quotes only where it needs them, but for keywords."""
-    if name.isascii() and name.isidentifier() and name == name.lower():
-        return name
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    # An E string means the same whatever `standard_conforming_strings` is.
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    name = ".".join(quoted(part) for part in (table.schema, table.name) if part)
+    return f"to_regclass({escape_literal(name)})"

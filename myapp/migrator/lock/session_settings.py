@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ..base.quoting import literal
+
 #: How soon the server notices that its client is gone. With the first setting it looks once a
 #: second, and ends the statement of a killed run (PostgreSQL 14 and later; an older server doesn't
 #: have the setting, and it is left out). With the keepalives it notices within a minute that the
@@ -40,7 +42,7 @@ def configure_session(connection: Connection, values: Mapping[str, str]) -> None
 
 def set_statement(values: Mapping[str, str], *, is_local: bool) -> str:
     """Return the SQL that sets `values`, with `is_local` for the transaction only."""
-    listed = ", ".join(f"({_quoted(name)}, {_quoted(value)})" for name, value in values.items())
+    listed = ", ".join(f"({literal(name)}, {literal(value)})" for name, value in values.items())
     return (
         f"SELECT set_config(name, wanted.value, {str(is_local).lower()})"  # noqa: S608 - quoted
         f" FROM pg_settings JOIN (VALUES {listed}) AS wanted (name, value) USING (name)"
@@ -82,7 +84,3 @@ def is_silent(dbapi_connection: Any) -> bool:
         return not select([dbapi_connection.fileno()], [], [], 0)[0]
     except Exception:  # noqa: BLE001 - it is closed, or `select` can't take it: ask the server
         return False
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

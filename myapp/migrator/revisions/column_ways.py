@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from ..base.quoting import literal, quoted
 from . import safe_ways
 from .ddl import Change, changes, masked, plain
 from .operation_code import (
@@ -13,7 +14,6 @@ from .operation_code import (
     new_column,
     new_default,
     not_null,
-    quoted,
     schema_argument,
     trigger,
 )
@@ -123,7 +123,7 @@ def _filled(change: Change, column: str, parts: Mapping[str, str]) -> list[str]:
             identity = _IDENTITY.match(generated)
             of = f" {identity[2].strip('( )')}" if identity else f" AS {_SERIAL[type_.lower()]}"
             before = execute(f"CREATE SEQUENCE {sequence}{of}".rstrip()) + "\n"
-            default = f"nextval({_literal(sequence)})"
+            default = f"nextval({literal(sequence)})"
             if not generated:
                 owner = f"{change.sql_table}.{quoted(column)}"
                 made += "\n" + execute(f"ALTER SEQUENCE {sequence} OWNED BY {owner}")
@@ -144,18 +144,14 @@ def _identity(change: Change, column: str, found: re.Match[str]) -> str:
             f" ADD GENERATED {found[1]} AS IDENTITY {options}"
         )
     sequence = _sequence(change, column, "fill")
-    own = f"pg_get_serial_sequence({_literal(change.sql_table)}, {_literal(column)})"
-    setval = f"SELECT setval({own}, nextval({_literal(sequence)}), false)"
+    own = f"pg_get_serial_sequence({literal(change.sql_table)}, {literal(column)})"
+    setval = f"SELECT setval({own}, nextval({literal(sequence)}), false)"
     return "\n".join([f"{alter}None)", made, execute(setval), execute(f"DROP SEQUENCE {sequence}")])
 
 
 def _sequence(change: Change, column: str, ending: str) -> str:
     schema = f"{change.schema}." if change.schema else ""
     return schema + quoted(made_name(change, column, ending))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _is_varying(parts: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from ..base.quoting import quoted
 from .ddl import Change, plain, top_level
 
 _ENGINE = __name__.rpartition(".revisions")[0]
@@ -169,12 +170,6 @@ def made_name(change: Change, column: str, ending: str) -> str:
         else:
             second = second[:-1]
     return "_".join(filter(None, [first, second, ending]))
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL writes it."""
-    is_plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name)
-    return name if is_plain else '"' + name.replace('"', '""') + '"'
 
 
 def execute(sql: str) -> str:

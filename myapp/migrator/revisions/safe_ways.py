@@ -6,6 +6,7 @@ Each function returns the bodies of `upgrade()` of one revision after another.
 import re
 from collections.abc import Sequence
 
+from ..base.quoting import quoted
 from .ddl import Change, changes, closing, plain, top_level
 from .operation_code import (
     computed,
@@ -18,7 +19,6 @@ from .operation_code import (
     new_column,
     not_null,
     outside,
-    quoted,
     schema_argument,
     text_clause,
     trigger,

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ..base.quoting import escape_literal
 from ..database.listening import listening
 from ..lock.session_settings import OF_A_RUN
 from .lock_waits import forget_lifted
@@ -140,17 +141,12 @@ def _current(name: str) -> str:
 
 def _set(settings: dict[str, str]) -> str:
     """Return the SQL that sets those of `settings` that differ, whatever the path is now."""
-    names, values = (", ".join(map(_quoted, each)) for each in (settings, settings.values()))
+    names, values = (", ".join(map(escape_literal, each)) for each in (settings, settings.values()))
     return (
         "SELECT pg_catalog.set_config(name, wanted, false)"  # noqa: S608 - quoted
         f" FROM unnest(ARRAY[{names}], ARRAY[{values}]) AS setting (name, wanted)"
         " WHERE pg_catalog.current_setting(name) OPERATOR(pg_catalog.<>) wanted"
     )
-
-
-def _quoted(text: str) -> str:
-    # An E string means the same whatever `standard_conforming_strings` is now.
-    return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _rows(connection: Connection, statement: str) -> list[Any]:

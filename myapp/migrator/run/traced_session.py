@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
+from ..base.quoting import literal
 from ..base.traces import TracedStatement
 from ..database.lock_trace import Held, LockTrace, Relations, Watched, relations_of
 from ..database.transactions import is_outside, rows_of
@@ -131,10 +132,10 @@ def _column_type(connection: Connection, statement: str) -> str | None:
     named = renamed_column(statement)
     if named is None:
         return None
-    table, column = (each.replace("'", "''") for each in named)
+    table, column = map(literal, named)
     query = (
-        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"  # noqa: S608 # quotes are doubled
-        f" WHERE attrelid = to_regclass('{table}') AND attname = '{column}'"
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute"  # noqa: S608 # quoted
+        f" WHERE attrelid = to_regclass({table}) AND attname = {column}"
     )
     rows = rows_of(connection, query)
     return str(rows[0][0]) if rows else None
