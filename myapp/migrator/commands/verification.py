@@ -48,9 +48,10 @@ def verify(
     """
     reasons = chosen(steps, skip)
     with without_caches(), ExitStack() as stack:
-        proving = _Proving(context, reasons, since, scratch_url, observer or Observer(), stack)
-        proving.with_sizes = with_sizes
-        return proving.all()
+        watching = observer or Observer()
+        return _Proving(
+            context, reasons, since, scratch_url, watching, stack, with_sizes=with_sizes
+        ).all()
 
 
 @dataclass
@@ -75,6 +76,8 @@ class _Proving:
         scratch_url: str | None,
         observer: Observer,
         stack: ExitStack,
+        *,
+        with_sizes: bool,
     ) -> None:
         self._context = context
         self._reasons = reasons
@@ -89,7 +92,7 @@ class _Proving:
         self._traced: dict[str, TracedRevision] = {}
         self._fork: Fork | None = None
         self._sizes: dict[str, TableSize] | None = None
-        self.with_sizes = False
+        self._with_sizes = with_sizes
 
     def all(self) -> Verification:
         proofs: dict[str, Proof] = {}
@@ -247,7 +250,7 @@ class _Proving:
         new = [each for each in seen.revisions if each.revision.revision in self._new.ids]
         found.verdicts += dict.fromkeys(verdict for each in new for verdict in each.findings)
         self._traced = {each.revision.revision: each for each in new}
-        if self.with_sizes and self._traced:
+        if self._with_sizes and self._traced:
             self._sizes = live_sizes(self._context, self._loaded)
         if seen.error:
             found.notes.append(seen.error)
